@@ -1,0 +1,151 @@
+"""Canonical JSON (RFC 8785), digests over it, and a JSON reader that refuses what is ambiguous.
+
+Two values are the same call, the same policy or the same event exactly when their canonical bytes
+are the same. `rfc8785` defines the format; the standard library's C encoder writes the same bytes
+for the values met in practice (no fractions, no huge integers, ASCII) an order of magnitude
+faster, so it is asked first and its text is checked for anything it might have written otherwise.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import rfc8785
+
+Json = Any
+"""None, bool, int, float, str, list of Json or dict of str to Json; `Any` because mypy cannot
+follow the recursion through pydantic."""
+
+MAX_DEPTH = 64
+"""Deepest nesting `parse_strict` accepts."""
+MAX_SAFE_INTEGER = 2**53 - 1
+"""Largest integer that every JSON reader keeps exact (RFC 8785 section 3.2.2.3)."""
+
+_encode = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
+# A number with a fraction or an exponent, or an integer that may exceed 2^53. It also finds such
+# text inside strings: then the slow path runs, and writes the same.
+_DOUBTFUL = re.compile(r"[:\[,]-?\d+(?:[.eE]|\d{15})|^-?\d+(?:[.eE]|\d{15})")
+
+
+class NotCanonical(ValueError):
+    """The value or text has no unambiguous JSON form."""
+
+
+def canonical_text(value: Json) -> str:
+    """Return the RFC 8785 form of `value` as text.
+
+    >>> canonical_text({"b": 1.0, "a": [True, None]})
+    '{"a":[true,null],"b":1}'
+
+    Raises:
+        NotCanonical: For NaN, infinities, integers beyond 2^53, lone surrogates, non-string keys.
+    """
+    try:
+        text = _encode(value)
+        if text.isascii() and _DOUBTFUL.search(text) is None:
+            return text
+        return rfc8785.dumps(value).decode()
+    except (ValueError, TypeError, RecursionError, UnicodeError) as error:
+        raise NotCanonical(str(error)) from error
+
+
+def digest(value: Json) -> str:
+    """Return the sha256 of the canonical form, as 64 hex digits.
+
+    Raises:
+        NotCanonical: As `canonical_text`.
+    """
+    return hashlib.sha256(canonical_text(value).encode()).hexdigest()
+
+
+def parse_strict(text: str, *, max_bytes: int = 1_000_000) -> Json:
+    """Parse JSON, refusing what two readers could understand differently.
+
+    Raises:
+        NotCanonical: For malformed text, duplicate keys, NaN or Infinity, integers beyond 2^53,
+            lone surrogates, nesting deeper than `MAX_DEPTH`, or more than `max_bytes`.
+    """
+    if len(text) > max_bytes:
+        raise NotCanonical(f"longer than {max_bytes} bytes")
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+    except RecursionError as error:
+        raise NotCanonical(f"nested deeper than {MAX_DEPTH}") from error
+    except NotCanonical:
+        raise
+    except ValueError as error:
+        raise NotCanonical(f"not JSON: {error}") from error
+    check_plain(value)
+    return value
+
+
+def check_plain(value: Json) -> None:
+    """Refuse values without an unambiguous JSON form.
+
+    Raises:
+        NotCanonical: As `parse_strict`, for a value already parsed.
+    """
+    stack: list[Iterator[Json]] = [iter((value,))]
+    while stack:
+        for item in stack[-1]:
+            if isinstance(item, dict):
+                for key in item:
+                    _check_text(key)
+                stack.append(iter(item.values()))
+                break
+            if isinstance(item, list):
+                stack.append(iter(item))
+                break
+            _check_scalar(item)
+        else:
+            stack.pop()
+            continue
+        if len(stack) > MAX_DEPTH:
+            raise NotCanonical(f"nested deeper than {MAX_DEPTH}")
+
+
+def _check_scalar(item: Json) -> None:
+    if isinstance(item, str):
+        _check_text(item)
+    elif isinstance(item, float):
+        if item != item or item in (float("inf"), float("-inf")):
+            raise NotCanonical("NaN and infinities are not JSON")
+    elif isinstance(item, int) and not -MAX_SAFE_INTEGER <= item <= MAX_SAFE_INTEGER:
+        raise NotCanonical("integers beyond 2^53 lose digits")
+
+
+def _check_text(text: str) -> None:
+    if not isinstance(text, str):
+        raise NotCanonical(f"object keys are text, not {type(text).__name__}")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise NotCanonical("lone surrogates are not text") from error
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise NotCanonical("the same key stands twice in one object")
+    return found
+
+
+def _constant(name: str) -> Json:
+    raise NotCanonical(f"{name} is not JSON")
+
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_SAFE_INTEGER",
+    "Json",
+    "NotCanonical",
+    "canonical_text",
+    "check_plain",
+    "digest",
+    "parse_strict",
+]

@@ -1,0 +1,139 @@
+"""What a model, a tool and a person say to each other.
+
+These are the nouns that cross every floor: the loop passes them, the trace stores them, the
+evaluation compares them. They are plain and frozen; nothing here knows a provider's format.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from agentctl.core.canonical import Json
+
+Effect = Literal["none", "internal_write", "external_write", "irreversible", "escalation"]
+"""What a tool does to the world. `none` reads; `escalation` passes the case to a person."""
+
+ToolErrorKind = Literal[
+    "not_found",
+    "conflict",
+    "invalid",
+    "forbidden",
+    "timeout",
+    "unavailable",
+    "rate_limited",
+    "internal",
+    "unknown_tool",
+    "not_offered",
+    "denied",
+    "declined",
+    "pending",
+    "missing_mock",
+    "invalid_output",
+]
+"""Why a call brought no result. The last group is the runtime's own; the first the tool's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The person on whose behalf an agent acts."""
+
+    id: str
+    role: str
+    name: str | None = None
+    attributes: Mapping[str, Json] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Json]:
+        """Return what rules and templates may read: attributes, then `id`, `role` and `name`."""
+        return {**self.attributes, "id": self.id, "role": self.role, "name": self.name or self.id}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model call, as the provider counts them."""
+
+    input_tokens: int
+    output_tokens: int
+    estimated: bool = False
+    """True when nobody counted and the text's length stands in: ceil(bytes / 4)."""
+
+
+class ToolCall(NamedTuple):
+    """One request of the model to act."""
+
+    id: str
+    name: str
+    arguments: dict[str, Json] | str
+    """An object, or the text a provider sent when it is not parsed yet."""
+
+
+class ToolError(NamedTuple):
+    """Why a call brought no result."""
+
+    kind: ToolErrorKind
+    message: str
+
+    def as_json(self) -> dict[str, Json]:
+        """Return the shape in which the model and the trace see it."""
+        return {"error": self.kind, "message": self.message}
+
+
+class ToolResult(NamedTuple):
+    """What came back from one call: a value, or an error."""
+
+    value: Json = None
+    error: ToolError | None = None
+    attempts: int = 1
+    latency_s: float = 0.0
+    """Declared (mocks) or measured (live) seconds."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the tool did what was asked."""
+        return self.error is None
+
+
+class ModelReply(NamedTuple):
+    """One response of a model."""
+
+    text: str | None = None
+    calls: tuple[ToolCall, ...] = ()
+    output: Json = None
+    """The structured answer where the agent declares an `output` contract."""
+    usage: Usage | None = None
+    model: str | None = None
+    """The model that answered; `None` = the one that was asked."""
+
+
+class Message(NamedTuple):
+    """One entry of the conversation that a model sees (the OpenAI chat roles)."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str | None = None
+    """For `tool`: the call this answers."""
+
+
+class Approval(NamedTuple):
+    """A person's answer to one call that asks."""
+
+    answer: Literal["approve", "modify", "reject", "timeout"]
+    by: str | None = None
+    """Who answered; `None` for a time-out."""
+    reason: str | None = None
+    arguments: dict[str, Json] | None = None
+    """With `modify`: the arguments to run instead."""
+
+
+__all__ = [
+    "Approval",
+    "Effect",
+    "Message",
+    "ModelReply",
+    "Principal",
+    "ToolCall",
+    "ToolError",
+    "ToolErrorKind",
+    "ToolResult",
+    "Usage",
+]

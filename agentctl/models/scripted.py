@@ -1,0 +1,49 @@
+"""A model that plays a list of recorded turns, whatever it is asked."""
+
+from collections.abc import Sequence
+
+from agentctl.core.messages import ModelReply, ToolCall, Usage
+from agentctl.models.port import ModelFault, Request
+from agentctl.specs.turns import Turn
+
+
+class ScriptedModel:
+    """Plays `turns` in order and says so when there are no more.
+
+    Args:
+        turns: One entry a model response.
+        name: The model the turns stand for; prices go by it.
+    """
+
+    def __init__(self, turns: Sequence[Turn], name: str = "scripted") -> None:
+        self.name = name
+        self._turns = turns
+        self._next = 0
+
+    @property
+    def left(self) -> int:
+        """How many turns were not played."""
+        return len(self._turns) - self._next
+
+    def reply(self, request: Request, timeout_s: float) -> ModelReply:  # noqa: ARG002
+        """Return the next recorded turn; the request is not looked at.
+
+        Raises:
+            ModelFault: `exhausted`, when every turn was played.
+        """
+        if self._next == len(self._turns):
+            raise ModelFault("exhausted", f"all {self._next} recorded turns were played")
+        turn = self._turns[self._next]
+        self._next += 1
+        return ModelReply(
+            text=turn.say,
+            calls=tuple(
+                ToolCall(f"c{self._next}_{n}", call.tool, call.args)
+                for n, call in enumerate(turn.calls, start=1)
+            ),
+            output=turn.output,
+            usage=Usage(turn.usage.input, turn.usage.output) if turn.usage else None,
+        )
+
+
+__all__ = ["ScriptedModel"]

@@ -1,0 +1,160 @@
+"""The shape of a policy: roles, rules and guardrails."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from agentctl.core.messages import Effect
+from agentctl.specs.base import (
+    Document,
+    Expression,
+    JsonObject,
+    Many,
+    Name,
+    Spec,
+    Text,
+    exactly_one,
+    short_form,
+)
+
+Verdict = Literal["allow", "ask", "draft", "deny"]
+VERDICTS: tuple[Verdict, ...] = ("allow", "ask", "draft", "deny")
+"""From the weakest to the strongest: of all rules that match, the strongest verdict holds."""
+
+Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d)$")]
+"""`30s`, `15m`, `4h`, `2d`."""
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: str) -> timedelta:
+    """Read a `Duration`.
+
+    >>> duration("30m")
+    datetime.timedelta(seconds=1800)
+    """
+    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+
+
+class Role(Spec):
+    """What one kind of person may do; an agent that acts as the role may do no more."""
+
+    tools: Many[Text]
+    """Exact names; `*` stands for any characters and must be written."""
+    scopes: Many[Text] = ()
+
+
+class Selector(Spec):
+    """Which calls a rule speaks about: named tools, or every tool with one of the effects."""
+
+    tools: Many[Text] | None = None
+    """Exact names; `*` stands for any characters and must be written."""
+    effects: Many[Effect] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Selector":
+        exactly_one(self, ("tools", "effects"))
+        return self
+
+
+def _selector(value: Any) -> Any:
+    return {"tools": value} if isinstance(value, list | tuple) else value
+
+
+Selects = Annotated[Selector, short_form(_selector, Selector | list[str])]
+
+
+class Rule(Spec):
+    """One rule: a verdict on some calls, under a condition."""
+
+    id: Name
+    allow: Selects | None = None
+    ask: Selects | None = None
+    draft: Selects | None = None
+    deny: Selects | None = None
+    args: JsonObject = {}
+    """Matchers by argument, all of which must hold."""
+    when: Expression | None = None
+    """CEL over `args`, `principal`, `seen`, `agent`, `now`. An error denies."""
+    by: Name | None = None
+    """With `ask`: the queue whose people may approve."""
+    within: Duration | None = None
+    """With `ask`: how long an approval is waited for."""
+    reason: Text | None = None
+    """Told to the model and the approver."""
+
+    @model_validator(mode="after")
+    def _one(self) -> "Rule":
+        verdict = exactly_one(self, VERDICTS)
+        if verdict != "ask" and (self.by or self.within):
+            raise ValueError("`by` and `within` go with `ask`")
+        return self
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the rule says."""
+        return next(v for v in VERDICTS if getattr(self, v) is not None)
+
+    @property
+    def selector(self) -> Selector:
+        """Which calls it says it about."""
+        selector: Selector = getattr(self, self.verdict)
+        return selector
+
+
+class Guardrail(Spec):
+    """A check on words: what comes in or goes out."""
+
+    id: Name
+    regex: Text | None = None
+    lexicon: Many[Text] | None = None
+    """Whole words, ignoring case and width."""
+    kind: Literal["pii", "secrets"] | None = None
+    action: Literal["block", "redact", "escalate"] = "block"
+    say: Text | None = None
+    """With `block`: what the user is told instead."""
+
+    @model_validator(mode="after")
+    def _one(self) -> "Guardrail":
+        exactly_one(self, ("regex", "lexicon", "kind"))
+        if self.regex is not None:
+            try:
+                re.compile(self.regex)
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from error
+        return self
+
+
+class Guardrails(Spec):
+    """Checks on what the user says and on what the agent answers."""
+
+    input: Many[Guardrail] = ()
+    output: Many[Guardrail] = ()
+
+
+class Policy(Document):
+    """Who may do what, with whose approval, and what must not be said."""
+
+    kind: Literal["Policy"] = "Policy"
+    description: Text | None = None
+    owner: Text | None = None
+    roles: dict[Name, Role]
+    rules: Many[Rule]
+    guardrails: Guardrails = Guardrails()
+    taint: Literal["ask", "ignore"] = Field(default="ask")
+    """What untrusted content does to later external and irreversible calls."""
+
+
+__all__ = [
+    "VERDICTS",
+    "Duration",
+    "Guardrail",
+    "Guardrails",
+    "Policy",
+    "Role",
+    "Rule",
+    "Selector",
+    "Verdict",
+    "duration",
+]

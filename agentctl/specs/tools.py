@@ -1,0 +1,237 @@
+"""The shape of a tool manifest: `tools/*.yaml`.
+
+A tool is a superset of an MCP `Tool` (name, title, description, inputSchema, outputSchema,
+annotations); the rest says what it does to the world and who may see what it returns.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from agentctl.core.messages import Effect, ToolErrorKind
+from agentctl.specs.base import (
+    Document,
+    Expression,
+    Json,
+    JsonObject,
+    JsonSchema,
+    Many,
+    Name,
+    Spec,
+    Text,
+    ToolName,
+    exactly_one,
+    short_form,
+)
+
+
+class Compare(Spec):
+    """How the final state of a table is compared in an evaluation."""
+
+    ignore_case: bool = False
+    exact: Many[Text] = ()
+    """Fields that `ignore_case` leaves alone."""
+
+
+class TableSpec(Spec):
+    """A table of the mock world."""
+
+    key: Text
+    """The field that identifies a record."""
+    ordered: bool = False
+    """Whether the order of records is part of the state."""
+    compare: Compare = Compare()
+
+
+class Annotations(Spec):
+    """MCP tool annotations: hints for people; the gate goes by `effect`."""
+
+    read_only: bool | None = Field(default=None, alias="readOnlyHint")
+    destructive: bool | None = Field(default=None, alias="destructiveHint")
+    idempotent: bool | None = Field(default=None, alias="idempotentHint")
+    open_world: bool | None = Field(default=None, alias="openWorldHint")
+
+
+class Target(Spec):
+    """The record a call acts on: `visible_when` must hold for it before the call runs."""
+
+    table: Name
+    key: Expression
+    """CEL over `args`: the record's key, such as `args.order_id`."""
+
+
+class Records(Spec):
+    """The records a result holds: filtered by `visible_when`, then remembered as `seen`."""
+
+    table: Name
+    path: Text = "$"
+    """`$` for the result itself (a record or a list of records), `$.items` for a field of it."""
+
+
+class Idempotency(Spec):
+    """What makes two calls the same effect."""
+
+    key: Many[Text]
+    """Argument names."""
+
+
+class Retry(Spec):
+    """Which failures are tried again. Writes are repeated only under an idempotency key."""
+
+    errors: Many[Literal["timeout", "unavailable", "rate_limited"]] = ("timeout", "unavailable")
+    attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    """All attempts, the first included."""
+
+
+class Requirement(Spec):
+    """A condition of the mocked system, and the error it answers with when it does not hold."""
+
+    that: Expression
+    """CEL over `record`, `args`, `principal`, `now`."""
+    otherwise: "Failure" = Field(alias="else")
+
+
+class Failure(Spec):
+    """An error a mocked tool answers with."""
+
+    error: ToolErrorKind
+    message: Text
+
+
+class Reply(Spec):
+    """A scripted answer, given when the arguments match."""
+
+    args: JsonObject = {}
+    """Matchers by argument; left out = any arguments."""
+    value: Json = Field(default=None, alias="return")
+    fails: Failure | None = None
+
+
+class Mock(Spec):
+    """How a tool behaves in the mock world: one operation on a table, replies, or a function.
+
+    Strings in `set`, `record` and `return` that begin with `=` are CEL over `record`, `args`,
+    `principal` and `now`; all else is literal.
+    """
+
+    get: Name | None = None
+    """Return one record of this table."""
+    find: Name | None = None
+    """Return the records of this table for which `where` holds."""
+    insert: Name | None = None
+    """Add `record` to this table; a missing key becomes `<table>_<n>`."""
+    update: Name | None = None
+    """Change the fields in `set` of one record of this table."""
+    delete: Name | None = None
+    """Remove one record of this table."""
+    replies: Many[Reply] | None = None
+    """The first whose `args` match answers."""
+    python: Text | None = None
+    """`file.py:function`, beside the manifest: called with (world, args, principal, now)."""
+    key: Expression | None = None
+    """CEL for the key of the record; left out = the argument named like the table's key."""
+    where: Expression | None = None
+    order_by: Text | None = None
+    """Field, with `-` before it for descending."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    require: Many[Requirement] = ()
+    set: JsonObject = {}
+    record: JsonObject = {}
+    value: Json = Field(default=None, alias="return")
+    """What the call returns; left out = the record or the records."""
+    latency_s: Annotated[float, Field(ge=0)] = 0.0
+    """Virtual seconds that one call takes."""
+
+    @model_validator(mode="after")
+    def _one(self) -> "Mock":
+        operation = exactly_one(
+            self, ("get", "find", "insert", "update", "delete", "replies", "python")
+        )
+        for name, fits in (
+            ("where", ("find",)),
+            ("order_by", ("find",)),
+            ("limit", ("find",)),
+            ("set", ("update",)),
+            ("record", ("insert",)),
+            ("key", ("get", "update", "delete")),
+        ):
+            if getattr(self, name) and operation not in fits:
+                raise ValueError(f"`{name}` goes with {' or '.join(fits)}, not with {operation}")
+        return self
+
+
+class Live(Spec):
+    """Where the real tool is."""
+
+    kind: Literal["http", "python", "mcp"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None = None
+    url: Text | None = None
+    function: Text | None = None
+    server: Text | None = None
+
+
+class ToolSpec(Spec):
+    """One tool."""
+
+    name: ToolName
+    title: Text | None = None
+    description: Text
+    input_schema: JsonSchema = Field(default={"type": "object"}, alias="inputSchema")
+    output_schema: JsonSchema | None = Field(default=None, alias="outputSchema")
+    annotations: Annotations = Annotations()
+    effect: Effect
+    scopes: Many[Text] = ()
+    """The role must hold all of them."""
+    bind: dict[str, Text] = {}
+    """Arguments taken out of the model's hands and filled from the principal:
+    `customer_id: principal.id`."""
+    target: Target | None = None
+    records: Records | None = None
+    visible_when: Expression | None = None
+    """CEL over `record` and `principal`."""
+    trust: Literal["trusted", "untrusted"] = "trusted"
+    """`untrusted`: what it returns may hold instructions of strangers."""
+    idempotency: Idempotency | None = None
+    retry: Retry | None = None
+    draft: ToolName | None = None
+    """The tool that saves a draft instead, for a rule that says `draft`."""
+    accept_risk: Text | None = None
+    """Why this tool may do what `check` warns about."""
+    live: Live | None = None
+    mock: Mock | None = None
+
+
+def _keys(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {k: {"key": v} if isinstance(v, str) else v for k, v in value.items()}
+
+
+class ToolManifest(Document):
+    """Tools that belong together, and the tables of the mock world they share."""
+
+    kind: Literal["ToolManifest"] = "ToolManifest"
+    description: Text | None = None
+    owner: Text | None = None
+    tables: Annotated[
+        dict[Name, TableSpec], short_form(_keys, dict[str, TableSpec | str])
+    ] = {}
+    tools: Many[ToolSpec]
+
+
+__all__ = [
+    "Annotations",
+    "Compare",
+    "Failure",
+    "Idempotency",
+    "Live",
+    "Mock",
+    "Records",
+    "Reply",
+    "Requirement",
+    "Retry",
+    "TableSpec",
+    "Target",
+    "ToolManifest",
+    "ToolSpec",
+]

@@ -1,0 +1,69 @@
+"""The shape of recorded model turns: inline in a scenario, or one line of a recordings file."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from agentctl.specs.base import Json, Many, Name, Spec, Text
+
+
+class TurnCall(Spec):
+    """One tool call the model made: `{get_order: {order_id: o_1}}`."""
+
+    tool: Text
+    args: Json = {}
+    """An object; text stands for arguments that are not JSON."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(value) == 1 and "tool" not in value:
+            ((tool, args),) = value.items()
+            return {"tool": tool, "args": {} if args is None else args}
+        return value
+
+
+class TurnUsage(Spec):
+    """Tokens of the turn, where they were recorded."""
+
+    input: Annotated[int, Field(ge=0, alias="in")]
+    output: Annotated[int, Field(ge=0, alias="out")]
+
+
+class Turn(Spec):
+    """One model response: calls, words, or a structured output."""
+
+    calls: Many[TurnCall] = ()
+    say: str | None = None
+    output: Json = None
+    usage: TurnUsage | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "call" in value:
+            rest = {k: v for k, v in value.items() if k != "call"}
+            if "calls" in rest:
+                raise ValueError("give `call` or `calls`, not both")
+            return {**rest, "calls": [value["call"]]}
+        return value
+
+    @model_validator(mode="after")
+    def _something(self) -> "Turn":
+        if not self.calls and self.say is None and self.output is None:
+            raise ValueError("a turn has `call`, `calls`, `say` or `output`")
+        return self
+
+
+class Recording(Spec):
+    """What a model said in one trial of one scenario, in order."""
+
+    scenario: Name
+    trial: Annotated[int, Field(ge=1)] = 1
+    model: Text | None = None
+    turns: Many[Turn]
+    end: Literal["error", "limit"] | None = None
+    """The recorded run ended by a fault of its own: a scored failure."""
+
+
+__all__ = ["Recording", "Turn", "TurnCall", "TurnUsage"]
