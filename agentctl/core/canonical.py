@@ -31,7 +31,7 @@ _encode = json.JSONEncoder(
 _DOUBTFUL = re.compile(r"[:\[,]-?\d+(?:[.eE]|\d{15})|^-?\d+(?:[.eE]|\d{15})")
 
 
-class NotCanonical(ValueError):
+class NotCanonical(ValueError):  # noqa: N818 - says what the value is
     """The value or text has no unambiguous JSON form."""
 
 

@@ -213,9 +213,7 @@ class ToolManifest(Document):
     kind: Literal["ToolManifest"] = "ToolManifest"
     description: Text | None = None
     owner: Text | None = None
-    tables: Annotated[
-        dict[Name, TableSpec], short_form(_keys, dict[str, TableSpec | str])
-    ] = {}
+    tables: Annotated[dict[Name, TableSpec], short_form(_keys, dict[str, TableSpec | str])] = {}
     tools: Many[ToolSpec]
 
 

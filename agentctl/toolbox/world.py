@@ -65,6 +65,16 @@ class Table:
             if self.get(key) is None:
                 return key
 
+    def disturb(self, key: str, fields: Mapping[str, Json] | str) -> None:
+        """Let somebody else change or (`absent`) remove a record; it does not count as a change."""
+        base = dict(self._base)
+        for layer in (base, self._changed) if key in self._changed else (base,):
+            if fields == "absent":
+                layer.pop(key, None)
+            elif not isinstance(fields, str):
+                layer[key] = {self.spec.key: key, **(layer.get(key) or {}), **fields}
+        self._base = base
+
     def changes(self) -> dict[str, Record | None]:
         """Return the records that differ from the start; `None` for those that are gone."""
         return {k: r for k, r in self._changed.items() if r != self._base.get(k)}
@@ -111,19 +121,15 @@ class World:
     def disturb(self, overlay: Mapping[str, Mapping[str, Json]]) -> None:
         """Lay changes of somebody else over the world, in the middle of a run."""
         for name, records in overlay.items():
-            table = self.table(name)
             for key, fields in records.items():
-                if fields == "absent":
-                    table.delete(key)
-                else:
-                    table.put(key, {**(table.get(key) or {}), **fields})
+                self.table(name).disturb(key, fields)
 
     def specs(self) -> Mapping[str, TableSpec]:
         """Return the declared tables."""
         return self._specs
 
     def changes(self) -> dict[str, dict[str, Record | None]]:
-        """Return the records that differ from the start, by table; untouched tables are left out."""
+        """Return the records that differ from the start, by table."""
         found = {name: table.changes() for name, table in self._tables.items()}
         return {name: changed for name, changed in found.items() if changed}
 

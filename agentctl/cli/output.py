@@ -1,0 +1,62 @@
+"""Where text goes: the payload to stdout, everything else to stderr.
+
+A reader that closes the pipe early is no error: the rest is dropped, and the exit code stays the
+command's own.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from agentctl.core.errors import Problem
+
+Format = Literal["text", "json", "jsonl"]
+
+
+def write(text: str) -> None:
+    """Write payload to stdout."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _close_stdout()
+
+
+def write_line(text: str = "") -> None:
+    """Write one line of payload."""
+    write(text + "\n")
+
+
+def write_json(value: Any) -> None:
+    """Write one JSON document, in the order given."""
+    write_line(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def write_jsonl(values: Iterable[Any]) -> None:
+    """Write one JSON document a line."""
+    for value in values:
+        write_line(json.dumps(value, ensure_ascii=False))
+
+
+def note(text: str) -> None:
+    """Write progress, a warning or a hint to stderr."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - stands in until the end
+
+
+def report(problem: Problem) -> None:
+    """Write every diagnostic of a problem to stderr."""
+    note("\n\n".join(str(diagnostic) for diagnostic in problem.diagnostics))
+
+
+def _close_stdout() -> None:
+    # Python would complain once more when it flushes at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+__all__ = ["Format", "note", "report", "write", "write_json", "write_jsonl", "write_line"]

@@ -1,0 +1,76 @@
+"""Which tools a run may use at all: agent ∩ role ∩ parent, computed once and hashed."""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from agentctl.core.canonical import digest
+from agentctl.specs.policy import Role
+from agentctl.specs.tools import ToolSpec
+
+
+class Rights(NamedTuple):
+    """The outcome, as the trace records it."""
+
+    tools: frozenset[str]
+    refused: Mapping[str, str]
+    """Tools the agent names and may not use, each with the reason."""
+    hash: str
+    """sha256 over the sorted names of `tools`."""
+
+
+@lru_cache(maxsize=1024)
+def _pattern(selector: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in selector.split("*")))
+
+
+def selects(selector: str, name: str) -> bool:
+    """Whether a selector of a role or a rule means this tool: exactly, unless `*` is written.
+
+    >>> selects("send_email", "send_email_bulk"), selects("send_*", "send_email_bulk")
+    (False, True)
+    """
+    if "*" not in selector:
+        return selector == name
+    return _pattern(selector).fullmatch(name) is not None
+
+
+def effective_rights(
+    tools: Mapping[str, ToolSpec], role: Role | None, parent: Rights | None = None
+) -> Rights:
+    """Intersect what the agent names with what the role and the parent run hold.
+
+    Args:
+        tools: The agent's tools.
+        role: The role of the principal; `None` = a role the policy does not know: no rights.
+        parent: The rights of the run that started this one.
+    """
+    refused = {}
+    for name, tool in tools.items():
+        reason = _refusal(tool, role, parent)
+        if reason is not None:
+            refused[name] = reason
+    held = frozenset(tools) - refused.keys()
+    return Rights(held, refused, digest(sorted(held)))
+
+
+def _refusal(tool: ToolSpec, role: Role | None, parent: Rights | None) -> str | None:
+    if role is None:
+        return "the policy does not know this role"
+    if not any_selects(role.tools, tool.name):
+        return "the role does not hold this tool"
+    missing = set(tool.scopes) - set(role.scopes)
+    if missing:
+        return f"the role lacks the scope {', '.join(sorted(missing))}"
+    if parent is not None and tool.name not in parent.tools:
+        return "the parent run does not hold this tool"
+    return None
+
+
+def any_selects(selectors: Iterable[str], name: str) -> bool:
+    """Whether any of the selectors means this tool."""
+    return any(selects(selector, name) for selector in selectors)
+
+
+__all__ = ["Rights", "any_selects", "effective_rights", "selects"]

@@ -1,0 +1,130 @@
+"""The rules of a policy, compiled for one tool and asked about one call.
+
+Of all rules that match, the strongest verdict holds: deny > draft > ask > allow. No match is a
+denial. A rule that cannot be evaluated is a denial too: a policy that errors never allows.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from agentctl.core.canonical import Json
+from agentctl.policy.facts import Facts
+from agentctl.policy.rights import any_selects
+from agentctl.specs.expressions import Expression, ExpressionError
+from agentctl.specs.matchers import matches
+from agentctl.specs.policy import VERDICTS, Policy, Rule, Verdict, duration
+from agentctl.specs.tools import ToolSpec
+
+_SEEN = re.compile(r"\bseen\.(\w+)\[((?:args|principal)(?:\.\w+)+)\]")
+_ANY_SEEN = re.compile(r"\bseen\b")
+
+
+class Ruling(NamedTuple):
+    """What the rules say together."""
+
+    verdict: Verdict
+    rules: tuple[str, ...]
+    reason: str
+    by: str | None = None
+    within_s: int | None = None
+
+
+class Condition:
+    """A rule's `when:`, given only the records it names.
+
+    CEL copies every variable it is given, so `seen` is narrowed to the records the expression
+    looks up by an argument; an expression that uses `seen` in another way gets all of it.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._expression = Expression(text)
+        self._uses = self._expression.roots
+        lookups = _SEEN.findall(text)
+        narrow = len(lookups) == len(_ANY_SEEN.findall(text))
+        self._lookups = [(table, path.split(".")) for table, path in lookups] if narrow else None
+
+    def holds(self, arguments: Mapping[str, Json], facts: Facts) -> bool:
+        """Evaluate the condition.
+
+        Raises:
+            ExpressionError: If it cannot be evaluated or is not a boolean.
+        """
+        variables: dict[str, Json] = {}
+        if "args" in self._uses:
+            variables["args"] = arguments
+        if "principal" in self._uses:
+            variables["principal"] = facts.principal
+        if "now" in self._uses:
+            variables["now"] = facts.now
+        if "seen" in self._uses:
+            variables["seen"] = self._seen(arguments, facts)
+        result = self._expression.evaluate(variables)
+        if not isinstance(result, bool):
+            raise ExpressionError("the result is not true or false")
+        return result
+
+    def _seen(self, arguments: Mapping[str, Json], facts: Facts) -> Json:
+        if self._lookups is None:
+            return facts.seen
+        found: dict[str, dict[str, Json]] = {}
+        for table, path in self._lookups:
+            value: Json = {"args": arguments, "principal": facts.principal}
+            for part in path:
+                value = value.get(part) if isinstance(value, Mapping) else None
+            record = facts.seen.get(table, {}).get(value) if isinstance(value, str) else None
+            records = found.setdefault(table, {})
+            if record is not None and isinstance(value, str):
+                records[value] = record
+        return found
+
+
+class ToolRules:
+    """The rules that speak about one tool, the strongest verdict first."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        ordered = sorted(rules, key=lambda rule: -VERDICTS.index(rule.verdict))
+        self._rules = [
+            (rule, rule.verdict, Condition(rule.when) if rule.when else None) for rule in ordered
+        ]
+
+    def decide(self, arguments: Mapping[str, Json], facts: Facts) -> Ruling:
+        """Return the ruling on a call with these arguments."""
+        matched: list[tuple[Rule, Verdict]] = []
+        for rule, verdict, condition in self._rules:
+            if rule.args and not matches(rule.args, arguments):
+                continue
+            if condition is not None:
+                try:
+                    if not condition.holds(arguments, facts):
+                        continue
+                except ExpressionError as error:
+                    reason = f"rule `{rule.id}` cannot be evaluated: {error}"
+                    return Ruling("deny", (rule.id,), reason)
+            matched.append((rule, verdict))
+        if not matched:
+            return Ruling("deny", (), "no rule allows this call")
+        rule, verdict = matched[0]
+        return Ruling(
+            verdict,
+            tuple(other.id for other, _ in matched),
+            rule.reason or f"rule `{rule.id}`",
+            rule.by,
+            int(duration(rule.within).total_seconds()) if rule.within else None,
+        )
+
+
+def rules_for(tool: ToolSpec, policy: Policy) -> ToolRules:
+    """Return the policy's rules that speak about `tool`."""
+    return ToolRules(rule for rule in policy.rules if speaks_about(rule, tool))
+
+
+def speaks_about(rule: Rule, tool: ToolSpec) -> bool:
+    """Whether a rule means this tool, whatever its arguments."""
+    selector = rule.selector
+    if selector.effects is not None:
+        return tool.effect in selector.effects
+    return any_selects(selector.tools or (), tool.name)
+
+
+__all__ = ["Condition", "Ruling", "ToolRules", "rules_for", "speaks_about"]

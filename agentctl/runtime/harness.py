@@ -1,0 +1,151 @@
+"""One agent, made ready to run: everything that is the same for all of its runs is done once."""
+
+from functools import lru_cache
+from typing import Any
+
+from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.errors import problem
+from agentctl.core.messages import Message, Principal
+from agentctl.models.port import ToolOffer
+from agentctl.models.pricing import price_of
+from agentctl.policy.gate import Gate
+from agentctl.policy.guardrails import Rails
+from agentctl.policy.rights import Rights, effective_rights
+from agentctl.runtime.built_in import built_in_tools
+from agentctl.specs.agent import Goal, Intent
+from agentctl.specs.bundle import Bundle
+from agentctl.specs.expressions import Expression, fill
+from agentctl.specs.schemas import Schema
+from agentctl.toolbox.mocks import MockTools
+
+
+class Harness:
+    """An agent with its gate, mocks, prices and prompts compiled.
+
+    Args:
+        bundle: The agent and what it references.
+        model: The model to run it with; left out = the spec's.
+
+    Raises:
+        Problem: If money is limited and the model has no price, or a mock cannot be loaded.
+    """
+
+    def __init__(self, bundle: Bundle, model: str | None = None) -> None:
+        self.bundle = bundle
+        self.agent = bundle.agent
+        self.model_name = model or bundle.agent.model.name
+        declared = bundle.agent.model.price if self.model_name == bundle.agent.model.name else None
+        self.price, self.price_status = price_of(self.model_name, declared, bundle.project.prices)
+        limits = bundle.agent.limits.cost_usd
+        if self.price is None and (limits.session is not None or limits.day is not None):
+            raise problem(
+                "unpriced-model",
+                f"agent `{self.agent.name}` limits money, and the price of `{self.model_name}`"
+                " is unknown",
+                hint="declare `price: {input_per_mtok:, output_per_mtok:}` under `model:`",
+            )
+        self.built_in = built_in_tools(self.agent)
+        self.gate = Gate(bundle, self.built_in)
+        self.mocks = MockTools(bundle)
+        self.rails_in = Rails(bundle.policy.guardrails.input)
+        self.rails_out = Rails(bundle.policy.guardrails.output)
+        self.results = {
+            name: Schema(tool.output_schema)
+            for name, tool in bundle.tools.items()
+            if tool.output_schema is not None
+        }
+        self.output = Schema(self.agent.output) if self.agent.output is not None else None
+        self.intents = {intent.id: intent for intent in self.agent.intents}
+        self._prompt = prompt(self)
+        self.rights = lru_cache(maxsize=64)(self._rights)
+        self.offers = lru_cache(maxsize=64)(self._offers)
+        self.goal = lru_cache(maxsize=64)(self._goal)
+        self.started = self._started()
+
+    def _rights(self, role: str) -> Rights:
+        return effective_rights(self.bundle.tools, self.bundle.policy.roles.get(role))
+
+    def offered(self, role: str, intent: str | None, unsure: bool) -> frozenset[str]:
+        """Return the names of the tools that exist for the model at this moment.
+
+        Args:
+            role: The role the run acts as.
+            intent: What the model declared; `None` = nothing yet.
+            unsure: It declared less confidence than the agent asks for.
+        """
+        tools = self.rights(role).tools
+        if self.intents:
+            tools = tools & frozenset(self.intents[intent].tools) if intent else frozenset()
+            if unsure:
+                tools = frozenset()
+        return tools | self.built_in.keys()
+
+    def _offers(self, names: frozenset[str]) -> tuple[ToolOffer, ...]:
+        return tuple(
+            ToolOffer(name, tool.spec.description, tool.parameters())
+            for name, tool in self.gate.tools.items()
+            if name in names
+        )
+
+    def _goal(self, intent: str | None) -> tuple[Goal, Expression] | None:
+        goal = self.agent.done_when
+        found = self.intents.get(intent) if intent else None
+        if isinstance(found, Intent) and found.done_when:
+            goal = Goal.model_validate(
+                {"that": found.done_when, **({"else": goal.otherwise} if goal else {})}
+            )
+        return (goal, Expression(goal.that)) if goal else None
+
+    def system_message(self, principal: Principal) -> Message:
+        """Return the system prompt, filled in for this principal."""
+        if "{{" not in self._prompt:
+            return Message("system", self._prompt)
+        return Message("system", fill(self._prompt, {"principal": principal.facts()}))
+
+    def _started(self) -> dict[str, Json]:
+        """Return the part of `run.started` that is the same for every run."""
+        prints = self.bundle.fingerprints
+        limits = self.agent.limits
+        return {
+            "agent": self.agent.name,
+            "model": self.model_name,
+            "fingerprints": {
+                "agent": prints.agent,
+                "instructions": prints.instructions,
+                "tools": prints.tools,
+                "model": self.model_name,
+                "policy": prints.policy,
+            },
+            "limits": {
+                "steps": limits.steps,
+                "tool_calls": limits.tool_calls,
+                "wall_clock_s": str(limits.wall_clock_s),
+                "cost_usd": str(limits.cost_usd.session) if limits.cost_usd.session else None,
+            },
+        }
+
+
+def prompt(harness: Harness) -> str:
+    """Build the system prompt from the parts of the spec."""
+    agent = harness.agent
+    parts = [agent.instructions.strip(), f"Goal: {agent.goal}"]
+    if agent.persona:
+        parts.append(f"Persona: {agent.persona}")
+    if agent.behaviour_rules:
+        rules = "\n".join(f"- [{rule.id}] {rule.text}" for rule in agent.behaviour_rules)
+        parts.append(f"Rules of conduct:\n{rules}")
+    if agent.domain:
+        parts.append(f"You deal with: {agent.domain.description}")
+    if agent.intents:
+        intents = "\n".join(f"- {i.id}: {i.description or i.id}" for i in agent.intents)
+        parts.append(f"First call declare_intent. Intents:\n{intents}")
+    if agent.output is not None:
+        parts.append(f"Answer with one JSON object of this schema: {_schema(agent.output)}")
+    return "\n\n".join(parts)
+
+
+def _schema(schema: dict[str, Any]) -> str:
+    return canonical_text(schema)
+
+
+__all__ = ["Harness", "prompt"]

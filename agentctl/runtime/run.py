@@ -1,0 +1,241 @@
+"""The state of one run: what it was given, what it has seen, what it has spent.
+
+It changes only here and in the loop; everything anyone later wants to know about a run is in its
+events.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+
+from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.clock import Clock, stamp
+from agentctl.core.events import Event, EventType, StopReason
+from agentctl.core.messages import Message, ModelReply, Principal, Usage
+from agentctl.core.money import PriceStatus, money_text, token_cost
+from agentctl.models.port import Model
+from agentctl.policy.facts import Facts
+from agentctl.policy.loops import LoopWatch
+from agentctl.policy.triggers import Triggers, Trip
+from agentctl.policy.visibility import Seen
+from agentctl.runtime.approvals import Approver
+from agentctl.runtime.harness import Harness
+
+BYTES_PER_TOKEN = 4
+"""A turn nobody counted is priced at ceil(bytes / 4)."""
+
+
+class Ending(NamedTuple):
+    """How a run ends."""
+
+    stop: StopReason
+    reason: str
+    answer: str | None = None
+    output: Json = None
+
+
+class Recorder(Protocol):
+    """Where events go as they happen."""
+
+    def record(self, event: Event) -> None:
+        """Keep one event.
+
+        Raises:
+            Problem: If it cannot be kept; then nothing more may happen in the run.
+        """
+        ...
+
+
+class Given(NamedTuple):
+    """What a run is given from outside; nothing else reaches it."""
+
+    principal: Principal
+    model: Model
+    clock: Clock
+    approver: Approver
+    inputs: "Inputs"
+    recorder: Recorder | None = None
+    mode: str = "mock"
+    """mock or live: what the tools are."""
+    scenario: Mapping[str, Json] | None = None
+
+
+class Inputs(Protocol):
+    """What the user says: the task first, then what they answer."""
+
+    def next(self, question: str | None) -> str | dict[str, Json] | None:
+        """Return the next input, or `None` when the user says no more.
+
+        Args:
+            question: What the agent asked; `None` when it did not ask.
+        """
+        ...
+
+
+class Lines:
+    """Inputs known beforehand.
+
+    Args:
+        lines: In the order in which they are said.
+    """
+
+    def __init__(self, *lines: str | dict[str, Json]) -> None:
+        self._lines: Iterator[str | dict[str, Json]] = iter(lines)
+
+    def next(self, question: str | None) -> str | dict[str, Json] | None:  # noqa: ARG002
+        """Return the next line."""
+        return next(self._lines, None)
+
+
+class Run:
+    """One run of one agent.
+
+    Args:
+        harness: The agent.
+        given: Who asks, which model answers, what time it is.
+    """
+
+    def __init__(self, harness: Harness, given: Given) -> None:
+        self.harness = harness
+        self.given = given
+        self.rights = harness.rights(given.principal.role)
+        self.principal = given.principal.facts()
+        self.events: list[Event] = []
+        self.triggers = Triggers(harness.agent.escalation)
+        self.loops = LoopWatch(harness.agent.limits.repeats)
+        self.messages: list[Message] = []
+        self.steps = 0
+        self.calls = 0
+        self.tool_errors = 0
+        self.repairs = 0
+        self.goal_attempts = 0
+        self.intent: str | None = None
+        self.unsure = False
+        self.declared: dict[str, Json] | None = None
+        self.tainted_by: str | None = None
+        self.seen: Seen = {}
+        self.declined: set[str] = set()
+        self.ran: Counter[str] = Counter()
+        self.results: dict[str, list[Json]] = {}
+        self.escalated: Trip | None = None
+        self.said: str | None = None
+        """The last words of the model to the user."""
+        self.missing_mock: str | None = None
+        self.unknown_tools: list[str] = []
+        self.spent = Decimal(0)
+        self.price_status: PriceStatus = harness.price_status
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self.estimated = False
+        self._warned = False
+        self._bytes = 0
+        self._moment: datetime | None = None
+        self._stamp = ""
+        self.started_at = given.clock.now()
+
+    def record(self, kind: EventType, body: dict[str, Json]) -> None:
+        """Append one event."""
+        moment = self.given.clock.now()
+        if moment is not self._moment:
+            self._moment, self._stamp = moment, stamp(moment)
+        event = Event(len(self.events), kind, self._stamp, body)
+        self.events.append(event)
+        if self.given.recorder is not None:
+            self.given.recorder.record(event)
+
+    def tell(self, message: Message) -> None:
+        """Add a message to what the model sees."""
+        self.messages.append(message)
+        self._bytes += len(message.content)
+
+    def facts(self) -> Facts:
+        """Return what the gate may know at this moment."""
+        return Facts(
+            self.principal,
+            self.given.clock.now(),
+            self.harness.offered(self.given.principal.role, self.intent, self.unsure),
+            self.seen,
+            self.tainted_by,
+            self.declined,
+            self.ran,
+        )
+
+    def elapsed_s(self) -> float:
+        """Return the seconds since the run started."""
+        return (self.given.clock.now() - self.started_at).total_seconds()
+
+    def charge(self, reply: ModelReply) -> dict[str, Json]:
+        """Add the cost of a model turn; return it as the event's `usage` and `cost`."""
+        usage = reply.usage or self._estimate(reply)
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
+        self.estimated = self.estimated or usage.estimated
+        price = self.harness.price
+        cost: dict[str, Json] = {"usd": None, "status": "unknown"}
+        if price is not None:
+            dollars = token_cost(
+                usage.input_tokens,
+                usage.output_tokens,
+                price.input_per_mtok,
+                price.output_per_mtok,
+            )
+            self.spent += dollars
+            status = "estimated" if usage.estimated else self.harness.price_status
+            cost = {"usd": money_text(dollars), "status": status}
+        return {
+            "usage": {
+                "in": usage.input_tokens,
+                "out": usage.output_tokens,
+                "estimated": usage.estimated,
+            },
+            "cost": cost,
+        }
+
+    def _estimate(self, reply: ModelReply) -> Usage:
+        said = len(reply.text or "") + len(canonical_text(reply.output) if reply.output else "")
+        for call in reply.calls:
+            arguments = call.arguments
+            text = arguments if isinstance(arguments, str) else canonical_text(arguments)
+            said += len(call.name) + len(text)
+        return Usage(_tokens(self._bytes), _tokens(said), estimated=True)
+
+    def cost(self) -> dict[str, Json]:
+        """Return what the run has cost so far."""
+        if self.harness.price is None:
+            return {"usd": None, "status": "unknown"}
+        status = "estimated" if self.estimated else self.harness.price_status
+        return {"usd": money_text(self.spent), "status": status}
+
+    def limit_met(self) -> tuple[str, str] | None:
+        """Return the name of the limit that forbids another model turn, and the detail."""
+        limits = self.harness.agent.limits
+        if self.steps >= limits.steps:
+            return "steps", f"{limits.steps} model turns"
+        if self.elapsed_s() >= limits.wall_clock_s:
+            return "wall_clock_s", f"{limits.wall_clock_s} s"
+        if limits.tokens is not None and self.input_tokens + self.output_tokens >= limits.tokens:
+            return "tokens", f"{limits.tokens} tokens"
+        session = limits.cost_usd.session
+        if session is not None:
+            if self.spent >= session:
+                return "cost_usd", f"{money_text(session)} US dollars in one run"
+            if not self._warned and self.spent >= session * Decimal(str(limits.cost_usd.alert_at)):
+                self._warned = True
+                self.record(
+                    "limit.warned",
+                    {
+                        "limit": "cost_usd",
+                        "used": money_text(self.spent),
+                        "most": money_text(session),
+                    },
+                )
+        return None
+
+
+def _tokens(size: int) -> int:
+    return -(-size // BYTES_PER_TOKEN)
+
+
+__all__ = ["BYTES_PER_TOKEN", "Ending", "Given", "Inputs", "Lines", "Recorder", "Run"]

@@ -1,0 +1,177 @@
+"""Play one scenario of a golden set with recorded turns: same input, same bytes, on any machine.
+
+A trial has a virtual clock, ids of its own and a world that nobody else touches. It keeps its
+events in memory; whoever wants them on disk writes them.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from agentctl.core.canonical import Json
+from agentctl.core.clock import VirtualClock
+from agentctl.core.errors import problem
+from agentctl.core.events import Event
+from agentctl.core.messages import Principal, ToolResult
+from agentctl.models.port import Model, ModelFault
+from agentctl.models.scripted import ScriptedModel
+from agentctl.runtime.approvals import Approver, ScriptedApprover
+from agentctl.runtime.dispatch import MockBackend
+from agentctl.runtime.harness import Harness
+from agentctl.runtime.loop import OUT_OF_TURNS, play
+from agentctl.runtime.run import Given, Lines, Recorder, Run
+from agentctl.specs.bundle import Tables
+from agentctl.specs.golden import ExpectedCall, Scenario
+from agentctl.specs.turns import Recording
+from agentctl.toolbox.port import Ask
+from agentctl.toolbox.world import World
+
+Kind = Literal["written", "recorded", "cassette", "live"]
+"""Where the model's turns come from, and so what a trial tests."""
+
+
+class Trial(NamedTuple):
+    """One attempt at one scenario."""
+
+    scenario_id: str
+    number: int
+    kind: Kind
+    model: str
+    events: list[Event]
+    world: World
+    fault: str | None
+    """Why nothing can be concluded from this trial, if so."""
+    recorded_end: Literal["error", "limit"] | None
+
+
+def play_trial(
+    harness: Harness,
+    scenario: Scenario,
+    tables: Tables,
+    *,
+    set_name: str,
+    now: datetime,
+    number: int = 1,
+    recording: Recording | None = None,
+    model: Model | None = None,
+    approver: Approver | None = None,
+    recorder: Recorder | None = None,
+) -> Trial:
+    """Play `scenario` once.
+
+    Args:
+        harness: The agent.
+        scenario: The case; its `turns` are played unless `recording` or `model` is given.
+        tables: The world it starts from.
+        set_name: Name of the golden set, for the run's id.
+        now: The moment it starts, where the scenario names none (the set's `now:`).
+        number: Which attempt this is, from 1.
+        recording: Turns a model said in a recorded run.
+        model: A model to ask instead.
+        approver: Somebody to ask instead of the scenario's script.
+        recorder: Where events go as they happen, besides into the trial.
+    """
+    turns = recording.turns if recording is not None else scenario.turns
+    end = recording.end if recording is not None else scenario.end
+    kind: Kind = "live" if model is not None else "recorded" if recording else "written"
+    name = (recording.model if recording else None) or harness.model_name
+    world = World(tables, harness.bundle.tables, scenario.world)
+    scripted = ScriptedModel(turns or (), name)
+    run = Run(
+        harness,
+        Given(
+            principal=principal_of(scenario, harness),
+            model=model or scripted,
+            clock=VirtualClock(scenario.now or now),
+            approver=approver or ScriptedApprover(scenario.approvals),
+            inputs=Lines(*lines_of(scenario)),
+            recorder=recorder,
+            scenario={"set": set_name, "id": scenario.id, "trial": number, "kind": kind},
+        ),
+    )
+    backend = MockBackend(harness.mocks, world, scenario.faults)
+    fault = None
+    if turns is None and model is None:
+        fault = "no recorded turns: record them, or run with a model"
+    else:
+        try:
+            play(run, backend)
+        except ModelFault as met:
+            fault = _fault(met, recorded_end=end is not None, left_out=turns is None)
+    if run.missing_mock is not None:
+        fault = f"missing mock: {run.missing_mock}"
+    elif kind == "written" and run.unknown_tools:
+        fault = f"the turns call `{run.unknown_tools[0]}`, which no manifest defines"
+    return Trial(scenario.id, number, kind, name, run.events, world, fault, end)
+
+
+def _fault(met: ModelFault, *, recorded_end: bool, left_out: bool) -> str | None:
+    if met.kind == OUT_OF_TURNS and not left_out:
+        return None if recorded_end else f"turns exhausted: {met.message}"
+    return f"model: {met.message}"
+
+
+def principal_of(scenario: Scenario, harness: Harness) -> Principal:
+    """Return the person a scenario's agent acts for."""
+    who = scenario.principal
+    return Principal(who.id, who.role or harness.agent.acts_as, who.name, who.attributes)
+
+
+def lines_of(scenario: Scenario) -> tuple[str | dict[str, Json], ...]:
+    """Return what the user says, or the event, of a scenario."""
+    if scenario.event is not None:
+        return (scenario.event,)
+    return (scenario.input,) if scenario.input is not None else scenario.conversation
+
+
+def expected_world(
+    harness: Harness, scenario: Scenario, tables: Tables, calls: Sequence[ExpectedCall]
+) -> World:
+    """Return the world that the expected calls lead to: mocks only, no gate.
+
+    Raises:
+        Problem: If a call fails that is not marked `fails`, or the other way round.
+    """
+    world = World(tables, harness.bundle.tables, scenario.world)
+    for fault in scenario.faults:
+        world.disturb(fault.world)
+    principal = principal_of(scenario, harness).facts()
+    for call in calls:
+        result = apply_expected(harness, world, call, principal, scenario.now)
+        if result.ok == call.fails:
+            said = result.error.message if result.error else "it succeeded"
+            expected = "fail" if call.fails else "succeed"
+            raise problem(
+                "expected-call",
+                f"scenario `{scenario.id}`: the expected call of `{call.tool}` should {expected},"
+                f" and in this world: {said}",
+                hint="mend the world or the call, or mark the call `fails: true`",
+            )
+    return world
+
+
+def apply_expected(
+    harness: Harness,
+    world: World,
+    call: ExpectedCall,
+    principal: dict[str, Json],
+    now: datetime | None,
+) -> ToolResult:
+    """Apply one expected call to `world`, with bound arguments and defaults filled in."""
+    tool = harness.gate.tools[call.tool]
+    arguments = {**tool.defaults, **call.args, **tool.bound_values(principal)}
+    moment = now if now is not None else datetime.fromisoformat("2026-01-15T09:00:00+00:00")
+    if call.tool in harness.built_in or call.tool not in harness.mocks:
+        return ToolResult()
+    return harness.mocks.call(world, call.tool, Ask(arguments, principal, moment))
+
+
+__all__ = [
+    "Kind",
+    "Trial",
+    "apply_expected",
+    "expected_world",
+    "lines_of",
+    "play_trial",
+    "principal_of",
+]

@@ -1,0 +1,1 @@
+"""Measurements of agentctl: each module is run with `python -m benchmarks.NAME`."""
