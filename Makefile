@@ -2,17 +2,51 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SETS := golden_sets/order-support.yaml golden_sets/support-triage.yaml
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+RECORDINGS := $(wildcard ../shared/data)
+
+export AGENTCTL_RECORDINGS ?= $(if $(RECORDINGS),$(abspath $(RECORDINGS)))
 
 .PHONY: demo test soak check bench lock clean
 
+demo: $(VENV)/.installed  ## Replay the shipped golden sets, then one mutant that must turn red.
+	$(BIN)/agentctl check
+	$(BIN)/agentctl run --scenario order-support:cancel-last-order
+	$(BIN)/python -m tests.mutants drop-cancel-rule
+	$(BIN)/agentctl eval
+
+test: $(VENV)/.tested  ## The tests: offline, a few minutes.
+	$(BIN)/python -m pytest -m "not soak"
+
+soak: $(VENV)/.tested  ## The long and heavy tests as well.
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.tested  ## Linters, types, the floors.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.tested  ## Speed, as ratios against a baseline of the same run.
+	$(BIN)/python -m compileall -q agentctl benchmarks
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.replay
+	$(BIN)/python -m benchmarks.crm
+
+lock:  ## Renew the lock files.
+	uv pip compile --universal -p 3.11 --generate-hashes --no-emit-index-url -q pyproject.toml -o requirements.lock
+	uv pip compile --universal -p 3.11 --generate-hashes --no-emit-index-url -q --extra dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .agentctl build dist
+
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(PIP) install -r requirements.lock
+	$(PIP) install --no-deps --editable .
 	$(BIN)/python -m compileall -q agentctl
 	touch $@
 
 $(VENV)/.tested: $(VENV)/.installed requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	$(PIP) install -r requirements-dev.lock
 	touch $@

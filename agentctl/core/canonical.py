@@ -2,7 +2,7 @@
 
 Two values are the same call, the same policy or the same event exactly when their canonical bytes
 are the same. `rfc8785` defines the format; the standard library's C encoder writes the same bytes
-for the values met in practice (no fractions, no huge integers, ASCII) an order of magnitude
+for nearly all values met in practice an order of magnitude
 faster, so it is asked first and its text is checked for anything it might have written otherwise.
 """
 
@@ -26,9 +26,11 @@ MAX_SAFE_INTEGER = 2**53 - 1
 _encode = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 ).encode
-# A number with a fraction or an exponent, or an integer that may exceed 2^53. It also finds such
-# text inside strings: then the slow path runs, and writes the same.
-_DOUBTFUL = re.compile(r"[:\[,]-?\d+(?:[.eE]|\d{15})|^-?\d+(?:[.eE]|\d{15})")
+# A number that Python writes otherwise: a whole fraction (1.0), an exponent, or an integer that may
+# exceed 2^53. It also finds such text inside strings: then the slow path runs, and writes the same.
+_DOUBTFUL = re.compile(r"(?:^|[:\[,])-?\d+(?:\.0(?:[,\]}]|$)|(?:\.\d+)?[eE]|\d{15})")
+_OUTSIDE_BMP = "\U00010000"
+"""From here on, RFC 8785 sorts keys otherwise than Python does."""
 
 
 class NotCanonical(ValueError):  # noqa: N818 - says what the value is
@@ -46,8 +48,12 @@ def canonical_text(value: Json) -> str:
     """
     try:
         text = _encode(value)
-        if text.isascii() and _DOUBTFUL.search(text) is None:
-            return text
+        if _DOUBTFUL.search(text) is None:
+            if text.isascii():
+                return text
+            if max(text) < _OUTSIDE_BMP:
+                text.encode()  # raises for lone surrogates
+                return text
         return rfc8785.dumps(value).decode()
     except (ValueError, TypeError, RecursionError, UnicodeError) as error:
         raise NotCanonical(str(error)) from error

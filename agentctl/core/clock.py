@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -47,8 +48,9 @@ class VirtualClock:
         self._now += timedelta(seconds=max(0.0, seconds))
 
 
+@lru_cache(maxsize=512)
 def stamp(moment: datetime) -> str:
-    """Write a moment as events hold it.
+    """Write a moment as events hold it; trials meet the same moments over and over.
 
     >>> stamp(datetime(2026, 1, 15, 9, 0, tzinfo=UTC))
     '2026-01-15T09:00:00.000Z'

@@ -108,7 +108,8 @@ class Message(NamedTuple):
     """One entry of the conversation that a model sees (the OpenAI chat roles)."""
 
     role: Literal["system", "user", "assistant", "tool"]
-    content: str
+    content: Json
+    """Text; for `tool` the result itself, which a model is sent as JSON text."""
     calls: tuple[ToolCall, ...] = ()
     call_id: str | None = None
     """For `tool`: the call this answers."""

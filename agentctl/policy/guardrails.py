@@ -16,7 +16,7 @@ from agentctl.specs.policy import Guardrail
 REDACTED = "[redacted]"
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_DIGITS = re.compile(r"(?<![\w.])\+?\d(?:[ -]?\d){9,18}(?![\w.])")
+_DIGITS = re.compile(r"(?<!\w)(?<!\d\.)\+?\d(?:[ -]?\d){9,18}(?!\w|\.\d)")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
 
 

@@ -1,6 +1,6 @@
 """Does a run go in circles? Judged from its calls and what came of them."""
 
-from collections import Counter
+from agentctl.core.canonical import Json
 
 
 class LoopWatch:
@@ -14,28 +14,27 @@ class LoopWatch:
         repeats: 0 = never a loop.
     """
 
-    __slots__ = ("_errors_in_a_row", "_last_error", "_repeats", "_times")
+    __slots__ = ("_errors_in_a_row", "_last_error", "_outcomes", "_repeats")
 
     def __init__(self, repeats: int) -> None:
         self._repeats = repeats
-        self._times: Counter[tuple[str, str]] = Counter()
+        self._outcomes: dict[str, list[list[Json]]] = {}
+        """Signature -> outcomes met, each with how often."""
         self._last_error: tuple[str, str] | None = None
         self._errors_in_a_row = 0
 
-    def observe(self, tool: str, signature: str, outcome: str, error: str | None) -> str | None:
+    def observe(self, tool: str, signature: str, outcome: Json, error: str | None) -> str | None:
         """Note one call and return what is being repeated, if it is a loop.
 
         Args:
             tool: The tool's name.
             signature: Equal for equal calls.
-            outcome: Equal for equal results.
+            outcome: What came of it: a value or an error.
             error: The kind of error, where there was one.
         """
         if not self._repeats:
             return None
-        key = (signature, outcome)
-        self._times[key] += 1
-        if self._times[key] >= self._repeats:
+        if self._same_outcome(signature, outcome) >= self._repeats:
             return f"the same call of `{tool}` with the same outcome {self._repeats} times"
         if error is None:
             self._last_error = None
@@ -46,6 +45,16 @@ class LoopWatch:
         if self._errors_in_a_row >= self._repeats:
             return f"`{tool}` answered `{error}` {self._repeats} times in a row"
         return None
+
+    def _same_outcome(self, signature: str, outcome: Json) -> int:
+        """Count this call among those with the same outcome; most calls come only once."""
+        known = self._outcomes.setdefault(signature, [])
+        for entry in known:
+            if entry[0] == outcome:
+                entry[1] += 1
+                return int(entry[1])
+        known.append([outcome, 1])
+        return 1
 
 
 __all__ = ["LoopWatch"]

@@ -51,7 +51,7 @@ def effective_rights(
         reason = _refusal(tool, role, parent)
         if reason is not None:
             refused[name] = reason
-    held = frozenset(tools) - refused.keys()
+    held = frozenset(tools).difference(refused)
     return Rights(held, refused, digest(sorted(held)))
 
 

@@ -35,12 +35,14 @@ class Triggers:
             (t.tool_error.consecutive for t in triggers if t.tool_error), default=None
         )
 
+    def listens(self, on: Literal["input", "tool", "output"]) -> bool:
+        """Whether any keyword is looked for there."""
+        return any(where == on for where, _, _ in self._words)
+
     def on_text(self, on: Literal["input", "tool", "output"], text: str) -> Trip | None:
         """Look for keywords in what came in, what a tool said or what the agent answers."""
         patterns = [(pattern, t) for where, pattern, t in self._words if where == on]
-        if not patterns:
-            return None
-        plain = folded(text)
+        plain = folded(text) if patterns else ""
         for pattern, trigger in patterns:
             found = pattern.search(plain)
             if found is not None:

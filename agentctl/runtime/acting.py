@@ -52,7 +52,7 @@ def decide(run: Run, call: ToolCall) -> Decision:
             "stage": decision.stage,
             "rules": list(decision.rules),
             "reason": decision.reason,
-            "policy": run.harness.bundle.fingerprints.policy[:12],
+            "policy": run.harness.policy,
         },
     )
     return decision
@@ -167,14 +167,18 @@ def origins(run: Run, decision: Decision) -> dict[str, str]:
             found[name] = "system"
             continue
         needle = value if isinstance(value, str) else canonical_text(value)
-        source = next(
-            (m for m in run.messages if m.role in ("user", "tool") and needle in m.content), None
-        )
+        heard = (m for m in run.messages if m.role in ("user", "tool"))
+        source = next((m for m in heard if needle in _text(m)), None)
         if source is None:
             found[name] = "model"
         else:
             found[name] = "user" if source.role == "user" else f"tool result {source.call_id}"
     return found
+
+
+def _text(message: Message) -> str:
+    content = message.content
+    return content if isinstance(content, str) else canonical_text(content)
 
 
 def record_approval(run: Run, pending: Pending, answer: Approval) -> None:
@@ -232,15 +236,14 @@ def observe(run: Run, call: ToolCall, decision: Decision, outcome: Outcome) -> E
     run.record("tool.returned", body)
     if untrusted and run.tainted_by is None:
         run.tainted_by = decision.tool
-    text = canonical_text(shown)
-    run.tell(Message("tool", text, call_id=call.id))
+    run.tell(Message("tool", shown, call_id=call.id))
     if result.ok:
         run.results.setdefault(decision.tool, []).append(result.value)
-    return consequences(run, decision, outcome.state, result, text)
+    return consequences(run, decision, outcome.state, result)
 
 
 def consequences(
-    run: Run, decision: Decision, state: str | None, result: ToolResult, text: str
+    run: Run, decision: Decision, state: str | None, result: ToolResult
 ) -> Ending | None:
     """Judge what a result means for the run: doubt, escalation, a row of errors, a loop."""
     error = result.error.kind if result.error else None
@@ -261,15 +264,17 @@ def consequences(
         return None
     if result.ok:
         run.tool_errors = 0
-        trip = run.triggers.on_text("tool", text)
-        if trip is not None:
-            return escalate(run, trip, by="runtime")
+        if run.triggers.listens("tool"):
+            trip = run.triggers.on_text("tool", canonical_text(result.value))
+            if trip is not None:
+                return escalate(run, trip, by="runtime")
     elif error not in _NOT_THE_TOOL:
         run.tool_errors += 1
         trip = run.triggers.on_tool_errors(run.tool_errors, decision.tool)
         if trip is not None:
             return escalate(run, trip, by="runtime")
-    repeated = run.loops.observe(decision.tool, decision.signature, text, error)
+    came_back = result.error.as_json() if result.error else result.value
+    repeated = run.loops.observe(decision.tool, decision.signature, came_back, error)
     return stop_or_escalate(run, "loop", "loop", repeated) if repeated else None
 
 

@@ -76,7 +76,7 @@ def tell(run: Run, call: ToolCall, value: Json) -> None:
             "value": value,
         },
     )
-    run.tell(Message("tool", canonical_text(value), call_id=call.id))
+    run.tell(Message("tool", value, call_id=call.id))
 
 
 __all__ = ["built_in"]

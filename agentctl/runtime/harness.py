@@ -44,6 +44,7 @@ class Harness:
                 " is unknown",
                 hint="declare `price: {input_per_mtok:, output_per_mtok:}` under `model:`",
             )
+        self.policy = bundle.fingerprints.policy[:12]
         self.built_in = built_in_tools(self.agent)
         self.gate = Gate(bundle, self.built_in)
         self.mocks = MockTools(bundle)
@@ -58,6 +59,7 @@ class Harness:
         self.intents = {intent.id: intent for intent in self.agent.intents}
         self._prompt = prompt(self)
         self.rights = lru_cache(maxsize=64)(self._rights)
+        self.offered = lru_cache(maxsize=256)(self._offered)
         self.offers = lru_cache(maxsize=64)(self._offers)
         self.goal = lru_cache(maxsize=64)(self._goal)
         self.started = self._started()
@@ -65,7 +67,7 @@ class Harness:
     def _rights(self, role: str) -> Rights:
         return effective_rights(self.bundle.tools, self.bundle.policy.roles.get(role))
 
-    def offered(self, role: str, intent: str | None, unsure: bool) -> frozenset[str]:
+    def _offered(self, role: str, intent: str | None, unsure: bool) -> frozenset[str]:
         """Return the names of the tools that exist for the model at this moment.
 
         Args:
@@ -78,7 +80,7 @@ class Harness:
             tools = tools & frozenset(self.intents[intent].tools) if intent else frozenset()
             if unsure:
                 tools = frozenset()
-        return tools | self.built_in.keys()
+        return tools.union(self.built_in)
 
     def _offers(self, names: frozenset[str]) -> tuple[ToolOffer, ...]:
         return tuple(

@@ -130,7 +130,6 @@ class Run:
         self.output_tokens = 0
         self.estimated = False
         self._warned = False
-        self._bytes = 0
         self._moment: datetime | None = None
         self._stamp = ""
         self.started_at = given.clock.now()
@@ -148,7 +147,6 @@ class Run:
     def tell(self, message: Message) -> None:
         """Add a message to what the model sees."""
         self.messages.append(message)
-        self._bytes += len(message.content)
 
     def facts(self) -> Facts:
         """Return what the gate may know at this moment."""
@@ -194,12 +192,13 @@ class Run:
         }
 
     def _estimate(self, reply: ModelReply) -> Usage:
+        heard = sum(_size(message.content) for message in self.messages)
         said = len(reply.text or "") + len(canonical_text(reply.output) if reply.output else "")
         for call in reply.calls:
             arguments = call.arguments
             text = arguments if isinstance(arguments, str) else canonical_text(arguments)
             said += len(call.name) + len(text)
-        return Usage(_tokens(self._bytes), _tokens(said), estimated=True)
+        return Usage(_tokens(heard), _tokens(said), estimated=True)
 
     def cost(self) -> dict[str, Json]:
         """Return what the run has cost so far."""
@@ -232,6 +231,11 @@ class Run:
                     },
                 )
         return None
+
+
+def _size(content: Json) -> int:
+    text = content if isinstance(content, str) else canonical_text(content)
+    return len(text.encode())
 
 
 def _tokens(size: int) -> int:

@@ -18,13 +18,14 @@ _EMPTY: Mapping[str, Record] = {}
 class Table:
     """One table: the records it started with, under the changes made since."""
 
-    __slots__ = ("_added", "_base", "_changed", "name", "spec")
+    __slots__ = ("_added", "_base", "_changed", "_moved", "name", "spec")
 
     def __init__(self, name: str, spec: TableSpec, base: Mapping[str, Record]) -> None:
         self.name = name
         self.spec = spec
         self._base = base
         self._changed: dict[str, Record | None] = {}
+        self._moved: set[str] = set()
         self._added = 0
 
     def get(self, key: str) -> Record | None:
@@ -38,19 +39,20 @@ class Table:
         changed = self._changed
         for key, record in self._base.items():
             now = changed.get(key, record) if changed else record
-            if now is not None:
+            if now is not None and key not in self._moved:
                 yield key, now
         for key, added in changed.items():
-            if added is not None and key not in self._base:
+            if added is not None and (key not in self._base or key in self._moved):
                 yield key, added
 
     def put(self, key: str, record: Record) -> None:
         """Add or replace a record; its key field is set to `key`."""
         if record.get(self.spec.key) != key:
             record = {**record, self.spec.key: key}
-        if self._changed.get(key, record) is None and key in self._changed:
+        if self._changed.get(key, record) is None:
             # Deleted before and added again: it goes to the end.
             del self._changed[key]
+            self._moved.add(key)
         self._changed[key] = record
 
     def delete(self, key: str) -> None:

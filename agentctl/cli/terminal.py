@@ -1,0 +1,88 @@
+"""A person at the terminal: answers the agent's questions and decides on calls that ask."""
+
+import sys
+
+from agentctl.cli.output import note
+from agentctl.cli.render.console import plain
+from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
+from agentctl.core.messages import Approval
+from agentctl.runtime.approvals import Pending
+
+
+def on_terminal() -> bool:
+    """Whether a person can be asked: both stdin and stderr are a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def prompt(question: str) -> str | None:
+    """Ask on stderr and read one line; `None` at the end of input."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    return line.strip() if line else None
+
+
+class TerminalInputs:
+    """The task first; then what the person answers when the agent asks.
+
+    Args:
+        task: What the agent is to do.
+    """
+
+    def __init__(self, task: str | dict[str, Json]) -> None:
+        self._task: str | dict[str, Json] | None = task
+
+    def next(self, question: str | None) -> str | dict[str, Json] | None:
+        """Return the task, then answers to questions."""
+        if self._task is not None:
+            task, self._task = self._task, None
+            return task
+        if question is None:
+            return None
+        return prompt(f"\nthe agent asks: {plain(question)}\n> ") or None
+
+
+class TerminalApprover:
+    """Shows what will happen and waits for yes or no; anything else is no.
+
+    Args:
+        identity: Who sits here. Asserted, not proven.
+    """
+
+    def __init__(self, identity: str) -> None:
+        self._identity = identity
+
+    def ask(self, pending: Pending) -> Approval | None:
+        """Ask for one call."""
+        note(f"\napproval needed: {pending.tool} ({pending.effect.replace('_', ' ')})")
+        for name, value in pending.arguments.items():
+            origin = pending.origins.get(name, "model")
+            note(f"  {name} = {plain(canonical_text(value))}  (from {origin})")
+        note(f"  because: {plain(pending.reason)}; asked of {pending.by or 'anybody'}")
+        answer = prompt("approve? [y]es, [n]o, [m]odify: ")
+        if answer is None:
+            return None
+        match answer.lower():
+            case "y" | "yes":
+                return Approval("approve", self._identity)
+            case "m" | "modify":
+                return self._modified(pending)
+            case _:
+                return Approval("reject", self._identity, prompt("reason (may be empty): "))
+
+    def _modified(self, pending: Pending) -> Approval | None:
+        own = {k: v for k, v in pending.arguments.items() if k not in pending.bound}
+        text = prompt(f"arguments as JSON, now {canonical_text(own)}\n> ")
+        if text is None:
+            return None
+        try:
+            arguments = parse_strict(text)
+        except NotCanonical as error:
+            note(f"not taken: {error}")
+            return Approval("reject", self._identity, "the modification was not JSON")
+        if not isinstance(arguments, dict):
+            return Approval("reject", self._identity, "the modification was no object")
+        return Approval("modify", self._identity, None, arguments)
+
+
+__all__ = ["TerminalApprover", "TerminalInputs", "on_terminal", "prompt"]

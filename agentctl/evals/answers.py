@@ -1,0 +1,93 @@
+"""Judge what an agent said at the end: its words, its structured output, why it stopped."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from agentctl.core.canonical import Json
+from agentctl.core.text import folded, keyword_pattern
+from agentctl.evals.reasons import MISSING, Reason, shown
+from agentctl.specs.golden import ExpectedAnswer
+from agentctl.specs.matchers import differences, matches
+
+UNWANTED_STOPS = frozenset(
+    {"model_error", "tool_error", "goal_not_met", "limit", "loop", "stopped", "interrupted"}
+)
+"""Ends that fail a trial unless the scenario expects them with `stop:`."""
+
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+
+
+def judge_answer(
+    expected: ExpectedAnswer, answer: str | None, said: Iterable[str] = ()
+) -> list[Reason]:
+    """Compare the text to the user with what it must and must not hold.
+
+    `never` holds whole phrases and is looked for in the last words alone: what a tool returned or
+    a call carried is not said to anybody.
+
+    Args:
+        expected: Phrases, compared without case.
+        answer: The last words to the user.
+        said: What was said earlier in a conversation; a mention there counts.
+    """
+    last = folded(answer or "")
+    text = "\n".join([*(folded(part) for part in said), last])
+    found = []
+    for phrase in expected.mentions:
+        if not _mentions(text, phrase):
+            message = f"the answer does not mention {shown(phrase)}"
+            found.append(Reason("answer", message, None, phrase, shown(answer)))
+    for phrase in expected.never:
+        if keyword_pattern([phrase]).search(last):
+            message = f"the answer says {shown(phrase)}, which it never may"
+            found.append(Reason("answer", message, None, None, shown(answer)))
+    if expected.matches is not None and not matches(expected.matches, answer or ""):
+        want = shown(expected.matches)
+        found.append(
+            Reason("answer", f"the answer does not match {want}", None, want, shown(answer))
+        )
+    return found
+
+
+def _mentions(text: str, phrase: str) -> bool:
+    """Whether `text` holds `phrase`; a number must end where the phrase's does."""
+    wanted = _THOUSANDS.sub("", folded(phrase))
+    plain = _THOUSANDS.sub("", text)
+    start = plain.find(wanted)
+    while start >= 0:
+        end = start + len(wanted)
+        cut_before = wanted[:1].isdigit() and plain[start - 1 : start].isdigit()
+        cut_after = wanted[-1:].isdigit() and plain[end : end + 1].isdigit()
+        if not cut_before and not cut_after:
+            return True
+        start = plain.find(wanted, start + 1)
+    return False
+
+
+def judge_output(expected: Mapping[str, Json], output: Json) -> list[Reason]:
+    """Compare the structured answer field by field."""
+    if not isinstance(output, dict):
+        message = f"structured output expected, got {shown(output)}"
+        return [Reason("output", message, None, shown(dict(expected)), shown(output))]
+    found = []
+    for wrong in differences(dict(expected), output):
+        got = MISSING if wrong.path in expected and wrong.path not in output else wrong.got
+        want, have = shown(wrong.expected), shown(got)
+        message = f"output: `{wrong.path}`: {want} -> {have}"
+        found.append(Reason("output", message, wrong.path, want, have))
+    return found
+
+
+def judge_stop(expected: str | None, stop: str | None, detail: str | None) -> list[Reason]:
+    """Compare why the run ended; without an expectation, an end of its own accord is enough."""
+    why = f" ({detail})" if detail else ""
+    if expected is not None and stop != expected:
+        message = f"ended `{stop}`{why}, expected `{expected}`"
+        return [Reason("stop", message, None, expected, stop)]
+    if expected is None and stop in UNWANTED_STOPS:
+        message = f"ended `{stop}`{why}; where that is right, say `stop: {stop}`"
+        return [Reason("stop", message, None, None, stop)]
+    return []
+
+
+__all__ = ["UNWANTED_STOPS", "judge_answer", "judge_output", "judge_stop"]
