@@ -71,8 +71,8 @@ def judge_output(expected: Mapping[str, Json], output: Json) -> list[Reason]:
         return [Reason("output", message, None, shown(dict(expected)), shown(output))]
     found = []
     for wrong in differences(dict(expected), output):
-        got = MISSING if wrong.path in expected and wrong.path not in output else wrong.got
-        want, have = shown(wrong.expected), shown(got)
+        want = shown(wrong.expected)
+        have = shown(MISSING if wrong.missing else wrong.got)
         message = f"output: `{wrong.path}`: {want} -> {have}"
         found.append(Reason("output", message, wrong.path, want, have))
     return found

@@ -13,7 +13,7 @@ from agentctl.core.assignment import assign
 from agentctl.core.canonical import Json
 from agentctl.evals.reasons import MISSING, Reason, shown, shown_call
 from agentctl.specs.golden import ExpectedCall
-from agentctl.specs.matchers import differences
+from agentctl.specs.matchers import ABSENT, differences, same
 
 Order = Literal["any", "in_order", "exact"]
 Defaults = Mapping[str, Mapping[str, Json]]
@@ -25,6 +25,7 @@ _SHARE = 10**6
 """Worth of all arguments of a call that is not satisfied."""
 _NONE: Mapping[str, Json] = {}
 _PLAIN = (str, type(None))
+_ABSENT = {ABSENT: True}
 
 
 class Call(Protocol):
@@ -153,7 +154,7 @@ def compare(expected: ExpectedCall, call: Call, defaults: Defaults = _NONE) -> P
     for name, value in given.items():
         if name in expected.args or name in call.bound:
             continue
-        if name in own and not differences({"equals": own[name]}, value):
+        if name in own and same(own[name], value):
             continue
         total += 1
         reasons.append(_wrong(call.tool, name, MISSING, value))
@@ -168,11 +169,30 @@ def compare(expected: ExpectedCall, call: Call, defaults: Defaults = _NONE) -> P
 def _argument(tool: str, name: str, want: Json, got: object) -> list[Reason]:
     if type(want) is str and want == got:
         return []
-    holder = {} if got is MISSING else {name: got}
+    if got is MISSING:
+        # Other matchers could hold for nothing (`not: x`); a listed argument must be given.
+        return [] if _may_be_absent(want) else [_wrong(tool, name, want, MISSING)]
+    found = differences(want, got, name, exact=True)
     return [
-        _wrong(tool, found.path or name, found.expected, MISSING if name not in holder else found.got)
-        for found in differences({name: want}, holder, exact=True)
+        _wrong(tool, path, MISSING if expected == _ABSENT else expected, _got(value, missing))
+        for path, expected, value, missing in sorted(found, key=lambda wrong: wrong.path)
     ]
+
+
+def _got(value: Json, missing: bool) -> object:
+    return MISSING if missing else value
+
+
+def _may_be_absent(want: Json) -> bool:
+    match want:
+        case {"absent": True} | {"present": False}:
+            return len(want) == 1
+        case {"any_of": list(parts)}:
+            return len(want) == 1 and any(map(_may_be_absent, parts))
+        case {"all_of": list(parts)}:
+            return len(want) == 1 and all(map(_may_be_absent, parts))
+        case _:
+            return False
 
 
 def _wrong(tool: str, path: str, expected: object, got: object) -> Reason:

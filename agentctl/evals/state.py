@@ -12,7 +12,7 @@ from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.text import did_you_mean
 from agentctl.evals.reasons import MISSING, Reason, shown
-from agentctl.specs.matchers import differences, is_matcher
+from agentctl.specs.matchers import differences, matcher_name
 from agentctl.specs.tools import Compare, TableSpec
 from agentctl.toolbox.world import Record, World
 
@@ -136,7 +136,9 @@ def _record(
             continue
         holder = {} if got is MISSING else {name: got}
         found += [
-            StateDifference(table, key, wrong.path or name, wrong.expected, wrong.got if holder else MISSING)
+            StateDifference(
+                table, key, wrong.path, wrong.expected, MISSING if wrong.missing else wrong.got
+            )
             for wrong in differences({name: want}, holder)
         ]
     return found
@@ -177,7 +179,7 @@ def _ignores_case(rule: Compare, field: str) -> bool:
 
 def _holds_matcher(value: Json) -> bool:
     if isinstance(value, dict):
-        return is_matcher(value) or any(_holds_matcher(part) for part in value.values())
+        return matcher_name(value) is not None or any(_holds_matcher(part) for part in value.values())
     return isinstance(value, list) and any(_holds_matcher(part) for part in value)
 
 

@@ -1,12 +1,10 @@
 """Which tools a run may use at all: agent ∩ role ∩ parent, computed once and hashed."""
 
-import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 from agentctl.core.canonical import digest
-from agentctl.specs.policy import Role
+from agentctl.specs.policy import Role, selects
 from agentctl.specs.tools import ToolSpec
 
 
@@ -18,22 +16,6 @@ class Rights(NamedTuple):
     """Tools the agent names and may not use, each with the reason."""
     hash: str
     """sha256 over the sorted names of `tools`."""
-
-
-@lru_cache(maxsize=1024)
-def _pattern(selector: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in selector.split("*")))
-
-
-def selects(selector: str, name: str) -> bool:
-    """Whether a selector of a role or a rule means this tool: exactly, unless `*` is written.
-
-    >>> selects("send_email", "send_email_bulk"), selects("send_*", "send_email_bulk")
-    (False, True)
-    """
-    if "*" not in selector:
-        return selector == name
-    return _pattern(selector).fullmatch(name) is not None
 
 
 def effective_rights(
@@ -73,4 +55,4 @@ def any_selects(selectors: Iterable[str], name: str) -> bool:
     return any(selects(selector, name) for selector in selectors)
 
 
-__all__ = ["Rights", "any_selects", "effective_rights", "selects"]
+__all__ = ["Rights", "any_selects", "effective_rights"]

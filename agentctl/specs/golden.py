@@ -134,8 +134,8 @@ class Expectation(Spec):
     def _paths(self) -> "Expectation":
         if self.calls is not None and self.any_of:
             raise ValueError("give `calls` or `any_of`, not both")
-        if self.state == "from_calls" and not self.calls and not self.any_of:
-            raise ValueError("`state: from_calls` needs `calls`")
+        if self.state == "from_calls" and self.calls is None and not self.any_of:
+            raise ValueError("`state: from_calls` needs `calls`; `calls: none` leads to no change")
         said = {"calls", "any_of", "state", "escalation", "answer", "output", "stop", "blocked"}
         if not said & self.model_fields_set:
             raise ValueError(

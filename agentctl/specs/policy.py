@@ -37,6 +37,27 @@ def duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 
+def selects(selector: str, name: str) -> bool:
+    """Whether a selector means this tool: exactly, unless `*` is written.
+
+    >>> selects("send_email", "send_email_bulk"), selects("send_*", "send_email_bulk")
+    (False, True)
+    """
+    if "*" not in selector:
+        return selector == name
+    first, *middle, last = selector.split("*")
+    if not (name.startswith(first) and name.endswith(last)):
+        return False
+    if len(name) < len(first) + len(last):
+        return False
+    rest = name[len(first) : len(name) - len(last)]
+    for part in middle:
+        _, found, rest = rest.partition(part)
+        if part and not found:
+            return False
+    return True
+
+
 class Role(Spec):
     """What one kind of person may do; an agent that acts as the role may do no more."""
 
@@ -157,4 +178,5 @@ __all__ = [
     "Selector",
     "Verdict",
     "duration",
+    "selects",
 ]

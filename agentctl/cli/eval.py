@@ -1,0 +1,267 @@
+"""`agentctl eval`: replay golden sets, say what happened, and end with the verdict's exit code."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NamedTuple, TextIO
+
+import typer
+
+from agentctl.cli.output import Format, note, write, write_json, write_line
+from agentctl.cli.render.eval import Paint, set_lines, verdict_line
+from agentctl.core.errors import problem
+from agentctl.core.text import count
+from agentctl.evals.bench import Keep
+from agentctl.evals.gates import combined
+from agentctl.evals.recordings import read_recordings
+from agentctl.evals.report import report, report_lines, report_text
+from agentctl.evals.runner import Plan, Progress, SetResult, evaluate_set
+from agentctl.evals.selection import Selection
+from agentctl.evals.stamp import stamp_of, write_stamp
+from agentctl.reports.jsonl import jsonl_text
+from agentctl.reports.junit import junit_text
+from agentctl.reports.table import check_suffix, table_text
+from agentctl.specs.load import Project
+from agentctl.specs.locate import shown, state_folder
+from agentctl.specs.sets import LoadedSet
+
+
+class Outputs(NamedTuple):
+    """Files the user asks for besides the text."""
+
+    junit: Path | None
+    report: Path | None
+    table: Path | None
+
+
+def evaluate(
+    golden_sets: Annotated[
+        list[str] | None, typer.Argument(help="Golden sets: names or files; none = all.")
+    ] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Only these scenarios: ids with `*`, or `tag:NAME`."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    shape: Annotated[
+        Format, typer.Option("--format", help="What stdout gets.")
+    ] = "text",
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", help="Write the JSON report here.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Write a table: .csv, .tsv, .json or .html.")
+    ] = None,
+    traces: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Score these recorded runs (JSON Lines)."),
+    ] = None,
+    keep: Annotated[Keep, typer.Option(help="Traces of which trials to keep.")] = "failed",
+    stamp: Annotated[
+        bool, typer.Option(help="Write into the set what its turns were made for.")
+    ] = False,
+) -> int:
+    """Replay golden sets and gate the change."""
+    outputs = Outputs(junit, report_file, table)
+    _check(outputs)
+    project = Project.find(Path.cwd())
+    loaded = _load(project, golden_sets or [], stamp=stamp, traces=traces)
+    selection = Selection(tuple(select or ()))
+    started = time.monotonic()
+    results = [
+        _evaluate(one, _plan(one, selection, traces, jobs, keep, stamp=stamp)) for one in loaded
+    ]
+    if stamp:
+        _stamp(results)
+    _write_files(outputs, results, project, time.monotonic() - started)
+    _show(results, shape, kept=keep != "none")
+    return combined([result.verdict for result in results]).exit_code
+
+
+def _load(
+    project: Project, names: list[str], *, stamp: bool, traces: Path | None
+) -> list[LoadedSet]:
+    if not names:
+        names = [str(path) for path in project.golden_set_files()]
+    if not names:
+        raise problem(
+            "no-golden-sets",
+            f"there is no golden set in {project.spec.paths.golden_sets}/",
+            hint="`agentctl init DIR` starts a project with one",
+        )
+    if traces is not None and len(names) != 1:
+        raise problem(
+            "one-set", "recorded runs belong to one golden set", hint="name it: eval SET --traces"
+        )
+    if traces is not None and stamp:
+        raise problem("no-stamp", "`--stamp` is about a set's own turns, not about `--traces`")
+    found = [project.golden_set(name) for name in names]
+    # The same set named twice is one set.
+    return list({one.name: one for one in found}.values())
+
+
+def _plan(
+    loaded: LoadedSet,
+    selection: Selection,
+    traces: Path | None,
+    jobs: int,
+    keep: Keep,
+    *,
+    stamp: bool,
+) -> Plan:
+    file = traces or loaded.recordings
+    recordings = None
+    if file is not None:
+        recordings = read_recordings(file, shown(file), loaded.ids())
+    return Plan(
+        selection,
+        recordings,
+        only_recorded=traces is not None,
+        jobs=jobs,
+        keep=keep,
+        stamp=stamp_of(loaded.bundle.fingerprints) if stamp else None,
+    )
+
+
+def _evaluate(loaded: LoadedSet, plan: Plan) -> SetResult:
+    name = loaded.name
+    done = 0
+
+    def told(number: int) -> None:
+        nonlocal done
+        done = number
+        progress(number)
+
+    with _progress(name) as progress:
+        try:
+            with _kept(loaded, plan.keep) as sink:
+                return evaluate_set(loaded, plan, sink, told)
+        except KeyboardInterrupt:
+            note(f"\ninterrupted in `{name}` after {count(done, 'scenario')}; nothing was written")
+            raise
+
+
+@contextmanager
+def _kept(loaded: LoadedSet, keep: Keep) -> Iterator[TextIO | None]:
+    """Give a file for the traces that appears whole, or not at all."""
+    if keep == "none":
+        yield None
+        return
+    folder = state_folder(loaded.bundle.root) / "traces" / "evals"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{loaded.name}.jsonl"
+    temporary = folder / f".{loaded.name}.{os.getpid()}.tmp"
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Progress]:
+    """Give a counter on stderr: only on a terminal, and only for what takes longer than a second."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    started = last = time.monotonic()
+    shown = False
+
+    def tell(number: int) -> None:
+        nonlocal last, shown
+        now = time.monotonic()
+        if now - started > 1 and now - last > 0.2:
+            sys.stderr.write(f"\r{name}: {number} scenarios ")
+            sys.stderr.flush()
+            last, shown = now, True
+
+    try:
+        yield tell
+    finally:
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _stamp(results: Sequence[SetResult]) -> None:
+    for result in results:
+        loaded, summary = result.loaded, result.summary
+        wrong = summary.failed + summary.inconclusive
+        if wrong:
+            note(f"not stamped: {count(wrong, 'trial')} of `{loaded.name}` did not pass")
+        elif write_stamp(loaded.path, loaded.file, stamp_of(loaded.bundle.fingerprints)):
+            note(f"stamped: {loaded.file}")
+
+
+def _check(outputs: Outputs) -> None:
+    """Refuse files that could not be written before anything is played."""
+    if outputs.table is not None:
+        check_suffix(outputs.table)
+    for path in outputs:
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            why = "it is a folder" if path.is_dir() else "its folder does not exist"
+            raise problem("cannot-write", f"cannot write {path}: {why}")
+
+
+def _write_files(
+    outputs: Outputs, results: Sequence[SetResult], project: Project, seconds: float
+) -> None:
+    files: list[tuple[Path | None, Callable[[Path], str]]] = [
+        (outputs.junit, lambda _: junit_text(results)),
+        (outputs.report, lambda _: report_text(results)),
+        (outputs.table, lambda path: table_text(results, path)),
+    ]
+    for path, text in files:
+        if path is not None:
+            _write_whole(path, text(path))
+    if outputs.report is not None:
+        # What differs from run to run stays out of the report.
+        folder = state_folder(project.root) / "reports"
+        folder.mkdir(parents=True, exist_ok=True)
+        trials = sum(result.summary.trials for result in results)
+        _write_whole(
+            folder / "timings.json", f'{{"seconds": {seconds:.3f}, "trials": {trials}}}\n'
+        )
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _show(results: Sequence[SetResult], shape: Format, *, kept: bool) -> None:
+    match shape:
+        case "json":
+            write_json(report(results))
+        case "jsonl":
+            write(jsonl_text(report_lines(results)))
+        case "text":
+            width = shutil.get_terminal_size((100, 24)).columns
+            paint = _paint()
+            for result in results:
+                for line in set_lines(result, width, paint, traces=kept):
+                    write_line(line)
+                write_line()
+            write_line(verdict_line(results, paint, traces=kept))
+
+
+def _paint() -> Paint:
+    """Colour only where somebody looks and has not said no."""
+    wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    if not wanted or os.environ.get("TERM") == "dumb":
+        return lambda text, _: text
+    colours = {"good": "green", "bad": "red", "unsure": "yellow"}
+    return lambda text, kind: typer.style(text, fg=colours.get(kind), dim=kind == "dim")
+
+
+__all__ = ["evaluate"]

@@ -1,0 +1,230 @@
+"""An evaluation as text: a table, why what failed failed, the figures, the gates, the verdict."""
+
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+
+from agentctl.cli.render.console import plain
+from agentctl.core.text import count, shorten
+from agentctl.evals.gates import GateResult, Verdict, combined
+from agentctl.evals.runner import SetResult
+from agentctl.evals.scoring import TrialRow
+from agentctl.evals.summary import Figure, Summary
+
+Paint = Callable[[str, str], str]
+"""Colours a text: `good`, `bad`, `unsure` or `dim`. Words carry the meaning alone too."""
+
+MOST_ROWS = 60
+"""Rows in the table; beyond, passed ones are counted and left out."""
+MOST_WHY = 20
+"""Trials that are explained."""
+_NARROW = 70
+_WORDS = {"passed": "passed", "failed": "FAILED", "inconclusive": "UNCLEAR"}
+_PAINT = {"passed": "good", "failed": "bad", "inconclusive": "unsure", "not_evaluated": "unsure"}
+_FIGURES = {
+    "action_correctness": "action correctness",
+    "pass_rate": "pass rate",
+    "resolution_rate": "resolution rate",
+    "escalation_rate": "escalation rate",
+    "escalation_recall": "escalation recall",
+    "escalation_precision": "escalation precision",
+    "call_precision": "call precision",
+    "call_recall": "call recall",
+    "argument_score": "argument score",
+    "cost_per_scenario_usd": "cost per scenario",
+    "cost_per_resolved_usd": "cost per resolved case",
+    "cost_vs_human": "cost against a person",
+    "model_calls_per_scenario": "model calls per scenario",
+    "model_calls_per_resolved": "model calls per resolved",
+    "latency_p50_s": "latency p50",
+    "latency_p95_s": "latency p95",
+}
+_MARKS = {"min": "at least", "max": "at most", "max_ratio": "at most"}
+
+
+def set_lines(result: SetResult, width: int, paint: Paint, *, traces: bool) -> Iterator[str]:
+    """Yield everything about one golden set.
+
+    Args:
+        result: What was found.
+        width: Columns of the terminal.
+        paint: How to colour.
+        traces: Whether traces of what did not pass were kept, to point at.
+    """
+    loaded = result.loaded
+    agent = loaded.bundle.agent
+    yield plain(f"{loaded.name}: agent {agent.name}, model {agent.model.name}")
+    yield ""
+    yield from _table(result.rows, width, paint)
+    yield from _why(result, width, traces=traces)
+    yield ""
+    yield "summary"
+    yield from _summary(result.summary, width)
+    if result.summary.untested:
+        yield ""
+        yield "not tested"
+        for sentence in result.summary.untested:
+            yield from _wrapped(sentence, width, "  - ", "    ")
+    yield ""
+    yield "gates"
+    for gate in result.verdict.gates:
+        yield from _gate(gate, width, paint)
+
+
+def verdict_line(results: Sequence[SetResult], paint: Paint, *, traces: bool) -> str:
+    """Return the last line: the verdict over all sets and the next command."""
+    verdict = combined([result.verdict for result in results])
+    passed = sum(result.summary.passed for result in results)
+    trials = sum(result.summary.trials for result in results)
+    scenarios = sum(result.summary.scenarios for result in results)
+    noun = "scenario" if scenarios == trials else "trial"
+    word = {"passed": "passed", "failed": "FAILED", "inconclusive": "CANNOT TELL"}
+    head = paint(word[verdict.outcome], _PAINT[verdict.outcome])
+    held = f"{verdict.met} of {count(len(verdict.gates), 'gate')}"
+    following = _next(results, verdict, traces=traces)
+    return f"{head}: {passed} of {count(trials, noun)}, {held}. Next: {following}"
+
+
+def trial_name(row: TrialRow) -> str:
+    """Return a scenario's id, with the trial's number where it is not the first."""
+    return row.scenario if row.trial == 1 else f"{row.scenario}#{row.trial}"
+
+
+def _next(results: Sequence[SetResult], verdict: Verdict, *, traces: bool) -> str:
+    for status in ("failed", "inconclusive"):
+        for result in results:
+            for row in result.rows:
+                if row.status == status and traces:
+                    return f"agentctl trace show {result.loaded.name}/{trial_name(row)}"
+    name = results[0].loaded.name
+    if verdict.outcome == "passed":
+        return f"agentctl run --scenario {name}:{results[0].rows[0].scenario}"
+    if any(gate.name == "stale" and gate.status != "passed" for gate in verdict.gates):
+        stale = next(r for r in results if r.summary.freshness.get("stale"))
+        return f"agentctl eval {stale.loaded.name} --stamp, after a look at its turns"
+    return f"agentctl eval {name} --format json"
+
+
+def _table(rows: Sequence[TrialRow], width: int, paint: Paint) -> Iterator[str]:
+    shown = list(rows)
+    if len(rows) > MOST_ROWS:
+        shown = [row for row in rows if row.status != "passed"][:MOST_ROWS]
+    names = [plain(trial_name(row)) for row in shown]
+    first = min(max([8, *map(len, names)]), max(12, width // 3))
+    narrow = width < _NARROW
+    middle = "" if narrow else f"{'mode':<9}"
+    if shown:
+        yield f"{'scenario':<{first}}  {middle}{'status':<8} what happened"
+    for name, row in zip(names, shown, strict=True):
+        mode = "" if narrow else f"{row.mode:<9}"
+        status = paint(f"{_WORDS[row.status]:<8}", _PAINT[row.status])
+        room = max(20, width - first - len(mode) - 11)
+        yield f"{shorten(name, first):<{first}}  {mode}{status} {shorten(_happened(row), room)}"
+    left = len(rows) - len(shown)
+    if left:
+        passed = sum(row.status == "passed" for row in rows)
+        yield f"... and {left} more, {passed} of all {len(rows)} passed (--format jsonl shows all)"
+
+
+def _happened(row: TrialRow) -> str:
+    if row.reasons:
+        more = f" (+{len(row.reasons) - 1} more)" if len(row.reasons) > 1 else ""
+        return plain(row.reasons[0].message) + more
+    parts = [row.stop or "no end"]
+    if row.calls is not None:
+        parts.append(f"{row.calls[1]} of {count(row.calls[0], 'expected call')}")
+    parts.append(count(row.model_calls, "model turn"))
+    if row.freshness == "stale":
+        parts.append("stale recording")
+    return ", ".join(parts)
+
+
+def _why(result: SetResult, width: int, *, traces: bool) -> Iterator[str]:
+    wrong = [row for row in result.rows if row.status != "passed"]
+    for row in wrong[:MOST_WHY]:
+        name = plain(trial_name(row))
+        yield ""
+        yield f"{name} {_WORDS[row.status]}"
+        for reason in row.reasons:
+            yield from _wrapped(plain(reason.message), width, "  - ", "    ")
+        for note in row.notes:
+            yield from _wrapped(f"note: {plain(note.message)}", width, "    ", "    ")
+        if traces:
+            yield f"    agentctl trace show {plain(result.loaded.name)}/{name}"
+    if len(wrong) > MOST_WHY:
+        yield ""
+        yield f"... and {len(wrong) - MOST_WHY} more that did not pass (--format jsonl shows all)"
+
+
+def _summary(summary: Summary, width: int) -> Iterator[str]:
+    modes = ", ".join(f"{number} {mode}" for mode, number in summary.modes.items())
+    yield (
+        f"  {count(summary.scenarios, 'scenario')}, {count(summary.trials, 'trial')} ({modes}):"
+        f" {summary.passed} passed, {summary.failed} failed,"
+        f" {summary.inconclusive} inconclusive"
+    )
+    missing: dict[str, list[str]] = {}
+    for name, label in _FIGURES.items():
+        figure = summary.figures[name]
+        if figure.value is None:
+            missing.setdefault(figure.note or "no data", []).append(label)
+        else:
+            yield from _wrapped(f"{label:<25} {_figure(name, figure)}", width, "  ", " " * 28)
+    for k, figure in summary.pass_hat.items():
+        label = f"pass^{k}"
+        value = f"{figure.value:.4f}  mean over {count(figure.denominator or 0, 'scenario')}"  # type: ignore[arg-type]
+        yield f"  {label:<25} {value}"
+    for note, labels in missing.items():
+        yield from _wrapped(f"not evaluated: {', '.join(labels)} ({note})", width, "  ", "    ")
+    cells = summary.confusion
+    yield from _wrapped(
+        f"escalations: needed and done {cells['needed_done']},"
+        f" needed and not done {cells['needed_not_done']}"
+        + (f" ({summary.offered} offered in words)" if summary.offered else "")
+        + f", needless {cells['not_needed_done']}, rightly none {cells['not_needed_not_done']}",
+        width,
+        "  ",
+        "    ",
+    )
+
+
+def _figure(name: str, figure: Figure) -> str:
+    shown = figure.as_json()
+    mark = "~" if figure.status == "estimated" else ""
+    top, bottom = shown["numerator"], shown["denominator"]
+    note = f" ({figure.note})" if figure.note else ""
+    if name.endswith("_usd"):
+        return f"{mark}${shown['value']}  = {mark}${top} / {bottom}{note}"
+    if name == "cost_vs_human":
+        return f"{mark}{float(shown['value']):.4f}  = {mark}${top} / ${bottom}"
+    if name.startswith("latency"):
+        return f"{shown['value']:g} s  (rank {top} of {bottom}, virtual)"
+    if figure.interval is not None:
+        low, high = figure.interval
+        return f"{shown['value']:.4f}  = {top} / {bottom}  (95 %: {low:.2f} to {high:.2f})"
+    return f"{shown['value']:.4f}  = {top:g} / {bottom}"
+
+
+def _gate(gate: GateResult, width: int, paint: Paint) -> Iterator[str]:
+    words = {"passed": "met", "failed": "NOT MET", "not_evaluated": "UNCLEAR"}
+    word = f"{words[gate.status]:<8}"
+    value = gate.observed.as_json()["value"]
+    seen = f", is {value}" if value is not None else ""
+    bound = f"{gate.name} {_MARKS[gate.bound]} {gate.limit:g}{seen}"
+    text = f"{bound}: {gate.note}" if gate.note else bound
+    lines = list(_wrapped(plain(text), width - 11, "", ""))
+    yield f"  {paint(word, _PAINT[gate.status])} {lines[0]}"
+    for line in lines[1:]:
+        yield f"{' ' * 11}{line}"
+
+
+def _wrapped(text: str, width: int, first: str, other: str) -> Iterator[str]:
+    yield from textwrap.wrap(
+        text,
+        max(40, width),
+        initial_indent=first,
+        subsequent_indent=other,
+        break_on_hyphens=False,
+    ) or [first.rstrip()]
+
+
+__all__ = ["MOST_ROWS", "MOST_WHY", "Paint", "set_lines", "trial_name", "verdict_line"]

@@ -1,0 +1,201 @@
+"""Play a golden set, in one process or several, and keep only rows.
+
+Scenarios are streamed and never gathered; rows come back in the order of the file whatever the
+number of processes, and are then sorted by scenario, so that neither shows in a report.
+"""
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from agentctl.core.errors import Diagnostic, Problem, problem
+from agentctl.core.exits import ExitCode
+from agentctl.evals.bench import Bench, Keep, Played, Task
+from agentctl.evals.gates import Verdict, decide
+from agentctl.evals.scoring import TrialRow
+from agentctl.evals.selection import Selection
+from agentctl.evals.summary import Summary, summarise
+from agentctl.specs.golden import Stamp
+from agentctl.specs.load import Project
+from agentctl.specs.sets import LoadedSet
+from agentctl.specs.turns import Recording
+
+CHUNK = 20
+"""Scenarios that one process plays before it reports."""
+Progress = Callable[[int], None]
+"""Told how many scenarios are done."""
+
+
+class SetResult(NamedTuple):
+    """What an evaluation of one golden set found."""
+
+    loaded: LoadedSet
+    rows: tuple[TrialRow, ...]
+    """By scenario, then trial."""
+    summary: Summary
+    verdict: Verdict
+
+
+class Plan(NamedTuple):
+    """How a set is to be evaluated."""
+
+    selection: Selection = Selection()
+    recordings: Mapping[str, list[Recording]] | None = None
+    """Turns by scenario, in place of inline ones."""
+    only_recorded: bool = False
+    """Whether scenarios without a recording are left out."""
+    jobs: int = 1
+    keep: Keep = "failed"
+    stamp: Stamp | None = None
+    """What inline turns count as made for; left out = what the set says."""
+
+
+def evaluate_set(
+    loaded: LoadedSet,
+    plan: Plan,
+    traces: TextIO | None = None,
+    progress: Progress | None = None,
+) -> SetResult:
+    """Play, score and judge one golden set.
+
+    Args:
+        loaded: The set.
+        plan: What of it to play, and how.
+        traces: Where the kept trials' traces are written.
+        progress: Told after each chunk.
+
+    Raises:
+        Problem: If the set is wrong, or nothing of it is selected.
+    """
+    rows: list[TrialRow] = []
+    done = 0
+    for played in _play_all(loaded, plan):
+        rows += played.rows
+        done += 1
+        if traces is not None and played.trace:
+            traces.write(played.trace)
+        if progress is not None:
+            progress(done)
+    if not rows:
+        raise _nothing(loaded, plan)
+    rows.sort(key=lambda row: (row.scenario, row.trial))
+    summary = summarise(rows, loaded.head.human_baseline)
+    return SetResult(loaded, tuple(rows), summary, decide(summary, loaded.head.gates))
+
+
+def tasks(loaded: LoadedSet, plan: Plan) -> Iterator[Task]:
+    """Yield what to play, in the order of the file."""
+    recorded = plan.recordings or {}
+    for entry in loaded.scenarios():
+        scenario = entry.scenario
+        if not plan.selection.takes(scenario):
+            continue
+        recordings = tuple(recorded.get(scenario.id, ()))
+        if recordings or not plan.only_recorded:
+            yield Task(scenario, recordings)
+
+
+def _nothing(loaded: LoadedSet, plan: Plan) -> Problem:
+    if plan.selection.patterns:
+        chosen = ", ".join(plan.selection.patterns)
+        return problem(
+            "nothing-selected",
+            f"no scenario of `{loaded.name}` is selected by {chosen}",
+            hint="--select takes ids with `*`, or `tag:NAME`",
+        )
+    return problem("no-scenarios", f"golden set `{loaded.name}` has no scenario to play")
+
+
+def _play_all(loaded: LoadedSet, plan: Plan) -> Iterator[Played]:
+    work = tasks(loaded, plan)
+    first = list(islice(work, CHUNK))
+    bench = Bench(loaded, plan.keep, plan.stamp)
+    if plan.jobs == 1 or len(first) < CHUNK:
+        # So few are done before another process has started.
+        for task in first:
+            yield bench.play(task)
+        for task in work:
+            yield bench.play(task)
+        return
+    yield from _in_processes(loaded, plan, bench, _chunks(first, work))
+
+
+def _chunks(first: list[Task], work: Iterator[Task]) -> Iterator[list[Task]]:
+    chunk = first
+    while chunk:
+        yield chunk
+        chunk = list(islice(work, CHUNK))
+
+
+class _Share:
+    """The bench of this process; a forked one finds its parent's."""
+
+    bench: Bench | None = None
+
+
+def _in_processes(
+    loaded: LoadedSet, plan: Plan, bench: Bench, chunks: Iterable[list[Task]]
+) -> Iterator[Played]:
+    fork = "fork" in multiprocessing.get_all_start_methods() and _may_fork()
+    context = multiprocessing.get_context("fork" if fork else "spawn")
+    _Share.bench = bench
+    pool = ProcessPoolExecutor(
+        plan.jobs,
+        mp_context=context,
+        initializer=_start,
+        initargs=(None,) if fork else ((loaded.bundle.root, str(loaded.path.resolve()), plan.keep, plan.stamp),),
+    )
+    waiting: deque[Future[list[Played] | tuple[Diagnostic, ...]]] = deque()
+    try:
+        for chunk in chunks:
+            waiting.append(pool.submit(_play_chunk, chunk))
+            # A window keeps memory flat however many scenarios there are.
+            if len(waiting) > 2 * plan.jobs:
+                yield from _taken(waiting.popleft())
+        while waiting:
+            yield from _taken(waiting.popleft())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        _Share.bench = None
+
+
+def _may_fork() -> bool:
+    # macOS offers fork, and its system libraries break after it.
+    return multiprocessing.get_start_method(allow_none=True) != "spawn" and _linux()
+
+
+def _linux() -> bool:
+    return Path("/proc/self").exists()
+
+
+def _start(source: tuple[Path, str, Keep, Stamp | None] | None) -> None:
+    """Make a worker ready: Ctrl-C is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if source is not None:
+        root, path, keep, stamp = source
+        loaded = Project.find(root).golden_set(path)
+        _Share.bench = Bench(loaded, keep, stamp)
+
+
+def _play_chunk(chunk: list[Task]) -> list[Played] | tuple[Diagnostic, ...]:
+    """Play in a worker; a problem travels as data, an exception would lose its parts."""
+    assert _Share.bench is not None  # `_start` or the fork has set it
+    try:
+        return [_Share.bench.play(task) for task in chunk]
+    except Problem as wrong:
+        return wrong.diagnostics
+
+
+def _taken(future: Future[list[Played] | tuple[Diagnostic, ...]]) -> list[Played]:
+    result = future.result()
+    if isinstance(result, tuple):
+        raise Problem(*result, exit_code=ExitCode.USAGE)
+    return result
+
+
+__all__ = ["CHUNK", "Plan", "Progress", "SetResult", "evaluate_set", "tasks"]

@@ -1,0 +1,65 @@
+"""The verdict as JUnit XML: `<failure>` for failed, `<error>` for what could not be judged,
+`<skipped>` for a gate that could not be evaluated. Times are left out: they are not compared."""
+
+import re
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from agentctl.evals.gates import GateResult
+from agentctl.evals.runner import SetResult
+from agentctl.evals.scoring import TrialRow
+
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot hold, not even escaped."""
+
+
+def junit_text(results: Sequence[SetResult]) -> str:
+    """Return a `<testsuites>` document: a suite a golden set, and one for its gates."""
+    root = Element("testsuites", name="agentctl")
+    for result in sorted(results, key=lambda result: result.loaded.name):
+        name = result.loaded.name
+        suite = SubElement(root, "testsuite", name=name)
+        for row in result.rows:
+            _trial(suite, name, row)
+        _counted(suite)
+        suite = SubElement(root, "testsuite", name=f"{name} gates")
+        for gate in result.verdict.gates:
+            _gate(suite, f"{name}.gates", gate)
+        _counted(suite)
+    indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _trial(suite: Element, set_name: str, row: TrialRow) -> None:
+    name = row.scenario if row.trial == 1 else f"{row.scenario}#{row.trial}"
+    case = SubElement(suite, "testcase", classname=_clean(set_name), name=_clean(name))
+    if row.status == "passed":
+        return
+    lines = [reason.message for reason in row.reasons]
+    tag = "failure" if row.status == "failed" else "error"
+    kind = row.reasons[0].kind if row.reasons else row.status
+    found = SubElement(case, tag, type=kind, message=_clean(lines[0] if lines else row.status))
+    found.text = _clean("\n".join(lines))
+
+
+def _gate(suite: Element, group: str, gate: GateResult) -> None:
+    name = f"{gate.name} {gate.bound} {gate.limit:g}"
+    case = SubElement(suite, "testcase", classname=_clean(group), name=_clean(name))
+    observed = gate.observed.as_json()["value"]
+    if gate.status == "failed":
+        SubElement(case, "failure", type="gate", message=_clean(f"observed {observed}"))
+    elif gate.status == "not_evaluated":
+        SubElement(case, "skipped", message=_clean(gate.note or "not evaluated"))
+
+
+def _counted(suite: Element) -> None:
+    suite.set("tests", str(len(suite)))
+    for tag, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+        suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
+
+
+def _clean(text: str) -> str:
+    return _FORBIDDEN.sub("\ufffd", text)
+
+
+__all__ = ["junit_text"]

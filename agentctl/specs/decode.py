@@ -1,0 +1,190 @@
+"""Turn data into a model, and what does not fit into diagnostics in our own words.
+
+All problems of a file come in one go, each at its place. Values are not repeated in messages: the
+excerpt of the line shows them where the user wrote them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from agentctl.core.canonical import Json
+from agentctl.core.errors import Diagnostic, Location, Problem
+from agentctl.core.text import did_you_mean
+from agentctl.specs.yaml import Source
+
+M = TypeVar("M", bound=BaseModel)
+Where = tuple[str | int, ...]
+
+_TYPES = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "datetime_type": "a moment such as 2026-01-15T09:00:00Z",
+    "datetime_from_date_parsing": "a moment such as 2026-01-15T09:00:00Z",
+    "datetime_parsing": "a moment such as 2026-01-15T09:00:00Z",
+    "timezone_aware": "a moment with an offset, such as 2026-01-15T09:00:00Z",
+    "decimal_parsing": "an amount such as 0.25",
+    "decimal_type": "an amount such as 0.25",
+}
+_PATTERNS = {
+    "[A-Za-z0-9_.-]{1,64}": "letters, digits, `_`, `.` and `-`, at most 64",
+    "[a-z0-9][a-z0-9_-]{0,63}": "lower-case letters, digits, `-` and `_`, at most 64",
+    "(s|m|h|d)": "a duration such as 30s, 15m, 4h or 2d",
+}
+QUOTE = "put the text in quotes: a comma inside {...} starts a new key"
+
+
+def decode(model: type[M], data: Json, source: Source, at: Where = ()) -> M:
+    """Validate `data`, which stands at `at` in `source`.
+
+    Raises:
+        Problem: With a diagnostic for everything that does not fit.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        found = diagnose(model, error, data, source, at)
+        raise Problem(*found) from error
+
+
+def diagnose(
+    model: type[BaseModel], error: ValidationError, data: Json, source: Source, at: Where = ()
+) -> list[Diagnostic]:
+    """Return the diagnostics for a pydantic error."""
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for item in error.errors(include_url=False, include_input=False):
+        diagnostic = _diagnostic(model, item, data, source, at)
+        key = (diagnostic.message, str(diagnostic.location))
+        if key not in seen:
+            seen.add(key)
+            found.append(diagnostic)
+    return sorted(found, key=_position)
+
+
+def _position(diagnostic: Diagnostic) -> tuple[int, int]:
+    at = diagnostic.location
+    return (at.line, at.column) if at else (0, 0)
+
+
+def _diagnostic(
+    model: type[BaseModel], item: Any, data: Json, source: Source, at: Where
+) -> Diagnostic:
+    kind, path = item["type"], _path_in(data, item["loc"])
+    name = str(path[-1]) if path else "the file"
+    here = (*at, *path)
+    bare = any(key[: len(here)] == here for key in source.bare)
+    if kind == "extra_forbidden":
+        where = source.key_at(*at, *path)
+        hint = QUOTE if bare else did_you_mean(name, _fields(model, item["loc"]))
+        return Diagnostic("unknown-field", f"unknown field `{name}`", where, hint)
+    if kind == "missing":
+        field = str(item["loc"][-1])
+        owner = ".".join(str(p) for p in path)
+        message = f"`{field}` is missing" + (f" in `{owner}`" if owner else "")
+        return Diagnostic("missing-field", message, source.key_at(*at, *path))
+    where = source.at(*at, *path)
+    found = _value_problem(kind, name, item.get("ctx") or {}, item["msg"], where)
+    return replace(found, hint=QUOTE) if bare else found
+
+
+def _value_problem(
+    kind: str, name: str, context: dict[str, Any], said: str, where: Location
+) -> Diagnostic:
+    if kind in _TYPES:
+        return Diagnostic("wrong-type", f"`{name}` should be {_TYPES[kind]}", where)
+    if kind == "value_error":
+        return Diagnostic("invalid-value", f"`{name}`: {context.get('error', said)}", where)
+    if kind == "literal_error":
+        choices = _choices(str(context.get("expected", "")))
+        message = f"`{name}` should be one of {', '.join(choices)}"
+        written = where.text[where.column - 1 :][: where.length] if where.text else ""
+        return Diagnostic("invalid-value", message, where, did_you_mean(written, choices))
+    if kind == "string_pattern_mismatch":
+        pattern = str(context.get("pattern", ""))
+        words = next((w for p, w in _PATTERNS.items() if p in pattern), f"text like {pattern}")
+        return Diagnostic("invalid-value", f"`{name}` should be {words}", where)
+    bound = _bound(kind, context)
+    return Diagnostic("invalid-value", f"`{name}` should be {bound}", where)
+
+
+def _bound(kind: str, context: dict[str, Any]) -> str:
+    match kind:
+        case "greater_than_equal":
+            return f"at least {context['ge']}"
+        case "greater_than":
+            return f"more than {context['gt']}"
+        case "less_than_equal":
+            return f"at most {context['le']}"
+        case "less_than":
+            return f"less than {context['lt']}"
+        case "string_too_short":
+            return "not empty"
+        case "string_too_long":
+            return f"at most {context['max_length']} characters"
+        case "finite_number":
+            return "a finite number"
+        case _:
+            return "something else"
+
+
+def _choices(expected: str) -> list[str]:
+    return [part.strip(" '") for part in expected.replace(" or ", ",").split(",") if part.strip()]
+
+
+def _path_in(data: Json, loc: Sequence[str | int]) -> Where:
+    """Follow `loc` through the data; parts that only the model knows are left out."""
+    path: list[str | int] = []
+    here = data
+    for part in loc:
+        in_mapping = isinstance(here, dict) and part in here
+        in_list = isinstance(here, list) and isinstance(part, int) and part < len(here)
+        if in_mapping or in_list:
+            here = here[part]
+            path.append(part)
+    return tuple(path)
+
+
+def _fields(model: type[BaseModel], loc: Sequence[str | int]) -> Iterator[str]:
+    """Return the field names of the model that `loc` leads to, as YAML writes them."""
+    here: Any = model
+    for part in loc[:-1]:
+        found = _below(here, part)
+        here = found if found is not None else here
+    models = [here] if _is_model(here) else _models(here)
+    for each in models:
+        for name, info in each.model_fields.items():
+            yield info.alias or name
+
+
+def _below(annotation: Any, part: str | int) -> Any:
+    for candidate in _models(annotation):
+        for name, info in candidate.model_fields.items():
+            if part in (name, info.alias):
+                return info.annotation
+    if isinstance(part, int) or not _is_model(annotation):
+        return annotation
+    return None
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if _is_model(annotation):
+        return [annotation]
+    return [found for arg in get_args(annotation) for found in _models(arg)]
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+__all__ = ["QUOTE", "decode", "diagnose"]

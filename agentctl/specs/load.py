@@ -1,0 +1,246 @@
+"""Load a project's specs and follow every reference between them.
+
+What comes out has been checked: every name leads somewhere, every expression, schema and matcher
+compiles. What does not is told in one go, for all files.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel
+
+from agentctl.core.errors import Diagnostic, Problem
+from agentctl.specs.agent import AgentSpec
+from agentctl.specs.bundle import Bundle
+from agentctl.specs.decode import decode
+from agentctl.specs.fingerprint import fingerprints
+from agentctl.specs.locate import (
+    PROJECT_FILE,
+    YAML_SUFFIXES,
+    files_in,
+    find_root,
+    resolve,
+    shown,
+    state_folder,
+)
+from agentctl.specs.policy import Policy
+from agentctl.specs.project import ProjectSpec
+from agentctl.specs.references import agent_problems, manifest_problems, policy_problems
+from agentctl.specs.sets import LoadedSet, load_set
+from agentctl.specs.tools import TableSpec, ToolManifest
+from agentctl.specs.yaml import Source, read_yaml
+
+M = TypeVar("M", bound=BaseModel)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[M]):
+    """A file as a model, with the place of everything in it."""
+
+    model: M
+    source: Source
+    path: Path
+
+
+class Project:
+    """The specs below one root.
+
+    Args:
+        root: The project's folder.
+        spec: Its settings.
+    """
+
+    def __init__(self, root: Path, spec: ProjectSpec) -> None:
+        self.root = root
+        self.spec = spec
+        self._files: dict[Path, Loaded[BaseModel]] = {}
+
+    @classmethod
+    def find(cls, start: Path) -> "Project":
+        """Return the project around `start`.
+
+        Raises:
+            Problem: If its `agentctl.yaml` is broken.
+        """
+        root = find_root(start.resolve())
+        file = root / PROJECT_FILE
+        if not file.is_file():
+            return cls(root, ProjectSpec())
+        source = read_yaml(file, shown(file))
+        return cls(root, decode(ProjectSpec, source.data, source))
+
+    @property
+    def agents(self) -> Path:
+        """Where agents are."""
+        return self.root / self.spec.paths.agents
+
+    @property
+    def tools(self) -> Path:
+        """Where manifests are."""
+        return self.root / self.spec.paths.tools
+
+    @property
+    def golden_sets(self) -> Path:
+        """Where golden sets are."""
+        return self.root / self.spec.paths.golden_sets
+
+    def read(self, model: type[M], path: Path) -> Loaded[M]:
+        """Read one file as a model; read once, even when it is asked for again.
+
+        Raises:
+            Problem: With everything that is wrong with it.
+        """
+        key = path.resolve()
+        if key not in self._files:
+            source = read_yaml(path, shown(path))
+            self._files[key] = Loaded(decode(model, source.data, source), source, path)
+        return self._files[key]  # type: ignore[return-value]
+
+    def agent_file(self, reference: str, beside: Path | None = None) -> Path:
+        """Return the file of an agent, by name or path.
+
+        Raises:
+            Problem: If there is none, or there are two.
+        """
+        return resolve(
+            reference,
+            self.agents,
+            "agent",
+            beside=beside or Path.cwd(),
+            suffixes=YAML_SUFFIXES,
+        )
+
+    @cached_property
+    def manifests(self) -> list[Loaded[ToolManifest]]:
+        """Every manifest in the folder for tools.
+
+        Raises:
+            Problem: With everything that is wrong with any of them.
+        """
+        return [self.read(ToolManifest, path) for path in files_in(self.tools)]
+
+    def agent(self, reference: str, beside: Path | None = None) -> Bundle:
+        """Load an agent with its manifests and policy, checked against each other.
+
+        Args:
+            reference: A name, or a path relative to `beside`.
+            beside: The current folder unless given.
+
+        Raises:
+            Problem: With every problem of every file involved.
+        """
+        found: list[Diagnostic] = []
+        agent = self.read(AgentSpec, self.agent_file(reference, beside))
+        policy = _collect(found, self._policy, agent)
+        manifests = _collect(found, self._manifests, agent)
+        if policy is None or manifests is None:
+            raise Problem(*found)
+        tables = _tables(manifests)
+        for manifest in manifests:
+            found += manifest_problems(manifest.model, manifest.source, tables)
+        defined = {tool.name: (tool, m) for m in manifests for tool in m.model.tools}
+        found += agent_problems(agent.model, agent.source, policy.model, defined.keys())
+        used = {name: defined[name] for name in agent.model.tools if name in defined}
+        known = {name: tool for name, (tool, _) in defined.items()}
+        found += policy_problems(policy.model, policy.source, known, self.spec)
+        _raise(found)
+        tools = {name: tool for name, (tool, _) in used.items()}
+        return Bundle(
+            agent.model,
+            tools,
+            tables,
+            {name: manifest.path.parent for name, (_, manifest) in used.items()},
+            policy.model,
+            self.spec,
+            self.root,
+            fingerprints(agent.model, tools.values(), policy.model),
+        )
+
+    def golden_set(self, reference: str) -> LoadedSet:
+        """Load a golden set, by name or path.
+
+        Raises:
+            Problem: With every problem of the set and of what it references.
+        """
+        path = resolve(
+            reference,
+            self.golden_sets,
+            "golden set",
+            beside=Path.cwd(),
+            suffixes=(*YAML_SUFFIXES, ".jsonl"),
+        )
+        return load_set(path, self.agent, state_folder(self.root))
+
+    def golden_set_files(self) -> list[Path]:
+        """Return every file in the folder for golden sets that is one; worlds are not."""
+        return [
+            path
+            for path in files_in(self.golden_sets, (*YAML_SUFFIXES, ".jsonl"))
+            if path.parent == self.golden_sets
+        ]
+
+    def golden_set_of(self, agent: str) -> LoadedSet | None:
+        """Return the first golden set of an agent, if there is one."""
+        for path in self.golden_set_files():
+            loaded = load_set(path, self.agent, state_folder(self.root))
+            if loaded.bundle.agent.name == agent:
+                return loaded
+        return None
+
+    def _policy(self, agent: Loaded[AgentSpec]) -> Loaded[Policy]:
+        path = agent.path.parent / agent.model.policy
+        if not path.is_file():
+            at = agent.source.at("policy")
+            raise Problem(Diagnostic("missing-file", f"no such policy: {shown(path)}", at))
+        return self.read(Policy, path)
+
+    def _manifests(self, agent: Loaded[AgentSpec]) -> list[Loaded[ToolManifest]]:
+        if agent.model.manifests:
+            return [
+                self.read(ToolManifest, agent.path.parent / name) for name in agent.model.manifests
+            ]
+        wanted = set(agent.model.tools)
+        two: dict[str, list[Loaded[ToolManifest]]] = {}
+        for manifest in self.manifests:
+            for tool in manifest.model.tools:
+                two.setdefault(tool.name, []).append(manifest)
+        found = [
+            Diagnostic(
+                "two-tools",
+                f"tool `{name}` is defined in {' and '.join(m.source.file for m in where)}",
+                agent.source.at("tools", list(agent.model.tools).index(name)),
+                "rename one, or list the files under `manifests:`",
+            )
+            for name, where in two.items()
+            if name in wanted and len(where) > 1
+        ]
+        _raise(found)
+        return [m for m in self.manifests if wanted & {tool.name for tool in m.model.tools}]
+
+
+def _tables(manifests: Iterable[Loaded[ToolManifest]]) -> Mapping[str, TableSpec]:
+    return {name: spec for m in manifests for name, spec in m.model.tables.items()}
+
+
+def _collect(
+    found: list[Diagnostic], load: Callable[[Loaded[AgentSpec]], R], agent: Loaded[AgentSpec]
+) -> R | None:
+    """Call `load`, keeping its problems instead of raising them."""
+    try:
+        return load(agent)
+    except Problem as problem:
+        found.extend(problem.diagnostics)
+        return None
+
+
+def _raise(found: Iterable[Diagnostic]) -> None:
+    errors = [diagnostic for diagnostic in found if diagnostic.severity == "error"]
+    if errors:
+        raise Problem(*errors)
+
+
+__all__ = ["Loaded", "Project"]

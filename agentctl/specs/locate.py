@@ -1,0 +1,97 @@
+"""Find a project and its files: by path, or by name in the folder for the kind."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from agentctl.core.errors import problem
+from agentctl.core.text import did_you_mean
+
+PROJECT_FILE = "agentctl.yaml"
+YAML_SUFFIXES = (".yaml", ".yml")
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest parent with `agentctl.yaml`, else with `agents/`, else `start`."""
+    parents = (start, *start.parents)
+    for marker in (PROJECT_FILE, "agents"):
+        for folder in parents:
+            if (folder / marker).exists():
+                return folder
+    return start
+
+
+def state_folder(root: Path) -> Path:
+    """Return where generated files go: `.agentctl` in the project, or `AGENTCTL_HOME`."""
+    home = os.environ.get("AGENTCTL_HOME")
+    return Path(home) if home else root / ".agentctl"
+
+
+def shown(path: Path) -> str:
+    """Write a path as people read it: relative to where they stand, if it is below."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def files_in(folder: Path, suffixes: tuple[str, ...] = YAML_SUFFIXES) -> Iterator[Path]:
+    """Yield the files of a folder and below it, in order of their names."""
+    if folder.is_dir():
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in suffixes and path.is_file():
+                yield path
+
+
+def is_path(reference: str) -> bool:
+    """Whether a reference is a path rather than a name."""
+    return "/" in reference or os.sep in reference or Path(reference).suffix != ""
+
+
+def resolve(
+    reference: str, folder: Path, what: str, *, beside: Path, suffixes: tuple[str, ...]
+) -> Path:
+    """Return the file that a reference means.
+
+    Args:
+        reference: A path (relative to `beside`), or a file's name without its ending.
+        folder: Where names are looked for.
+        what: What is looked for, for messages: `agent`, `golden set`.
+        beside: What relative paths start from.
+        suffixes: Endings a file may have.
+
+    Raises:
+        Problem: If there is none, or there are two of one name.
+    """
+    if is_path(reference):
+        path = beside / reference
+        if path.is_file():
+            return path
+        raise problem("missing-file", f"no such {what}: {shown(path)}")
+    candidates = [path for path in files_in(folder, suffixes) if path.stem == reference]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        names = " and ".join(shown(path) for path in candidates)
+        raise problem(
+            "two-files",
+            f"two files are the {what} `{reference}`: {names}",
+            hint="rename one, or give the path",
+        )
+    stems = [path.stem for path in files_in(folder, suffixes)]
+    hint = did_you_mean(reference, stems)
+    if hint is None:
+        hint = f"there are: {', '.join(stems)}" if stems else f"there is none in {shown(folder)}"
+    raise problem(f"unknown-{what.replace(' ', '-')}", f"no {what} `{reference}`", hint=hint)
+
+
+__all__ = [
+    "PROJECT_FILE",
+    "YAML_SUFFIXES",
+    "files_in",
+    "find_root",
+    "is_path",
+    "resolve",
+    "shown",
+    "state_folder",
+]

@@ -1,0 +1,1 @@
+"""An agentctl project around public recordings: the customer tasks of WorkBench."""

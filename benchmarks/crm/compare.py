@@ -1,0 +1,116 @@
+"""Score recorded runs with agentctl and set each verdict beside the recorded reward.
+
+Beside the verdict, which is the state's, stand two others: all calls as expected and the state
+reached, and a comparison of tools and arguments alone, which never looks at the world.
+"""
+
+from collections import Counter
+from pathlib import Path
+from time import process_time
+from typing import NamedTuple
+
+from agentctl.core.canonical import canonical_text
+from agentctl.evals.recordings import read_recordings
+from agentctl.evals.runner import Plan, evaluate_set
+from agentctl.evals.scoring import TrialRow
+from agentctl.specs.golden import ExpectedCall
+from agentctl.specs.load import LoadedSet, Project
+from benchmarks.crm.convert import PROJECT, Generated, Run
+
+Calls = Counter[tuple[str, str]]
+"""How often each tool was called with which canonical arguments."""
+
+
+class Compared(NamedTuple):
+    """One run with all that is said about it."""
+
+    run: Run
+    row: TrialRow
+    arguments_only: bool
+    """What a comparison of the calls' arguments, without the world, would say."""
+    why: str | None
+    """Why that is wrong, where it is."""
+
+    @property
+    def passed(self) -> bool:
+        """agentctl's verdict."""
+        return self.row.status == "passed"
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the verdict is the recorded reward; an inconclusive run agrees with nothing."""
+        return self.row.status != "inconclusive" and self.passed == bool(self.run.reward)
+
+    @property
+    def state(self) -> bool:
+        """Whether the expected state was reached."""
+        return "state" in self.row.checks and self.row.checks["state"].value is True
+
+    @property
+    def calls_and_state(self) -> bool:
+        """Whether all expected calls ran, no other write did, and the state was reached."""
+        return self.state and self.row.checks["calls"].value is True
+
+
+class Comparison(NamedTuple):
+    """All runs, and what judging them cost."""
+
+    runs: list[Compared]
+    cpu_s: float
+    """From reading the generated files to the verdict."""
+
+
+def compare(generated: Generated, runs: list[Run]) -> Comparison:
+    """Evaluate the generated set with its recordings, as `agentctl eval --traces` does."""
+    started = process_time()
+    loaded = Project.find(PROJECT).golden_set(str(generated.golden_set))
+    expected = {e.scenario.id: e.scenario.expect.calls or () for e in loaded.scenarios()}
+    path = Path(generated.recordings)
+    recordings = read_recordings(path, path.name, expected)
+    result = evaluate_set(loaded, Plan(recordings=recordings, only_recorded=True, keep="none"))
+    cpu_s = process_time() - started
+    rows = {(row.scenario, row.trial): row for row in result.rows}
+    return Comparison(
+        [
+            _compared(run, rows[run.scenario, run.trial], expected[run.scenario], writes(loaded))
+            for run in runs
+        ],
+        cpu_s,
+    )
+
+
+def writes(loaded: LoadedSet) -> frozenset[str]:
+    """Return the tools that change something."""
+    return frozenset(n for n, tool in loaded.bundle.tools.items() if tool.effect != "none")
+
+
+def _compared(
+    run: Run, row: TrialRow, expected: tuple[ExpectedCall, ...], tools: frozenset[str]
+) -> Compared:
+    want = Counter((call.tool, canonical_text(call.args)) for call in expected)
+    made = Counter((tool, canonical_text(args)) for tool, args in run.calls if tool in tools)
+    same = want == made
+    why = None
+    if same and not run.reward:
+        why = f"the calls are right, and the run then ended with: {_end(row)}"
+    elif not same and run.reward:
+        why = _harmless(want - made, made - want, row)
+    return Compared(run, row, same, why)
+
+
+def _harmless(
+    missing: Counter[tuple[str, str]], extra: Counter[tuple[str, str]], row: TrialRow
+) -> str:
+    if not extra:
+        return "a call that would have changed nothing was not made"
+    if not missing and any(note.kind == "failed-write" for note in row.notes):
+        return "further calls failed and changed nothing"
+    return "other calls led to the same state"
+
+
+def _end(row: TrialRow) -> str:
+    ended = (r.message for r in row.reasons if r.kind == "recorded-end")
+    return next(ended, "no recorded end").removeprefix("recorded run ended: ")
+
+
+__all__ = ["Compared", "Comparison", "compare", "writes"]
