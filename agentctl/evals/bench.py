@@ -17,7 +17,7 @@ from agentctl.runtime.trial import Trial, play_trial
 from agentctl.specs.golden import Scenario, Stamp
 from agentctl.specs.sets import LoadedSet
 from agentctl.specs.turns import Recording
-from agentctl.traces.log import chain_lines
+from agentctl.traces.chain import chain_lines
 
 Keep = Literal["failed", "all", "none"]
 """Which trials' traces are kept; `failed` = all that did not pass."""

@@ -1,0 +1,57 @@
+"""Secrets never reach a trace: values under telling names and well-known shapes are masked.
+
+One scan of the text decides whether there is anything to look at; nearly always there is not.
+"""
+
+import re
+
+from agentctl.core.canonical import Json
+
+MASK = "[secret]"
+
+_SHAPES = (
+    r"\bsk-[A-Za-z0-9_-]{16,}",
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    r"\bgh[pousr]_[A-Za-z0-9]{20,}",
+    r"\bxox[abprs]-[A-Za-z0-9-]{10,}",
+    r"\bAIza[A-Za-z0-9_-]{30,}",
+    r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+",
+    r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{16,}=*",
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
+)
+_SHAPE = re.compile("|".join(_SHAPES))
+_NAME = re.compile(
+    r"(?i)^(?:.*[_-])?(?:password|passwd|passphrase|secret|client_secret|api_?key|apikey"
+    r"|access_?token|refresh_?token|id_?token|auth_?token|token|authorization|private_?key"
+    r"|credentials?)$"
+)
+_SUSPICIOUS = re.compile(
+    r"sk-|AKIA|ASIA|gh[pousr]_|xox[abprs]-|AIza|eyJ|[Bb]earer |PRIVATE KEY"
+    r"|(?i:passw|passphrase|secret|api_?key|token\"|authorization\"|private_?key|credential)"
+)
+
+
+def suspicious(text: str) -> bool:
+    """Whether a text may hold a secret; if not, masking it changes nothing."""
+    return _SUSPICIOUS.search(text) is not None
+
+
+def masked(value: Json) -> Json:
+    """Return `value` with secrets replaced by a mark.
+
+    >>> masked({"api_key": "abc", "note": "a token of thanks", "max_tokens": 5})
+    {'api_key': '[secret]', 'note': 'a token of thanks', 'max_tokens': 5}
+    """
+    if isinstance(value, str):
+        return _SHAPE.sub(MASK, value)
+    if isinstance(value, dict):
+        return {
+            key: MASK if isinstance(item, str) and _NAME.match(key) else masked(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    return value
+
+
+__all__ = ["MASK", "masked", "suspicious"]

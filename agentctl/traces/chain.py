@@ -1,0 +1,80 @@
+"""The lines of a trace: canonical JSON, each chained to the one before by its hash.
+
+A line is a header and, beside it, a body with its salt. The chain covers the header; the header
+holds sha256(salt || body), so that a body can be erased later without breaking the chain.
+
+    body_hash = sha256(salt || canonical(body))
+    hash      = sha256(DOMAIN || canonical(header)),  header = {at, body_hash, prev, run, seq, type, v}
+
+`prev` is the hash of the event before, sixty-four zeros for the first.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+
+from agentctl.core.canonical import canonical_text
+from agentctl.core.events import Event
+from agentctl.core.masking import masked, suspicious
+
+DOMAIN = b"agentctl.event.v1\n"
+START = "0" * 64
+"""What stands for the hash before the first event."""
+VERSION = 1
+
+
+class Chain:
+    """Turns the events of one run into lines.
+
+    Args:
+        run_id: The run.
+        salt: Gives the salt of each event, as hex digits, by its position.
+        head: The hash of the last event, where a chain is continued.
+    """
+
+    def __init__(self, run_id: str, salt: Callable[[int], str], head: str = START) -> None:
+        self.head = head
+        self._run = json.dumps(run_id, ensure_ascii=False)
+        self._salt = salt
+
+    def line(self, event: Event) -> str:
+        """Return the line of the next event, without its newline.
+
+        Raises:
+            NotCanonical: If the body has no canonical form.
+        """
+        body = canonical_text(event.body)
+        if suspicious(body):
+            body = canonical_text(masked(event.body))
+        salt = self._salt(event.seq)
+        body_hash = hashlib.sha256((salt + body).encode()).hexdigest()
+        # Every part is text without anything to escape, or a whole number: canonical as it stands.
+        first = f'{{"at":"{event.at}",'
+        rest = (
+            f'"prev":"{self.head}","run":{self._run},"seq":{event.seq},'
+            f'"type":"{event.type}","v":{VERSION}}}'
+        )
+        header = f'{first}"body_hash":"{body_hash}",{rest}'
+        before = self.head
+        self.head = hashlib.sha256(DOMAIN + header.encode()).hexdigest()
+        return (
+            f'{first}"body":{body},"body_hash":"{body_hash}","hash":"{self.head}",'
+            f'"prev":"{before}","run":{self._run},"salt":"{salt}","seq":{event.seq},'
+            f'"type":"{event.type}","v":{VERSION}}}'
+        )
+
+
+def chain_lines(run_id: str, events: Iterable[Event]) -> Iterator[str]:
+    """Yield the lines of a trial, newlines included; its salts follow from its id, so equal trials are equal bytes."""
+    chain = Chain(run_id, trial_salt(run_id))
+    for event in events:
+        yield chain.line(event) + "\n"
+
+
+def trial_salt(run_id: str) -> Callable[[int], str]:
+    """Return the salts of a trial."""
+    base = hashlib.sha256(run_id.encode()).hexdigest()[:24]
+    return lambda seq: f"{base}{seq:08x}"
+
+
+__all__ = ["DOMAIN", "START", "VERSION", "Chain", "chain_lines", "trial_salt"]

@@ -1,0 +1,137 @@
+"""A run as one reads it: its calls, how it passed to a person, how it ended. A fold over events."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from agentctl.core.canonical import Json
+from agentctl.core.events import Event
+
+Body = Mapping[str, Json]
+
+GATE_ERRORS = frozenset({"denied", "declined", "pending", "not_offered", "unknown_tool"})
+"""Errors by which a call is answered without reaching its tool."""
+_NOTHING: Body = {}
+
+
+class CallRecord(NamedTuple):
+    """One call, from the model's request to the tool's answer."""
+
+    call_id: str
+    tool: str
+    arguments: dict[str, Json]
+    """Canonical, bound ones included; those of the last decision."""
+    bound: tuple[str, ...]
+    effect: str
+    verdict: str
+    stage: str
+    rules: tuple[str, ...]
+    reason: str
+    step: int
+    ran: bool
+    """Whether it reached its tool."""
+    ok: bool
+    value: Json
+    error: Json
+    """`{error, message}` where it failed."""
+    asked: bool
+    """Whether a person was asked."""
+    approval: str | None
+    """What the person answered."""
+    state: str | None
+    """For writes: succeeded, failed, in_doubt, unverified."""
+    said: Json
+    """The arguments as the model wrote them."""
+
+
+class Trajectory(NamedTuple):
+    """A run, folded."""
+
+    started: Body
+    calls: Sequence[CallRecord]
+    escalation: Body | None
+    """The body of `escalated`."""
+    escalated_at_step: int | None
+    ended: Body
+    """The body of `run.ended`; empty for a run that has not ended."""
+    steps: int
+
+
+class _Open:
+    """A call whose events are still coming."""
+
+    __slots__ = ("approval", "asked", "decided", "effect", "returned", "said", "state", "step")
+
+    def __init__(self, step: int, said: Json) -> None:
+        self.step = step
+        self.said = said
+        self.decided: Body = _NOTHING
+        self.returned: Body = _NOTHING
+        self.asked = False
+        self.approval: str | None = None
+        self.state: str | None = None
+        self.effect = False
+
+
+def fold(events: Iterable[Event]) -> Trajectory:
+    """Fold the events of one run."""
+    started = ended = _NOTHING
+    escalation: Body | None = None
+    escalated_at: int | None = None
+    step = 0
+    opened: dict[str, _Open] = {}
+    for event in events:
+        body = event.body
+        match event.type:
+            case "model.replied":
+                step = body["step"]
+                for call in body["calls"]:
+                    opened[call["id"]] = _Open(step, call["arguments"])
+            case "call.decided":
+                opened[body["call_id"]].decided = body
+            case "tool.returned":
+                opened[body["call_id"]].returned = body
+            case "effect.settled":
+                opened[body["call_id"]].state = body["state"]
+            case "approval.requested":
+                opened[body["call_id"]].asked = True
+            case "approval.given":
+                opened[body["call_id"]].approval = body["answer"]
+            case "escalated":
+                escalation, escalated_at = body, step
+            case "run.started":
+                started = body
+            case "run.ended":
+                ended = body
+    calls = [_record(call_id, call) for call_id, call in opened.items() if call.decided]
+    return Trajectory(started, calls, escalation, escalated_at, ended, step)
+
+
+def _record(call_id: str, call: _Open) -> CallRecord:
+    decided, returned = call.decided, call.returned
+    ok = bool(returned.get("ok"))
+    error = returned.get("error")
+    refused = decided["verdict"] == "deny" or (error is not None and error["error"] in GATE_ERRORS)
+    ran = bool(returned) and not refused and (error is None or error["error"] != "missing_mock")
+    return CallRecord(
+        call_id,
+        decided["tool"],
+        decided["arguments"],
+        tuple(decided["bound"]),
+        decided["effect"],
+        decided["verdict"],
+        decided["stage"],
+        tuple(decided["rules"]),
+        decided["reason"],
+        call.step,
+        ran,
+        ok,
+        returned.get("value"),
+        error,
+        call.asked,
+        call.approval,
+        call.state,
+        call.said,
+    )
+
+
+__all__ = ["GATE_ERRORS", "CallRecord", "Trajectory", "fold"]

@@ -1,0 +1,137 @@
+"""Was a trace changed after it was written? Names the first event that was.
+
+Every line must be exactly the canonical form of what it says, its hashes must be right, and it must
+follow the line before. What this cannot prove: whoever owns the files can write all of them anew,
+unless a printed head is kept elsewhere.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
+from agentctl.core.errors import problem
+from agentctl.core.exits import ExitCode
+from agentctl.traces.chain import DOMAIN, START
+from agentctl.traces.store import MAX_LINE
+
+_HEADER = ("at", "body_hash", "prev", "run", "seq", "type", "v")
+_KEYS = {*_HEADER, "body", "hash", "salt"}
+
+
+class Tampering(NamedTuple):
+    """The first thing in a run that is not as it was written."""
+
+    line: int
+    seq: int
+    """Position in the run of the event that is wrong or missing."""
+    what: str
+
+
+class RunCheck(NamedTuple):
+    """What was found of one run."""
+
+    run: str
+    events: int
+    head: str
+    ended: bool
+    """Whether the run's last event is there."""
+    torn: bool
+    """A last line without its end was set aside; only a run that has not ended may have one."""
+    tampering: Tampering | None
+
+
+class _Run:
+    """The run whose lines are being read."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.events = 0
+        self.head = START
+        self.ended = False
+
+    def done(self, tampering: Tampering | None = None, *, torn: bool = False) -> RunCheck:
+        return RunCheck(self.name, self.events, self.head, self.ended, torn, tampering)
+
+
+def verify_file(path: Path) -> list[RunCheck]:
+    """Check every run of a file.
+
+    Raises:
+        Problem: If the file cannot be read at all.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        message = f"{path}: {error.strerror}"
+        raise problem("unreadable-trace", message, exit_code=ExitCode.UNKNOWN) from error
+    return list(_runs(data, path.stem))
+
+
+def _runs(data: bytes, name: str) -> Iterator[RunCheck]:
+    run: _Run | None = None
+    *lines, rest = data.split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        event = _parsed(line)
+        starts = isinstance(event, dict) and event.get("seq") == 0 and event.get("prev") == START
+        if run is None or (run.ended and starts):
+            if run is not None:
+                yield run.done()
+            run = _Run(str(event["run"]) if isinstance(event, dict) and "run" in event else name)
+        wrong = _wrong(line, event, run)
+        if wrong is not None:
+            yield run.done(Tampering(number, run.events, wrong))
+            return
+        assert isinstance(event, dict)
+        run.events += 1
+        run.head = event["hash"]
+        run.ended = event["type"] == "run.ended"
+    if run is None:
+        run = _Run(name)
+        if not rest:
+            wrong = "the file holds no event"
+            yield run.done(Tampering(1, 0, wrong))
+            return
+    if rest and run.ended:
+        wrong = "something stands after the end of the run"
+        yield run.done(Tampering(len(lines) + 1, run.events, wrong))
+        return
+    yield run.done(torn=bool(rest))
+
+
+def _parsed(line: bytes) -> Json:
+    try:
+        return parse_strict(line.decode(), max_bytes=MAX_LINE)
+    except (NotCanonical, UnicodeDecodeError):
+        return None
+
+
+def _wrong(line: bytes, event: Json, run: _Run) -> str | None:
+    """Say what is wrong with the line that should be the run's next event."""
+    if not isinstance(event, dict):
+        return "the line is not JSON"
+    if set(event) != _KEYS:
+        return "the line lacks a field, or has one too many"
+    if event["run"] != run.name:
+        return f"the event is of another run, `{event['run']}`"
+    if run.ended:
+        return "an event stands after the end of the run"
+    if event["seq"] != run.events or isinstance(event["seq"], bool):
+        return f"event {run.events} is missing, or moved: here stands event {event['seq']}"
+    if not isinstance(event["salt"], str) or not isinstance(event["prev"], str):
+        return "salt and prev are not text"
+    if event["prev"] != run.head:
+        return "it does not follow the event before"
+    body = canonical_text(event["body"])
+    if hashlib.sha256((event["salt"] + body).encode()).hexdigest() != event["body_hash"]:
+        return "its content was changed"
+    header = canonical_text({key: event[key] for key in _HEADER})
+    if hashlib.sha256(DOMAIN + header.encode()).hexdigest() != event["hash"]:
+        return "its header was changed"
+    if canonical_text(event).encode() != line:
+        return "the line was written anew in another form"
+    return None
+
+
+__all__ = ["RunCheck", "Tampering", "verify_file"]
