@@ -26,6 +26,7 @@ class Ran(NamedTuple):
     effect: str = "internal_write"
     ok: bool = True
     error: Any = None
+    state: str | None = None
 
 
 def ran(case: dict[str, Any]) -> Ran:

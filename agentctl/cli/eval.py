@@ -28,6 +28,7 @@ from agentctl.reports.table import check_suffix, table_text
 from agentctl.specs.load import Project
 from agentctl.specs.locate import shown, state_folder
 from agentctl.specs.sets import LoadedSet
+from agentctl.traces.store import evals_folder
 
 
 class Outputs(NamedTuple):
@@ -47,9 +48,7 @@ def evaluate(
         typer.Option(metavar="GLOB", help="Only these scenarios: ids with `*`, or `tag:NAME`."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
-    shape: Annotated[
-        Format, typer.Option("--format", help="What stdout gets.")
-    ] = "text",
+    shape: Annotated[Format, typer.Option("--format", help="What stdout gets.")] = "text",
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
     report_file: Annotated[
         Path | None, typer.Option("--report", help="Write the JSON report here.")
@@ -152,7 +151,7 @@ def _kept(loaded: LoadedSet, keep: Keep) -> Iterator[TextIO | None]:
     if keep == "none":
         yield None
         return
-    folder = state_folder(loaded.bundle.root) / "traces" / "evals"
+    folder = evals_folder(loaded.bundle.root)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{loaded.name}.jsonl"
     temporary = folder / f".{loaded.name}.{os.getpid()}.tmp"
@@ -225,9 +224,7 @@ def _write_files(
         folder = state_folder(project.root) / "reports"
         folder.mkdir(parents=True, exist_ok=True)
         trials = sum(result.summary.trials for result in results)
-        _write_whole(
-            folder / "timings.json", f'{{"seconds": {seconds:.3f}, "trials": {trials}}}\n'
-        )
+        _write_whole(folder / "timings.json", f'{{"seconds": {seconds:.3f}, "trials": {trials}}}\n')
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -111,9 +111,12 @@ def run(
     harness = Harness(bundle, model)
     run_id = new_run_id(datetime.now(UTC), secrets.token_bytes(5))
     inputs: Inputs = TerminalInputs(first) if on_terminal() else Lines(first)
-    asker: Approver = TerminalApprover(approver or getpass.getuser()) if on_terminal() else Nobody()
+    asker: Approver = Nobody()
+    if on_terminal():
+        asker = TerminalApprover(approver or getpass.getuser())
     if start.source is not None and not quiet:
-        note(f"mock world of {start.source}, acting for {start.principal.role}:{start.principal.id}")
+        who = start.principal
+        note(f"mock world of {start.source}, acting for {who.role}:{who.id}")
     answering = _live_model(bundle, model)
     with FileTrace(traces_folder(project.root) / f"{run_id}.jsonl", run_id) as trace:
         view = RunView(trace, show=not quiet)
@@ -209,7 +212,7 @@ def _task(task: str | None, event: Path | None) -> str | dict[str, Json]:
         raise problem(
             "no-task",
             "say what the agent should do",
-            hint='give the task in quotes, `-` to read it from stdin, or `--event FILE`',
+            hint="give the task in quotes, `-` to read it from stdin, or `--event FILE`",
         )
     return task
 
@@ -226,9 +229,7 @@ def _event(path: Path) -> dict[str, Json]:
     return value
 
 
-def _start(
-    project: Project, bundle: Bundle, world: str | None, acting_as: str | None
-) -> Start:
+def _start(project: Project, bundle: Bundle, world: str | None, acting_as: str | None) -> Start:
     """Find a mock world and a principal: what is asked for, else those of a golden set."""
     loaded = project.golden_set(world) if world else project.golden_set_of(bundle.agent.name)
     principal = _principal(bundle, loaded, acting_as)

@@ -5,7 +5,7 @@ noted, and counts as missing.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.text import folded, keyword_pattern
@@ -37,17 +37,14 @@ _OFFERS = keyword_pattern(
 )
 
 
-class Happened(Protocol):
-    """An escalation, as the trace folds it."""
+class Happened(NamedTuple):
+    """An escalation, as the trace tells it."""
 
-    @property
-    def queue(self) -> str | None: ...
-    @property
-    def reason(self) -> str | None: ...
-    @property
-    def packet(self) -> Json: ...
-    @property
-    def step(self) -> int: ...
+    queue: str | None
+    reason: str | None
+    packet: Json
+    step: int
+    """The model turn at which it happened; 0 before the first."""
 
 
 class EscalationJudgement(NamedTuple):

@@ -5,12 +5,12 @@ infrastructure failed is inconclusive; it is never the agent's failure, and neve
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.errors import Problem
 from agentctl.evals.answers import judge_answer, judge_output, judge_stop
-from agentctl.evals.escalation import Cell, judge_escalation
+from agentctl.evals.escalation import Cell, Happened, judge_escalation
 from agentctl.evals.invariants import breaches
 from agentctl.evals.judge import Judge
 from agentctl.evals.matching import Matching, match_any_of, match_calls
@@ -230,25 +230,28 @@ class _Findings:
         ]
 
     def _escalation(self) -> None:
-        ended = self.trajectory.ended
-        judged = judge_escalation(
-            self.expect.escalation, self.trajectory.escalation, ended.answer if ended else None
+        body = self.trajectory.escalation
+        step = self.trajectory.escalated_at_step or 0
+        happened = (
+            None
+            if body is None
+            else Happened(body["queue"], body["reason"], body["packet"], step)
         )
+        answer = self.trajectory.ended.get("answer")
+        judged = judge_escalation(self.expect.escalation, happened, answer)
         self.cell, self.offered = judged.cell, judged.offered
         self.reasons += self._check("escalation", list(judged.reasons))
 
     def _said(self) -> None:
         expect, ended = self.expect, self.trajectory.ended
-        answer = ended.answer if ended else None
         if expect.answer is not None:
             said = _earlier_words(self.trial) if self.scenario.conversation else ()
-            self.reasons += self._check("answer", judge_answer(expect.answer, answer, said))
+            found = judge_answer(expect.answer, ended.get("answer"), said)
+            self.reasons += self._check("answer", found)
         if expect.output is not None:
-            output = ended.output if ended else None
-            self.reasons += self._check("output", judge_output(expect.output, output))
-        wrong = judge_stop(
-            expect.stop, ended.stop if ended else None, ended.reason if ended else None
-        )
+            found = judge_output(expect.output, ended.get("output"))
+            self.reasons += self._check("output", found)
+        wrong = judge_stop(expect.stop, ended.get("stop"), ended.get("reason"))
         if wrong or expect.stop is not None:
             self.reasons += self._check("stop", wrong)
 
@@ -300,10 +303,10 @@ def _row(
     findings: _Findings | None = None,
 ) -> TrialRow:
     ended = trajectory.ended
-    cost: dict[str, Any] = ended.cost if ended else {"usd": None, "status": "unknown"}
-    usage: dict[str, Any] = ended.usage if ended else {"in": 0, "out": 0}
-    stop = ended.stop if ended else None
-    asked = any(call.approval is not None for call in trajectory.calls)
+    cost = ended.get("cost") or {"usd": None, "status": "unknown"}
+    usage = ended.get("usage") or {"in": 0, "out": 0}
+    stop = ended.get("stop")
+    asked = any(call.asked for call in trajectory.calls)
     alone = trajectory.escalation is None and not asked
     return TrialRow(
         scenario=trial.scenario_id,
@@ -323,8 +326,8 @@ def _row(
         cost_usd=cost["usd"],
         cost_status=cost["status"],
         tokens=(usage["in"], usage["out"]),
-        model_calls=ended.steps if ended else 0,
-        duration_s=str(ended.duration_s) if ended else "0.000",
+        model_calls=trajectory.steps,
+        duration_s=str(ended.get("duration_s", "0.000")),
         calls=findings.calls if findings else None,
     )
 

@@ -1,7 +1,7 @@
-"""What a model costs: the spec's own price, the project's, else litellm's price map, else unknown.
+"""What a model's tokens cost: the spec's price, the project's, else litellm's price list.
 
-The map is read as the JSON file that ships inside litellm: importing litellm for a number would
-cost seconds.
+The list is a JSON file inside the litellm package; it is read as a file, because importing litellm
+takes seconds. Nothing here guesses: a model that nobody priced is `unknown`, never free.
 """
 
 import json
@@ -12,52 +12,104 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from agentctl.core.money import PriceStatus
+from agentctl.core.messages import Usage
+from agentctl.core.money import PriceStatus, token_cost
 from agentctl.specs.agent import Price
 
-PRICE_MAP = "model_prices_and_context_window_backup.json"
-_MILLION = Decimal(1_000_000)
+LOCAL_PROVIDERS = frozenset(
+    {"docker_model_runner", "hosted_vllm", "lemonade", "llamafile", "lm_studio", "ollama"}
+    | {"ollama_chat", "oobabooga", "triton", "xinference"}
+)
+"""Servers of one's own: they need no key, and a listed price of nothing is meant."""
+
+_LIST = "model_prices_and_context_window_backup.json"
+_PER_MTOK = 1_000_000
+_decode = json.JSONDecoder(parse_float=Decimal).raw_decode
 
 
 def price_of(
-    model: str, declared: Price | None, project: Mapping[str, Price]
+    model: str, declared: Price | None, project_prices: Mapping[str, Price]
 ) -> tuple[Price | None, PriceStatus]:
-    """Return the price of a model and how it is known.
+    """Return what `model` costs and who says so.
 
     Args:
-        model: As litellm names it: `provider/model`.
-        declared: The price in the agent's spec.
-        project: Prices of `agentctl.yaml` by model.
+        model: `provider/model`.
+        declared: The price in the agent's spec; it wins.
+        project_prices: Prices of `agentctl.yaml`, by model name; they come next.
+
+    Returns:
+        A price with `declared` or `priced`, or `(None, "unknown")`.
     """
-    own = declared or project.get(model)
-    if own is not None:
-        return own, "declared"
-    entry = _price_map().get(model) or _price_map().get(model.partition("/")[2])
-    if entry is None or "input_cost_per_token" not in entry:
-        return None, "unknown"
-    return (
-        Price(
-            input_per_mtok=_per_million(entry["input_cost_per_token"]),
-            output_per_mtok=_per_million(entry.get("output_cost_per_token", 0)),
-        ),
-        "priced",
+    price = declared or project_prices.get(model)
+    if price is not None:
+        return price, "declared"
+    price = _listed_price(model)
+    return (price, "priced") if price is not None else (None, "unknown")
+
+
+def cost(usage: Usage, price: Price) -> Decimal:
+    """Return the dollars for one model turn.
+
+    >>> cost(Usage(1000, 100), Price(input_per_mtok="0.25", output_per_mtok="2"))
+    Decimal('0.00045')
+    """
+    return token_cost(
+        usage.input_tokens, usage.output_tokens, price.input_per_mtok, price.output_per_mtok
     )
 
 
-def _per_million(per_token: float) -> Decimal:
-    return Decimal(str(per_token)) * _MILLION
+@lru_cache(maxsize=256)
+def listed(model: str) -> Mapping[str, Any] | None:
+    """Return the entry of litellm's list for `model`, or `None`.
+
+    A name is looked up whole, then without its provider where the entry is of that provider.
+    """
+    entry = _entry(model)
+    if entry is not None:
+        return entry
+    provider, slash, rest = model.partition("/")
+    entry = _entry(rest) if slash else None
+    if entry is None:
+        return None
+    owner = str(entry.get("litellm_provider", ""))
+    # Some providers have several families: `bedrock_converse`, `vertex_ai-language-models`.
+    same = owner == provider or owner.startswith((f"{provider}-", f"{provider}_"))
+    return entry if same else None
+
+
+def _listed_price(model: str) -> Price | None:
+    entry = listed(model)
+    if entry is None:
+        return None
+    given, said = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
+    if not isinstance(given, Decimal | int) or not isinstance(said, Decimal | int):
+        return None
+    # Elsewhere a price of nothing means a preview or a plan, and would make every budget endless.
+    if not given and not said and entry.get("litellm_provider") not in LOCAL_PROVIDERS:
+        return None
+    return Price(input_per_mtok=given * _PER_MTOK, output_per_mtok=said * _PER_MTOK)
+
+
+def _entry(model: str) -> Mapping[str, Any] | None:
+    """Decode one entry of the list: decoding all 4,000 would cost more than a replayed eval."""
+    text = _list_text()
+    key = json.dumps(model)
+    start = text.find(f"\n    {key}: {{")
+    if start < 0:
+        return None
+    found, _ = _decode(text, text.index("{", start + len(key)))
+    return found if isinstance(found, dict) and "litellm_provider" in found else None
 
 
 @lru_cache(maxsize=1)
-def _price_map() -> dict[str, Any]:
+def _list_text() -> str:
     spec = find_spec("litellm")
-    if spec is None or spec.origin is None:
-        return {}
-    try:
-        found: dict[str, Any] = json.loads((Path(spec.origin).parent / PRICE_MAP).read_text())
-    except (OSError, ValueError):
-        return {}
-    return found
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        try:
+            return (Path(folder) / _LIST).read_text(encoding="utf-8")
+        except OSError:
+            continue
+    return ""
 
 
-__all__ = ["PRICE_MAP", "price_of"]
+__all__ = ["LOCAL_PROVIDERS", "cost", "listed", "price_of"]

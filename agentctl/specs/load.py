@@ -4,7 +4,7 @@ What comes out has been checked: every name leads somewhere, every expression, s
 compiles. What does not is told in one go, for all files.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -159,6 +159,11 @@ class Project:
             self.root,
             fingerprints(agent.model, tools.values(), policy.model),
         )
+
+    def manifest_problems(self, manifest: Loaded[ToolManifest]) -> Iterator[Diagnostic]:
+        """Yield what is wrong with a manifest, whether or not an agent uses it."""
+        tables = {**_tables(self.manifests), **manifest.model.tables}
+        yield from manifest_problems(manifest.model, manifest.source, tables)
 
     def golden_set(self, reference: str) -> LoadedSet:
         """Load a golden set, by name or path.

@@ -82,6 +82,11 @@ class LoadedSet:
             hint = f"there are: {', '.join(ids)}"
         raise problem("unknown-scenario", f"no scenario `{scenario_id}` in {self.file}", hint=hint)
 
+    def at(self, line: int) -> Location:
+        """Return the place of a line of the file."""
+        lines = self.path.read_text(encoding="utf-8").splitlines()
+        return Location(self.file, line, 1, 1, lines[line - 1] if line <= len(lines) else None)
+
     @property
     def recordings(self) -> Path | None:
         """The file of recorded turns, where the set names one."""

@@ -4,7 +4,8 @@ A line is a header and, beside it, a body with its salt. The chain covers the he
 holds sha256(salt || body), so that a body can be erased later without breaking the chain.
 
     body_hash = sha256(salt || canonical(body))
-    hash      = sha256(DOMAIN || canonical(header)),  header = {at, body_hash, prev, run, seq, type, v}
+    header    = {at, body_hash, prev, run, seq, type, v}
+    hash      = sha256(DOMAIN || canonical(header))
 
 `prev` is the hash of the event before, sixty-four zeros for the first.
 """
@@ -65,7 +66,10 @@ class Chain:
 
 
 def chain_lines(run_id: str, events: Iterable[Event]) -> Iterator[str]:
-    """Yield the lines of a trial, newlines included; its salts follow from its id, so equal trials are equal bytes."""
+    """Yield the lines of a trial, newlines included.
+
+    Salts follow from the id, so that equal trials are equal bytes.
+    """
     chain = Chain(run_id, trial_salt(run_id))
     for event in events:
         yield chain.line(event) + "\n"

@@ -1,0 +1,255 @@
+"""A trace as people read it: step by step, each with its four phases."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from agentctl.cli.render.console import paint, plain
+from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.events import PHASES, Event
+from agentctl.core.text import shorten
+from agentctl.traces.diff import Change, Difference, TraceDiff
+from agentctl.traces.store import Run
+from agentctl.traces.verify import RunCheck
+
+_WIDTH = 96
+_INDENT = " " * 13
+
+
+class View:
+    """Renders events.
+
+    Args:
+        full: Whether long values are written out.
+    """
+
+    def __init__(self, *, full: bool) -> None:
+        self._full = full
+
+    def lines(self, run: str, events: Sequence[Event]) -> Iterator[str]:
+        """Yield the lines of one run."""
+        started = events[0].body
+        who = started["principal"]
+        yield f"run {run}  {events[0].at}"
+        model = f"{started['model']} ({started['mode']})"
+        yield f"agent {started['agent']}  model {model}  for {who['role']}:{who['id']}"
+        yield f"may use: {', '.join(started['rights']['tools'])}"
+        for event in events[1:]:
+            if event.type == "model.replied":
+                yield ""
+                yield paint(f"step {event.body['step']}", "bold")
+            phase = PHASES.get(event.type, "")
+            for number, line in enumerate(self._event(event)):
+                label = phase if number == 0 else ""
+                yield f"  {label:<9}  {line}"
+
+    def _event(self, event: Event) -> Iterator[str]:
+        body = event.body
+        match event.type:
+            case "input.received":
+                yield f"{body['source']}: {self._value(body['content'])}"
+            case "model.replied":
+                yield from self._reply(body)
+            case "call.decided":
+                yield from self._decision(body)
+            case "approval.requested":
+                asked = body["by"] or "anybody"
+                yield f"approval asked of {asked}: {body['tool']} {self._value(body['arguments'])}"
+                for name, origin in body.get("origins", {}).items():
+                    yield f"    {name}: from {origin}"
+            case "approval.given":
+                reason = f": {self._value(body['reason'])}" if body["reason"] else ""
+                yield f"{body['answer']} by {body['by'] or 'nobody'}{reason}"
+            case "effect.intended":
+                yield f"effect of {body['tool']} intended ({body['effect']})"
+            case "effect.settled":
+                yield f"effect of {body['tool']} {body['state']}"
+            case "tool.returned":
+                yield from self._result(body)
+            case "escalated":
+                yield from self._escalation(body)
+            case "run.ended":
+                yield from self._end(body)
+            case _:
+                fields = ", ".join(f"{key} {self._value(value)}" for key, value in body.items())
+                yield f"{event.type}: {fields}"
+
+    def _reply(self, body: Mapping[str, Json]) -> Iterator[str]:
+        usage = body["usage"]
+        price = body["cost"]["usd"]
+        about = "~" if usage["estimated"] else ""
+        cost = f"{about}${price}" if price is not None else "price unknown"
+        if body["text"]:
+            yield f"says: {self._value(body['text'])}"
+        if body.get("output") is not None:
+            yield f"output: {self._value(body['output'])}"
+        for call in body["calls"]:
+            yield f"wants {call['name']} {self._value(call['arguments'])}"
+        yield f"{about}{usage['in']} tokens in, {about}{usage['out']} out, {cost}"
+
+    def _decision(self, body: Mapping[str, Json]) -> Iterator[str]:
+        colour = {"allow": "green", "deny": "red"}.get(body["verdict"], "yellow")
+        verdict = paint(body["verdict"], colour)
+        rules = f" [{', '.join(body['rules'])}]" if body["rules"] else ""
+        yield f"{verdict} {plain(body['tool'])} {self._value(body['arguments'])}{rules}"
+        if body["verdict"] != "allow":
+            yield f"    because ({body['stage']}): {self._value(body['reason'])}"
+
+    def _result(self, body: Mapping[str, Json]) -> Iterator[str]:
+        dropped = f", {body['dropped']} records not visible" if body["dropped"] else ""
+        attempts = f", {body['attempts']} attempts" if body["attempts"] > 1 else ""
+        untrusted = ", untrusted" if body.get("untrusted") else ""
+        state = "ok" if body["ok"] else "error"
+        shown = body["value"] if body["ok"] else body["error"]
+        notes = f"{dropped}{attempts}{untrusted}"
+        yield f"{plain(body['tool'])} {state}{notes}: {self._value(shown)}"
+
+    def _escalation(self, body: Mapping[str, Json]) -> Iterator[str]:
+        yield f"escalated to {body['queue']} by {body['by']}: {self._value(body['reason'])}"
+        packet = body["packet"]
+        for part in ("done", "pending", "blocked", "doubts", "questions"):
+            for entry in packet.get(part, []):
+                yield f"    {part}: {self._value(entry)}"
+        yield f"    next: {packet['how_to_continue']}"
+
+    def _end(self, body: Mapping[str, Json]) -> Iterator[str]:
+        price = body["cost"]["usd"]
+        about = "~" if body["cost"]["status"] == "estimated" else ""
+        cost = f"{about}${price}" if price is not None else "price unknown"
+        yield paint(f"ended: {body['stop']}", "bold") + f" ({self._value(body['reason'])})"
+        if body["answer"]:
+            yield f"answer: {self._value(body['answer'])}"
+        yield (f"{body['steps']} steps, {body['calls']} calls, {cost}, {body['duration_s']} s")
+
+    def _value(self, value: Json) -> str:
+        text = plain(value if isinstance(value, str) else canonical_text(value))
+        return text if self._full else shorten(text, _WIDTH)
+
+
+def list_lines(runs: Sequence[Run]) -> Iterator[str]:
+    """Yield a line a run."""
+    yield f"{'run':<16}{'started':<22}{'agent':<22}{'for':<22}stop"
+    for run in runs:
+        who = run.started["principal"]
+        for_whom = shorten(plain(f"{who['role']}:{who['id']}"), 20)
+        agent = shorten(run.started["agent"], 20)
+        stop = run.stop or "not ended"
+        yield f"{run.run:<16}{run.at[:19]:<22}{agent:<22}{for_whom:<22}{stop}"
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """Return a run of the list as JSON."""
+    started = run.started
+    return {
+        "run": run.run,
+        "at": run.at,
+        "agent": started["agent"],
+        "principal": started["principal"],
+        "model": started["model"],
+        "stop": run.stop,
+        "path": str(run.path),
+    }
+
+
+def check_lines(file: str, check: RunCheck) -> Iterator[str]:
+    """Yield what verification found of one run."""
+    if check.tampering is not None:
+        wrong = check.tampering
+        yield f"{paint('tampered', 'red')}  {check.run}: event {wrong.seq}, {wrong.what}"
+        yield f"  --> {file}:{wrong.line}"
+        return
+    notes = "" if check.ended else ", not ended"
+    if check.torn:
+        notes += ", a torn last line was set aside"
+    yield f"{paint('intact', 'green')}  {check.run}: {check.events} events{notes}"
+    yield f"  head {check.head}"
+
+
+def check_json(file: str, check: RunCheck) -> dict[str, Any]:
+    """Return what verification found as JSON."""
+    wrong = check.tampering
+    return {
+        "run": check.run,
+        "file": file,
+        "intact": wrong is None,
+        "events": check.events,
+        "head": check.head,
+        "ended": check.ended,
+        "torn": check.torn,
+        "tampering": None
+        if wrong is None
+        else {"line": wrong.line, "event": wrong.seq, "what": wrong.what},
+    }
+
+
+def diff_lines(left: str, right: str, found: TraceDiff, *, full: bool) -> Iterator[str]:
+    """Yield where two runs differ."""
+    yield f"--- {left}"
+    yield f"+++ {right}"
+    if found.first is not None:
+        yield f"they part at {_where(found.first)}"
+    for difference in found.differences:
+        sign = {"added": "+", "removed": "-", "changed": "~"}[difference.kind]
+        colour = {"added": "green", "removed": "red", "changed": "yellow"}[difference.kind]
+        item = difference.item
+        yield paint(f"{sign} step {item.step}: {plain(item.name)}{_head(difference)}", colour)
+        for change in difference.changes:
+            yield f"    {_change(change, full=full)}"
+    for change in found.ending:
+        yield f"~ end: {_change(change, full=full)}"
+
+
+def _where(difference: Difference) -> str:
+    item = difference.item
+    what = {"added": "only the second has it", "removed": "only the first has it"}
+    return f"step {item.step}, {plain(item.name)}: {what.get(difference.kind, 'it changed')}"
+
+
+def _head(difference: Difference) -> str:
+    if difference.kind == "changed" or difference.item.kind != "call":
+        return ""
+    content = difference.item.content
+    return f" {shorten(plain(canonical_text(content['arguments'])), 60)} ({content['verdict']})"
+
+
+def _change(change: Change, *, full: bool) -> str:
+    old = "(nothing)" if change.missing == "old" else canonical_text(change.old)
+    new = "(nothing)" if change.missing == "new" else canonical_text(change.new)
+    if not full:
+        old, new = shorten(old, 44), shorten(new, 44)
+    return plain(f"{change.path}: {old} -> {new}")
+
+
+def diff_json(left: str, right: str, found: TraceDiff) -> dict[str, Any]:
+    """Return where two runs differ as JSON."""
+    return {
+        "schema_version": "1",
+        "left": left,
+        "right": right,
+        "equal": found.equal,
+        "first": _difference_json(found.first) if found.first else None,
+        "differences": [_difference_json(difference) for difference in found.differences],
+        "ending": [change._asdict() for change in found.ending],
+    }
+
+
+def _difference_json(difference: Difference) -> dict[str, Any]:
+    item = difference.item
+    return {
+        "kind": difference.kind,
+        "step": item.step,
+        "what": item.kind,
+        "name": item.name,
+        "content": item.content if difference.kind != "changed" else None,
+        "changes": [change._asdict() for change in difference.changes],
+    }
+
+
+__all__ = [
+    "View",
+    "check_json",
+    "check_lines",
+    "diff_json",
+    "diff_lines",
+    "list_lines",
+    "run_json",
+]

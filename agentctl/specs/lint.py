@@ -1,0 +1,82 @@
+"""Warnings: what works, and will hurt."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from agentctl.core.errors import Diagnostic
+from agentctl.specs.agent import AgentSpec
+from agentctl.specs.golden import Scenario
+from agentctl.specs.tools import ToolManifest, ToolSpec
+from agentctl.specs.yaml import Source
+
+MOST_ARGUMENTS = 8
+"""A tool with more does several things."""
+_VERBS = frozenset(
+    re.findall(
+        r"\w+",
+        """add apply approve archive assign book buy cancel change charge check close create delete
+        edit escalate fetch find get insert issue list look move open order patch pay post publish
+        read refund remove reply reset route save search send set ship submit sync transfer update
+        upload upsert write""",
+    )
+)
+_NOT_ACTED_ON = ("memory", "knowledge", "triggers", "handoffs")
+
+
+def _warning(code: str, message: str, source: Source, *path: str | int, hint: str) -> Diagnostic:
+    return Diagnostic(code, message, source.key_at(*path), hint, "warning")
+
+
+def agent_warnings(agent: AgentSpec, source: Source) -> Iterator[Diagnostic]:
+    """Yield what is unwise in an agent."""
+    if agent.owner is None:
+        message = f"agent `{agent.name}` has no owner"
+        yield _warning("no-owner", message, source, "name", hint="say who answers for it: `owner:`")
+    for field in _NOT_ACTED_ON:
+        if getattr(agent, field):
+            message = f"`{field}` is read, and this version does nothing with it"
+            yield _warning("not-acted-on", message, source, field, hint="leave it out until then")
+
+
+def manifest_warnings(manifest: ToolManifest, source: Source) -> Iterator[Diagnostic]:
+    """Yield what is unwise in a manifest."""
+    for index, tool in enumerate(manifest.tools):
+        arguments = tool.input_schema.get("properties", {})
+        here = ("tools", index)
+        if len(arguments) > MOST_ARGUMENTS:
+            message = f"`{tool.name}` takes {len(arguments)} arguments: a mega-tool"
+            hint = f"split it; {MOST_ARGUMENTS} arguments are plenty"
+            yield _warning("mega-tool", message, source, *here, "name", hint=hint)
+        verbs = _verbs(tool)
+        if len(verbs) > 1:
+            message = f"`{tool.name}` does several things: {' and '.join(verbs)}"
+            hint = "one tool, one verb: rules and approvals go by tool"
+            yield _warning("mega-tool", message, source, *here, "name", hint=hint)
+        if tool.mock is None:
+            message = f"`{tool.name}` has no mock: no scenario can use it"
+            yield _warning("no-mock", message, source, *here, "name", hint="add `mock:`")
+        if tool.live is not None:
+            message = f"`live` of `{tool.name}` is read, and this version does nothing with it"
+            hint = "live tools are refused until there is an effect ledger"
+            yield _warning("not-acted-on", message, source, *here, "live", hint=hint)
+
+
+def _verbs(tool: ToolSpec) -> list[str]:
+    words = re.split(r"[_.-]+", tool.name.casefold())
+    found = [word for word in words if word in _VERBS]
+    joined = {"or", "and"} & set(words)
+    return list(dict.fromkeys(found)) if joined or "upsert" in words else found[:1]
+
+
+def scenario_warnings(
+    scenarios: Iterable[tuple[Scenario, int]], source: Source
+) -> Iterator[Diagnostic]:
+    """Yield what is unwise in a golden set."""
+    for index, (scenario, _) in enumerate(scenarios):
+        if scenario.turns is None:
+            message = f"scenario `{scenario.id}` has no turns to replay"
+            hint = "write `turns:`; until then it is inconclusive"
+            yield _warning("no-turns", message, source, "scenarios", index, "id", hint=hint)
+
+
+__all__ = ["MOST_ARGUMENTS", "agent_warnings", "manifest_warnings", "scenario_warnings"]
