@@ -20,7 +20,7 @@ from agentctl.specs.golden import GoldenSet, World
 from agentctl.specs.kinds import KINDS, json_schema
 from agentctl.specs.lint import agent_warnings, manifest_warnings, scenario_warnings
 from agentctl.specs.load import Project
-from agentctl.specs.locate import PROJECT_FILE, YAML_SUFFIXES, files_in, shown
+from agentctl.specs.locate import PROJECT_FILE, YAML_SUFFIXES, files_in, find_root, shown
 from agentctl.specs.policy import Policy
 from agentctl.specs.project import ProjectSpec
 from agentctl.specs.sets import LoadedScenario, LoadedSet
@@ -54,10 +54,18 @@ def check(
     if schema is not None:
         write_json(json_schema(schema))
         return ExitCode.OK
-    checking = _Checking(Project.find(Path.cwd()))
+    checking = _Checking(_project())
     for path in _files(checking.project, paths):
         checking.file(path)
     return checking.tell(shape)
+
+
+def _project() -> Project:
+    """Return the project; one whose own file is broken is checked with the usual settings."""
+    try:
+        return Project.find(Path.cwd())
+    except Problem:
+        return Project(find_root(Path.cwd()), ProjectSpec())
 
 
 def _files(project: Project, paths: list[Path] | None) -> list[Path]:

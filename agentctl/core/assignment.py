@@ -1,18 +1,15 @@
 """Pair rows with columns, each at most once, so that the pairs are worth most together.
 
 The Hungarian method with potentials, in its shortest-augmenting-path form: O(rows^2 x columns).
-Weights are compared exactly, so whole numbers and fractions give exact results. The total worth
+Weights are whole numbers, so nothing is lost in comparing sums. The total worth
 of the result does not depend on the order of rows or columns; where several pairings are worth the
 same, the one returned does, and always the same one for the same input.
 """
 
 from collections.abc import Sequence
-from numbers import Rational
-
-Weight = int | Rational
 
 
-def assign(weights: Sequence[Sequence[Weight]]) -> list[tuple[int, int]]:
+def assign(weights: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
     """Return the pairs (row, column) of a one-to-one pairing of maximum total weight.
 
     A weight of zero or less says that two do not belong together: such a pair is never returned.
@@ -33,20 +30,20 @@ def assign(weights: Sequence[Sequence[Weight]]) -> list[tuple[int, int]]:
     return sorted((row, column) for row, column in pairs if weights[row][column] > 0)
 
 
-def _cheapest(costs: Sequence[Sequence[Weight]]) -> list[int | None]:
+def _cheapest(costs: Sequence[Sequence[int]]) -> list[int | None]:
     """Return for each column the row paired with it; there are no more rows than columns."""
     columns = len(costs[0])
-    row_price: list[Weight] = [0] * len(costs)
-    column_price: list[Weight] = [0] * columns
+    row_price: list[int] = [0] * len(costs)
+    column_price: list[int] = [0] * columns
     row_of: list[int | None] = [None] * columns
     for start in range(len(costs)):
-        slack: list[Weight | None] = [None] * columns
+        slack: list[int | None] = [None] * columns
         came_from: list[int | None] = [None] * columns
         done = [False] * columns
         reached: int | None = None
         row: int | None = start
         while row is not None:
-            step: Weight | None = None
+            step: int | None = None
             nearest = -1
             for column in range(columns):
                 if done[column]:
@@ -79,4 +76,4 @@ def _cheapest(costs: Sequence[Sequence[Weight]]) -> list[int | None]:
     return row_of
 
 
-__all__ = ["Weight", "assign"]
+__all__ = ["assign"]

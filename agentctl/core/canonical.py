@@ -28,7 +28,7 @@ _encode = json.JSONEncoder(
 ).encode
 # A number that Python writes otherwise: a whole fraction (1.0), an exponent, or an integer that may
 # exceed 2^53. It also finds such text inside strings: then the slow path runs, and writes the same.
-_DOUBTFUL = re.compile(r"(?:^|[:\[,])-?\d+(?:\.0(?:[,\]}]|$)|(?:\.\d+)?[eE]|\d{15})")
+_DOUBTFUL = re.compile(r"\d(?:\.0(?:[,\]}]|$)|[eE][-+\d]|\d{15})")
 _OUTSIDE_BMP = "\U00010000"
 """From here on, RFC 8785 sorts keys otherwise than Python does."""
 

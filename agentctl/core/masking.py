@@ -25,15 +25,21 @@ _NAME = re.compile(
     r"|access_?token|refresh_?token|id_?token|auth_?token|token|authorization|private_?key"
     r"|credentials?)$"
 )
-_SUSPICIOUS = re.compile(
-    r"sk-|AKIA|ASIA|gh[pousr]_|xox[abprs]-|AIza|eyJ|[Bb]earer |PRIVATE KEY"
-    r"|(?i:passw|passphrase|secret|api_?key|token\"|authorization\"|private_?key|credential)"
-)
+_TELLING = (
+    "sk-", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "xox", "aiza", "eyj",
+    "bearer ", "private", "passw", "passphrase", "secret", "api_key", "apikey", "api-key",
+    'token"', 'authorization"', "credential",
+)  # fmt: skip
+"""Every secret that is masked has one of these in its JSON text, in whatever case."""
 
 
 def suspicious(text: str) -> bool:
-    """Whether a text may hold a secret; if not, masking it changes nothing."""
-    return _SUSPICIOUS.search(text) is not None
+    """Whether a JSON text may hold a secret; if not, masking it changes nothing."""
+    lowered = text.lower()
+    for part in _TELLING:  # noqa: SIM110 - this runs for every event; any() takes twice as long
+        if part in lowered:
+            return True
+    return False
 
 
 def masked(value: Json) -> Json:

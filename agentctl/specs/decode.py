@@ -81,7 +81,7 @@ def _diagnostic(
     model: type[BaseModel], item: Any, data: Json, source: Source, at: Where
 ) -> Diagnostic:
     kind, path = item["type"], _path_in(data, item["loc"])
-    name = str(path[-1]) if path else "the file"
+    name = _name((*at, *path))
     here = (*at, *path)
     bare = any(key[: len(here)] == here for key in source.bare)
     if kind == "extra_forbidden":
@@ -98,6 +98,19 @@ def _diagnostic(
     return replace(found, hint=QUOTE) if bare else found
 
 
+def _name(path: Where) -> str:
+    """Name a place: the field, or the list it is an item of.
+
+    >>> _name(("rules", 1)), _name(("rules", 1, "when")), _name(())
+    ('rules[1]', 'when', 'the file')
+    """
+    if not path:
+        return "the file"
+    if isinstance(path[-1], int):
+        return f"{_name(path[:-1])}[{path[-1]}]"
+    return path[-1]
+
+
 def _value_problem(
     kind: str, name: str, context: dict[str, Any], said: str, where: Location
 ) -> Diagnostic:
@@ -107,7 +120,8 @@ def _value_problem(
         return Diagnostic("invalid-value", f"`{name}`: {context.get('error', said)}", where)
     if kind == "literal_error":
         choices = _choices(str(context.get("expected", "")))
-        message = f"`{name}` should be one of {', '.join(choices)}"
+        wanted = f"one of {', '.join(choices)}" if len(choices) > 1 else f"`{choices[0]}`"
+        message = f"`{name}` should be {wanted}"
         written = where.text[where.column - 1 :][: where.length] if where.text else ""
         return Diagnostic("invalid-value", message, where, did_you_mean(written, choices))
     if kind == "string_pattern_mismatch":

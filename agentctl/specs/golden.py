@@ -36,7 +36,7 @@ class PrincipalSpec(Spec):
     role: Name | None = None
     """Left out = the agent's `acts_as`."""
     name: Text | None = None
-    attributes: JsonObject = {}
+    attributes: JsonObject = Field(default_factory=dict)
 
 
 class ExpectedCall(Spec):
@@ -46,7 +46,7 @@ class ExpectedCall(Spec):
     """
 
     tool: ToolName
-    args: JsonObject = {}
+    args: JsonObject = Field(default_factory=dict)
     fails: bool = False
     """The call is expected to come back with an error."""
 
@@ -172,7 +172,7 @@ class Fault(Spec):
     """How many calls in a row, from the nth on."""
     fault: ToolErrorKind | Literal["lost_acknowledgement"] | None = None
     """`lost_acknowledgement`: the effect happens, and the caller sees a time-out."""
-    world: Tables = {}
+    world: Tables = Field(default_factory=dict)
     """Records that change just before the call, as if somebody else had been faster."""
 
     @model_validator(mode="after")
@@ -211,10 +211,10 @@ class Scenario(Spec):
     conversation: Many[Text] = ()
     """The user's lines; the next one is given when the agent has answered."""
     event: JsonObject | None = None
-    world: Tables = {}
+    world: Tables = Field(default_factory=dict)
     """Laid over the set's world, record by record, field by field."""
     now: Moment | None = None
-    approvals: dict[ToolName, ScriptedApproval] = {}
+    approvals: dict[ToolName, ScriptedApproval] = Field(default_factory=dict)
     faults: Many[Fault] = ()
     expect: Expectation
     turns: Many[Turn] | None = None

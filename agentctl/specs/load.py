@@ -221,7 +221,7 @@ class Project:
                 "rename one, or list the files under `manifests:`",
             )
             for name, where in two.items()
-            if name in wanted and len(where) > 1
+            if name in wanted and len({m.path for m in where}) > 1
         ]
         _raise(found)
         return [m for m in self.manifests if wanted & {tool.name for tool in m.model.tools}]

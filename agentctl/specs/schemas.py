@@ -84,9 +84,20 @@ def _compile(text: str) -> Any:
             pattern_options=jsonschema_rs.RegexOptions(),
         )
     except jsonschema_rs.ValidationError as error:
-        raise SchemaProblem(error.message.split(". Adjust")[0], error.instance_path) from error
+        raise SchemaProblem(_own_words(error.message), error.instance_path) from error
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         raise SchemaProblem(str(error).splitlines()[0]) from error
+
+
+def _own_words(said: str) -> str:
+    """Say what is wrong with a schema without the library's inner life."""
+    if " is not valid under any of the schemas" in said:
+        return f"{said.split(' is not valid')[0]} is not what JSON Schema allows here"
+    if said.startswith("Resource '"):
+        return f"the schema of {said.split(chr(39))[1]} is not fetched: write it out here"
+    if said.startswith("Unknown format"):
+        return f"no format {said.split(': ')[1].split('. ')[0]} is known"
+    return said
 
 
 __all__ = ["MOST_ERRORS", "Schema", "SchemaProblem", "path_text"]

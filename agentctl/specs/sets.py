@@ -6,9 +6,9 @@ checked against.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, digest, parse_strict
 from agentctl.core.errors import Diagnostic, Location, Problem, problem
@@ -22,6 +22,7 @@ from agentctl.specs.scenario_checks import scenario_problems, world_problems
 from agentctl.specs.scenarios import expand
 from agentctl.specs.yaml import Source, read_text, read_yaml
 
+T = TypeVar("T")
 MOST_PROBLEMS = 100
 
 
@@ -84,8 +85,9 @@ class LoadedSet:
 
     def at(self, line: int) -> Location:
         """Return the place of a line of the file."""
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        return Location(self.file, line, 1, 1, lines[line - 1] if line <= len(lines) else None)
+        text = self.path.read_text(encoding="utf-8").splitlines()[line - 1]
+        start = len(text) - len(text.lstrip())
+        return Location(self.file, line, start + 1, len(text) - start, text)
 
     @property
     def recordings(self) -> Path | None:
@@ -112,7 +114,7 @@ def load_set(path: Path, agent: Callable[[str, Path], Bundle], state: Path) -> L
     known = cache.head(text)
     if known is not None:
         bundle = agent(known["agent"], path.parent)
-        world = _world_text(known.get("world"), path, file)
+        world = _world_text(known.get("world"), path)
         found = cache.find(text, _checked_against(bundle, world))
         if found is not None:
             head = GoldenSet.model_validate({**found.head, "scenarios": []})
@@ -135,8 +137,8 @@ def _load_fresh(
         raise AssertionError("decode refuses a set without a list of scenarios")
     bare = {key: value for key, value in source.data.items() if key != "scenarios"}
     head = decode(GoldenSet, {**bare, "scenarios": []}, source)
-    bundle = agent(head.agent, path.parent)
-    world = _world_text(head.world, path, file)
+    bundle = _placed(lambda: agent(head.agent, path.parent), source.at("agent"))
+    world = _placed(lambda: _world_text(head.world, path), source.at("world"))
     tables, found = _world(head, path, bundle)
     rows: list[_Row] = []
     ids: dict[str, int] = {}
@@ -203,13 +205,21 @@ def _json_line(line: str, file: str, number: int) -> Json:
         raise problem("bad-json", str(error), at=Location(file, number, 1, 1, line)) from error
 
 
-def _world_text(reference: str | None, path: Path, file: str) -> str:
+def _placed(load: Callable[[], T], at: Location) -> T:
+    """Call `load`; a problem without a place of its own gets this one."""
+    try:
+        return load()
+    except Problem as met:
+        told = [d if d.location else replace(d, location=at) for d in met.diagnostics]
+        raise Problem(*told, exit_code=met.exit_code) from met
+
+
+def _world_text(reference: str | None, path: Path) -> str:
     if reference is None:
         return ""
     world = path.parent / reference
     if not world.is_file():
-        message = f"no such world: {shown(world)}"
-        raise problem("missing-file", message, at=Location(file, 1), hint="see `world:`")
+        raise problem("missing-file", f"no such world: {shown(world)}")
     return read_text(world, shown(world))
 
 

@@ -11,7 +11,7 @@ class TurnCall(Spec):
     """One tool call the model made: `{get_order: {order_id: o_1}}`."""
 
     tool: Text
-    args: Json = {}
+    args: Json = Field(default_factory=dict)
     """An object; text stands for arguments that are not JSON."""
 
     @model_validator(mode="before")

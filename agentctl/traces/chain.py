@@ -12,7 +12,7 @@ holds sha256(salt || body), so that a body can be erased later without breaking 
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from agentctl.core.canonical import canonical_text
 from agentctl.core.events import Event
@@ -47,6 +47,10 @@ class Chain:
         body = canonical_text(event.body)
         if suspicious(body):
             body = canonical_text(masked(event.body))
+        return self.clean_line(event, body)
+
+    def clean_line(self, event: Event, body: str) -> str:
+        """Return the line of the next event, whose canonical `body` holds no secret."""
         salt = self._salt(event.seq)
         body_hash = hashlib.sha256((salt + body).encode()).hexdigest()
         # Every part is text without anything to escape, or a whole number: canonical as it stands.
@@ -65,14 +69,17 @@ class Chain:
         )
 
 
-def chain_lines(run_id: str, events: Iterable[Event]) -> Iterator[str]:
+def chain_lines(run_id: str, events: Sequence[Event]) -> Iterator[str]:
     """Yield the lines of a trial, newlines included.
 
     Salts follow from the id, so that equal trials are equal bytes.
     """
     chain = Chain(run_id, trial_salt(run_id))
-    for event in events:
-        yield chain.line(event) + "\n"
+    bodies = [canonical_text(event.body) for event in events]
+    if suspicious("\n".join(bodies)):
+        bodies = [canonical_text(masked(event.body)) for event in events]
+    for event, body in zip(events, bodies, strict=True):
+        yield chain.clean_line(event, body) + "\n"
 
 
 def trial_salt(run_id: str) -> Callable[[int], str]:
