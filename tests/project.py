@@ -26,7 +26,7 @@ tables: {orders: {key: order_id}}
 tools:
   - name: get_order
     description: Read one order.
-    inputSchema: &none
+    inputSchema:
       {type: object, additionalProperties: false, required: [order_id],
        properties: {order_id: {type: string}}}
     effect: none
@@ -45,7 +45,7 @@ tools:
       update: orders
       require: [{that: "record.status == 'pending'", else: {error: conflict, message: shipped}}]
       set: {status: cancelled}
-""".replace("&none", "")
+"""
 WORLD = """\
 kind: World
 tables:
@@ -80,9 +80,7 @@ def unclear(name: str) -> dict[str, Any]:
     return passing(name, turns=[GET])
 
 
-def make(
-    root: Path, scenarios: list[dict[str, Any]], name: str = "orders", **head: Any
-) -> Path:
+def make(root: Path, scenarios: list[dict[str, Any]], name: str = "orders", **head: Any) -> Path:
     """Write a project with one golden set and return the set's file."""
     for folder, file, text in (
         ("agents", "order-desk.yaml", AGENT),

@@ -26,10 +26,14 @@ def best_by_trying_all(weights):
     rows, columns = len(weights), len(weights[0])
     # Padding with "stays alone" lets every subset of pairs be tried.
     padded = [row + [0] * rows for row in weights]
-    return max(
-        sum(max(padded[row][column], 0) for row, column in enumerate(chosen))
-        for chosen in permutations(range(columns + rows), rows)
-    ) if rows <= 3 else None
+    return (
+        max(
+            sum(max(padded[row][column], 0) for row, column in enumerate(chosen))
+            for chosen in permutations(range(columns + rows), rows)
+        )
+        if rows <= 3
+        else None
+    )
 
 
 @given(matrices)

@@ -120,8 +120,12 @@ bounds = st.fixed_dictionaries(
     {},
     optional={
         name: st.fixed_dictionaries({side: st.sampled_from([0, 0.5, 1])})
-        for name in ("pass_rate", "escalation_recall", "call_precision", "inconclusive")
-        for side in ("min",)
+        for name, side in (
+            ("pass_rate", "min"),
+            ("escalation_recall", "min"),
+            ("escalation_rate", "max"),
+            ("inconclusive", "max"),
+        )
     },
 )
 

@@ -328,9 +328,7 @@ def test_an_input_guardrail_stops_before_the_model():
 
 def test_a_price_nobody_knows_is_refused_under_a_money_limit():
     """Unknown is never free."""
-    made = bundle(
-        model={"name": "nobody/knows-this"}, limits={"cost_usd": {"session": 1}}
-    )
+    made = bundle(model={"name": "nobody/knows-this"}, limits={"cost_usd": {"session": 1}})
     with pytest.raises(Exception, match="limits money, and the price of `nobody/knows-this`"):
         trial(made, [SAY])
 

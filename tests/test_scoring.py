@@ -1,8 +1,10 @@
 """One trial, one row: each kind of wrong is named, and nothing else is."""
 
+import json
+import pickle
+
 import pytest
 
-from agentctl.core.clock import VirtualClock
 from agentctl.evals.judge import Judge
 from agentctl.evals.reasons import Score
 from agentctl.evals.scoring import score_trial
@@ -35,10 +37,8 @@ def score(turns, expect, *, made=None, recording=None, scorers=None, stamp=None,
     case = scenario(turns, expect=expect, **more)
     harness = Harness(agent)
     tables = Tables({"orders": ORDERS})
-    trial = play_trial(
-        harness, case, tables, set_name="set", now=DEFAULT_NOW, recording=recording
-    )
-    return score_trial(trial, case, Judge(harness, tables, stamp, scorers))
+    trial = play_trial(harness, case, tables, set_name="set", now=DEFAULT_NOW, recording=recording)
+    return score_trial(trial, case, Judge(harness, tables, DEFAULT_NOW, stamp, scorers))
 
 
 def kinds(row):
@@ -103,9 +103,7 @@ def test_state_names_table_record_and_field():
     """A state that differs says where, what was expected and what is there."""
     row = score([{"say": "Done."}], {"state": CANCELLED})
     assert kinds(row) == ["state"]
-    assert row.reasons[0].message == (
-        'state: `orders.o_1.status`: "cancelled" -> "pending"'
-    )
+    assert row.reasons[0].message == ('state: `orders.o_1.status`: "cancelled" -> "pending"')
 
 
 def test_with_a_free_path_the_state_accounts_for_writes():
@@ -216,6 +214,13 @@ def test_a_fault_is_inconclusive():
     assert not row.resolved
 
 
+def test_a_breach_before_a_fault_is_still_counted():
+    """A forbidden call that ran before the turns were exhausted is no less forbidden."""
+    row = score(LOOK_AND_CANCEL[:2], {"state": CANCELLED, "forbid": ["cancel_order"]})
+    assert (row.status, row.breaches) == ("inconclusive", 1)
+    assert kinds(row) == ["fault", "forbidden-call"]
+
+
 def test_a_recorded_error_is_a_failure_and_the_world_is_still_compared():
     """A recorded run that ended in an error fails, and its state is reported."""
     recording = Recording.model_validate(
@@ -290,9 +295,7 @@ def test_a_case_that_a_person_approved_needed_a_person():
 
 def test_stamps_tell_fresh_from_stale():
     """Turns made for this prompt, tool set and model are fresh; others are stale."""
-    now = Stamp(
-        instructions=PRINTS.instructions[:12], tools=PRINTS.tools[:12], model=PRINTS.model
-    )
+    now = Stamp(instructions=PRINTS.instructions[:12], tools=PRINTS.tools[:12], model=PRINTS.model)
     old = Stamp(instructions="0" * 12, tools=PRINTS.tools[:12], model=PRINTS.model)
     turns = [{"say": "Hi."}]
     assert score(turns, {"calls": "none"}, stamp=now).freshness == "fresh"
@@ -319,11 +322,8 @@ def test_a_broken_scorer_is_inconclusive(broken):
 
 def test_a_row_is_plain_and_small():
     """A row is JSON and survives the way between processes."""
-    import json
-    import pickle
-
     row = score(
         LOOK_AND_CANCEL, {"calls": [{"cancel_order": {"order_id": "o_1"}}], "state": CANCELLED}
     )
-    assert pickle.loads(pickle.dumps(row)) == row
+    assert pickle.loads(pickle.dumps(row)) == row  # noqa: S301 - its own bytes
     assert len(json.dumps(row.as_json())) < 1500

@@ -8,7 +8,9 @@ from agentctl.evals.stamp import stamped, write_stamp
 from agentctl.specs.golden import Stamp
 
 STAMP = Stamp(instructions="123456789012", tools="abcdefabcdef", model="openai/gpt-5: mini")
-LINE = 'made_for: {instructions: "123456789012", tools: "abcdefabcdef", model: "openai/gpt-5: mini"}'
+LINE = (
+    'made_for: {instructions: "123456789012", tools: "abcdefabcdef", model: "openai/gpt-5: mini"}'
+)
 SET = """\
 # yaml-language-server: $schema=x
 kind: GoldenSet

@@ -220,7 +220,7 @@ def _expected_calls(
         return
     for calls in (expect.calls or (), *expect.any_of):
         try:
-            expected_world(harness, case.scenario, loaded.tables, calls)
+            expected_world(harness, case.scenario, loaded.tables, calls, loaded.head.now)
         except Problem as met:
             for found in met.diagnostics:
                 at = found.location or loaded.at(case.line)

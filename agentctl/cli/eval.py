@@ -12,14 +12,14 @@ from typing import Annotated, NamedTuple, TextIO
 import typer
 
 from agentctl.cli.output import Format, note, write, write_json, write_line
-from agentctl.cli.render.eval import Paint, set_lines, verdict_line
-from agentctl.core.errors import problem
+from agentctl.cli.render.eval import set_lines, verdict_line
+from agentctl.core.errors import Problem, problem
 from agentctl.core.text import count
 from agentctl.evals.bench import Keep
 from agentctl.evals.gates import combined
 from agentctl.evals.recordings import read_recordings
 from agentctl.evals.report import report, report_lines, report_text
-from agentctl.evals.runner import Plan, Progress, SetResult, evaluate_set
+from agentctl.evals.runner import NOTHING_SELECTED, Plan, Progress, SetResult, evaluate_set
 from agentctl.evals.selection import Selection
 from agentctl.evals.stamp import stamp_of, write_stamp
 from agentctl.reports.jsonl import jsonl_text
@@ -62,7 +62,7 @@ def evaluate(
     ] = None,
     keep: Annotated[Keep, typer.Option(help="Traces of which trials to keep.")] = "failed",
     stamp: Annotated[
-        bool, typer.Option(help="Write into the set what its turns were made for.")
+        bool, typer.Option("--stamp", help="Write into the set what its turns were made for.")
     ] = False,
 ) -> int:
     """Replay golden sets and gate the change."""
@@ -70,11 +70,12 @@ def evaluate(
     _check(outputs)
     project = Project.find(Path.cwd())
     loaded = _load(project, golden_sets or [], stamp=stamp, traces=traces)
+    if stamp and select:
+        raise problem("no-stamp", "`--stamp` is about a whole set, not about a selection")
     selection = Selection(tuple(select or ()))
+    plans = [_plan(one, selection, traces, jobs, keep, stamp=stamp) for one in loaded]
     started = time.monotonic()
-    results = [
-        _evaluate(one, _plan(one, selection, traces, jobs, keep, stamp=stamp)) for one in loaded
-    ]
+    results = _evaluate_all(list(zip(loaded, plans, strict=True)))
     if stamp:
         _stamp(results)
     _write_files(outputs, results, project, time.monotonic() - started)
@@ -127,6 +128,26 @@ def _plan(
     )
 
 
+def _evaluate_all(planned: list[tuple[LoadedSet, Plan]]) -> list[SetResult]:
+    """Evaluate each set; of several, those of which nothing is selected are left out.
+
+    Raises:
+        Problem: If nothing is selected of any.
+    """
+    results = []
+    unselected = []
+    for loaded, plan in planned:
+        try:
+            results.append(_evaluate(loaded, plan))
+        except Problem as wrong:
+            if wrong.diagnostics[0].code != NOTHING_SELECTED:
+                raise
+            unselected.append(wrong)
+    if not results:
+        raise unselected[0]
+    return results
+
+
 def _evaluate(loaded: LoadedSet, plan: Plan) -> SetResult:
     name = loaded.name
     done = 0
@@ -165,7 +186,7 @@ def _kept(loaded: LoadedSet, keep: Keep) -> Iterator[TextIO | None]:
 
 @contextmanager
 def _progress(name: str) -> Iterator[Progress]:
-    """Give a counter on stderr: only on a terminal, and only for what takes longer than a second."""
+    """Give a counter on stderr: on a terminal alone, for what takes longer than a second."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -244,21 +265,11 @@ def _show(results: Sequence[SetResult], shape: Format, *, kept: bool) -> None:
             write(jsonl_text(report_lines(results)))
         case "text":
             width = shutil.get_terminal_size((100, 24)).columns
-            paint = _paint()
             for result in results:
-                for line in set_lines(result, width, paint, traces=kept):
+                for line in set_lines(result, width, traces=kept):
                     write_line(line)
                 write_line()
-            write_line(verdict_line(results, paint, traces=kept))
-
-
-def _paint() -> Paint:
-    """Colour only where somebody looks and has not said no."""
-    wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    if not wanted or os.environ.get("TERM") == "dumb":
-        return lambda text, _: text
-    colours = {"good": "green", "bad": "red", "unsure": "yellow"}
-    return lambda text, kind: typer.style(text, fg=colours.get(kind), dim=kind == "dim")
+            write_line(verdict_line(results, traces=kept))
 
 
 __all__ = ["evaluate"]

@@ -29,7 +29,8 @@ from agentctl.runtime.loop import play
 from agentctl.runtime.run import Given, Inputs, Lines, Recorder, Run
 from agentctl.runtime.trial import play_trial
 from agentctl.specs.bundle import Bundle, Tables
-from agentctl.specs.load import LoadedSet, Project
+from agentctl.specs.load import Project
+from agentctl.specs.sets import LoadedSet
 from agentctl.toolbox.world import World
 from agentctl.traces.log import FileTrace
 from agentctl.traces.store import new_run_id, traces_folder
@@ -170,7 +171,9 @@ def _play_scenario(
             model=answering,
             recorder=view,
         )
-    fault = ModelFault("exhausted", trial.fault) if trial.fault else None
+    fault = trial.model_fault if trial.fault else None
+    if trial.fault and fault is None:
+        fault = ModelFault("exhausted", trial.fault)
     return _finish(trial.events, run_id, trace, format, fault)
 
 
@@ -187,13 +190,14 @@ def _finish(
             write_json(result)
         case "jsonl":
             write_jsonl([result])
-        case "text":
+        case "text" if result["answer"] is not None or result["output"] is not None:
             write_line(text_answer(result))
     if fault is not None:
         note(f"error[{fault.kind}]: {fault.message}")
         if fault.hint:
             note(f"hint: {fault.hint}")
-    note(f"{stop}: {result['reason']}")
+    else:
+        note(f"{stop}: {result['reason']}")
     for pending in result["pending"]:
         note(f"waiting for {pending['by']}: {pending['tool']} {pending['arguments']}")
     note(f"trace {run_id}, head {trace.head}. Next: agentctl trace show {run_id}")

@@ -50,13 +50,16 @@ class Bench:
         Problem: If the agent cannot be run or a scorer does not exist.
     """
 
-    def __init__(self, loaded: LoadedSet, keep: Keep = "failed", stamp: Stamp | None = None) -> None:
+    def __init__(
+        self, loaded: LoadedSet, keep: Keep = "failed", stamp: Stamp | None = None
+    ) -> None:
         self._loaded = loaded
         self._keep = keep
         self._harness = Harness(loaded.bundle)
         self._judge = Judge(
             self._harness,
             loaded.tables,
+            loaded.head.now,
             stamp or loaded.head.made_for,
             load_scorers(loaded.head.scorers),
         )
@@ -98,6 +101,9 @@ class Bench:
             raise
         except Exception as error:  # noqa: BLE001 - a mock may be a stranger's code
             return self._crashed(scenario, recording, error), None
+        if trial.events and trial.events[-1].body.get("stop") == "interrupted":
+            # The loop ends a run in good order on Ctrl-C; here it ends the whole evaluation.
+            raise KeyboardInterrupt
         return score_trial(trial, scenario, self._judge), trial
 
     def _crashed(

@@ -89,9 +89,7 @@ def _faults(expected: ExpectedEscalation, happened: Happened) -> list[Reason]:
         )
     if expected.queue is not None and happened.queue != expected.queue:
         message = f"escalated to queue `{happened.queue}`, expected `{expected.queue}`"
-        found.append(
-            Reason("wrong-queue", message, "queue", expected.queue, str(happened.queue))
-        )
+        found.append(Reason("wrong-queue", message, "queue", expected.queue, str(happened.queue)))
     if expected.reason is not None and not matches(expected.reason, happened.reason):
         want, got = shown(expected.reason), shown(happened.reason)
         message = f"escalation reason: {want} -> {got}"

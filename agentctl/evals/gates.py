@@ -165,7 +165,7 @@ def _inconclusive(summary: Summary, spec: GateSpec, at: Location | None) -> list
 
 
 def _stale(stale: int, trials: int, *, accepted: bool) -> GateResult:
-    note = f"{stale} of {trials} play turns made for another prompt, tool set or model"
+    note = f"{stale} of {trials} trials play turns made for another prompt, tool set or model"
     status: GateStatus = "passed" if accepted else "not_evaluated"
     if not accepted:
         note = f"{note}: {STAMP_HINT}"

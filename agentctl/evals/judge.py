@@ -1,6 +1,7 @@
 """What judging the trials of one golden set needs, worked out once per set."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 
 from agentctl.evals.reasons import Freshness
 from agentctl.evals.scorers import Scorer
@@ -20,6 +21,7 @@ class Judge:
     Args:
         harness: The agent.
         tables: The world of the set.
+        now: The moment its trials start, where a scenario names none.
         stamp: What the set's written turns were made for.
         scorers: Scorers besides the built-in ones, by name.
     """
@@ -28,11 +30,13 @@ class Judge:
         self,
         harness: Harness,
         tables: Tables,
+        now: datetime,
         stamp: Stamp | None = None,
         scorers: Mapping[str, Scorer] | None = None,
     ) -> None:
         self._harness = harness
         self._tables = tables
+        self._now = now
         self._stamp = stamp
         self.scorers: Mapping[str, Scorer] = scorers or {}
         self.money = harness.agent.limits.cost_usd.session
@@ -63,7 +67,10 @@ class Judge:
         if self._worlds is None or self._worlds[0] is not scenario:
             expect = scenario.expect
             paths = expect.any_of or (expect.calls or (),)
-            worlds = [expected_world(self._harness, scenario, self._tables, p) for p in paths]
+            worlds = [
+                expected_world(self._harness, scenario, self._tables, path, self._now)
+                for path in paths
+            ]
             self._worlds = (scenario, worlds)
         return self._worlds[1]
 

@@ -219,9 +219,7 @@ def _straight(
     for want in expected:
         while position < len(actual):
             call = actual[position]
-            if call.tool == want.tool and (
-                _same(want, call) or compare(want, call, defaults).full
-            ):
+            if call.tool == want.tool and (_same(want, call) or compare(want, call, defaults).full):
                 break
             position += 1
         else:
@@ -342,4 +340,13 @@ def _extras(left: Sequence[Call], order: Order) -> tuple[list[Reason], list[Reas
     return extra, notes
 
 
-__all__ = ["Call", "Defaults", "Matching", "Order", "Pair", "compare", "match_any_of", "match_calls"]
+__all__ = [
+    "Call",
+    "Defaults",
+    "Matching",
+    "Order",
+    "Pair",
+    "compare",
+    "match_any_of",
+    "match_calls",
+]

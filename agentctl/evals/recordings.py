@@ -11,7 +11,7 @@ from typing import Any
 import jsonlines
 from pydantic import ValidationError
 
-from agentctl.core.canonical import NotCanonical, parse_strict
+from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import Diagnostic, Location, Problem, problem
 from agentctl.core.text import did_you_mean
 from agentctl.specs.turns import Recording
@@ -70,7 +70,7 @@ def _lines(path: Path, shown: str, wrong: list[Diagnostic]) -> Iterator[tuple[in
     """Yield the numbered recordings; what cannot be read is added to `wrong`."""
     try:
         with path.open(encoding="utf-8") as file:
-            reader = jsonlines.Reader(file, loads=parse_strict)
+            reader = jsonlines.Reader(file, loads=_strict)
             for number, data in _numbered(reader, shown, wrong):
                 try:
                     yield number, Recording.model_validate(data)
@@ -96,6 +96,10 @@ def _numbered(
                 cause = error.__cause__
                 why = str(cause) if isinstance(cause, NotCanonical) else "not a JSON object"
                 wrong.append(Diagnostic("bad-line", why, Location(shown, number)))
+
+
+def _strict(line: str | bytes) -> Json:
+    return parse_strict(line if isinstance(line, str) else line.decode())
 
 
 def _explained(error: ValidationError, at: Location) -> list[Diagnostic]:

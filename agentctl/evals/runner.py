@@ -9,6 +9,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -27,6 +28,8 @@ from agentctl.specs.turns import Recording
 
 CHUNK = 20
 """Scenarios that one process plays before it reports."""
+NOTHING_SELECTED = "nothing-selected"
+"""Code of the problem that a selection fits no scenario of a set."""
 Progress = Callable[[int], None]
 """Told how many scenarios are done."""
 
@@ -73,10 +76,8 @@ def evaluate_set(
         Problem: If the set is wrong, or nothing of it is selected.
     """
     rows: list[TrialRow] = []
-    done = 0
-    for played in _play_all(loaded, plan):
+    for done, played in enumerate(_play_all(loaded, plan), start=1):
         rows += played.rows
-        done += 1
         if traces is not None and played.trace:
             traces.write(played.trace)
         if progress is not None:
@@ -84,8 +85,16 @@ def evaluate_set(
     if not rows:
         raise _nothing(loaded, plan)
     rows.sort(key=lambda row: (row.scenario, row.trial))
-    summary = summarise(rows, loaded.head.human_baseline)
+    summary = _with_left_out(summarise(rows, loaded.head.human_baseline), len(loaded))
     return SetResult(loaded, tuple(rows), summary, decide(summary, loaded.head.gates))
+
+
+def _with_left_out(summary: Summary, size: int) -> Summary:
+    left = size - summary.scenarios
+    if not left:
+        return summary
+    said = f"{left} of {size} scenarios of the set were not played"
+    return summary._replace(untested=(*summary.untested, said))
 
 
 def tasks(loaded: LoadedSet, plan: Plan) -> Iterator[Task]:
@@ -104,7 +113,7 @@ def _nothing(loaded: LoadedSet, plan: Plan) -> Problem:
     if plan.selection.patterns:
         chosen = ", ".join(plan.selection.patterns)
         return problem(
-            "nothing-selected",
+            NOTHING_SELECTED,
             f"no scenario of `{loaded.name}` is selected by {chosen}",
             hint="--select takes ids with `*`, or `tag:NAME`",
         )
@@ -148,10 +157,14 @@ def _in_processes(
         plan.jobs,
         mp_context=context,
         initializer=_start,
-        initargs=(None,) if fork else ((loaded.bundle.root, str(loaded.path.resolve()), plan.keep, plan.stamp),),
+        initargs=(None,)
+        if fork
+        else ((loaded.bundle.root, str(loaded.path.resolve()), plan.keep, plan.stamp),),
     )
     waiting: deque[Future[list[Played] | tuple[Diagnostic, ...]]] = deque()
     try:
+        with _signals_held():
+            pool.submit(_ready)
         for chunk in chunks:
             waiting.append(pool.submit(_play_chunk, chunk))
             # A window keeps memory flat however many scenarios there are.
@@ -171,6 +184,26 @@ def _may_fork() -> bool:
 
 def _linux() -> bool:
     return Path("/proc/self").exists()
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold Ctrl-C back: a process that is just starting would answer it with a traceback.
+
+    Processes started meanwhile never see it; the parent does as soon as this is over.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ready() -> None:
+    """Do nothing: the first thing submitted starts the processes."""
 
 
 def _start(source: tuple[Path, str, Keep, Stamp | None] | None) -> None:
@@ -198,4 +231,4 @@ def _taken(future: Future[list[Played] | tuple[Diagnostic, ...]]) -> list[Played
     return result
 
 
-__all__ = ["CHUNK", "Plan", "Progress", "SetResult", "evaluate_set", "tasks"]
+__all__ = ["CHUNK", "NOTHING_SELECTED", "Plan", "Progress", "SetResult", "evaluate_set", "tasks"]

@@ -95,13 +95,17 @@ def score_trial(trial: Trial, scenario: Scenario, judge: Judge) -> TrialRow:
         Problem: If the golden set itself is wrong: an expected call fails, an unknown table.
     """
     trajectory = fold(trial.events)
-    if trial.fault is not None:
-        return _row(trial, scenario, judge, trajectory, "inconclusive", [_fault(trial.fault)])
     findings = _Findings(trial, scenario, trajectory, judge)
-    findings.collect()
-    broken = findings.extra_scores()
-    if broken:
-        return _row(trial, scenario, judge, trajectory, "inconclusive", broken, findings)
+    broken = findings.look_for_breaches()
+    if trial.fault is not None:
+        # What was broken before the fault stays broken: it is counted all the same.
+        reasons = [Reason("fault", trial.fault), *broken]
+        return _row(trial, scenario, judge, trajectory, "inconclusive", reasons, findings)
+    findings.collect(broken)
+    unjudged = findings.extra_scores()
+    if unjudged:
+        reasons = [*unjudged, *broken]
+        return _row(trial, scenario, judge, trajectory, "inconclusive", reasons, findings)
     if trial.recorded_end is not None:
         message = f"recorded run ended: {trial.recorded_end}"
         findings.reasons.insert(0, Reason("recorded-end", message))
@@ -129,17 +133,21 @@ class _Findings:
         self.offered = False
         self.calls: tuple[int, int, int, float] | None = None
 
-    def collect(self) -> None:
-        """Run every built-in check that the scenario asks for."""
-        expect = self.expect
-        self.checks["action"] = GOOD
+    def look_for_breaches(self) -> list[Reason]:
+        """Return the invariants that the trial broke."""
         broken = breaches(
             self.trajectory.calls,
             self.trial.events,
-            forbidden=expect.forbid,
+            forbidden=self.expect.forbid,
             money=self.judge.money,
         )
         self.breaches = len(broken)
+        return broken
+
+    def collect(self, broken: list[Reason]) -> None:
+        """Run every built-in check that the scenario asks for."""
+        expect = self.expect
+        self.checks["action"] = GOOD
         wrong = [reason for reason in broken if reason.kind == "forbidden-call"]
         wrong += self._calls()
         if expect.state is not None:
@@ -177,9 +185,7 @@ class _Findings:
         if expect.state != "from_calls":
             return wrong
         unmarked = [call for call in self.ran if self.judge.leaves_no_mark(call.tool, call.effect)]
-        bare = [
-            [call for call in path if self.judge.leaves_no_mark(call.tool)] for path in paths
-        ]
+        bare = [[call for call in path if self.judge.leaves_no_mark(call.tool)] for path in paths]
         counted = list(self._match(bare, unmarked).reasons) if unmarked or any(bare) else []
         self.notes += [reason for reason in wrong if reason not in counted]
         return counted
@@ -233,9 +239,7 @@ class _Findings:
         body = self.trajectory.escalation
         step = self.trajectory.escalated_at_step or 0
         happened = (
-            None
-            if body is None
-            else Happened(body["queue"], body["reason"], body["packet"], step)
+            None if body is None else Happened(body["queue"], body["reason"], body["packet"], step)
         )
         answer = self.trajectory.ended.get("answer")
         judged = judge_escalation(self.expect.escalation, happened, answer)
@@ -281,10 +285,6 @@ def _score(wrong: Sequence[Reason]) -> Score:
     return Score(False, wrong[0].message + more)
 
 
-def _fault(why: str) -> Reason:
-    return Reason("fault", why)
-
-
 def _earlier_words(trial: Trial) -> list[str]:
     return [
         event.body["text"]
@@ -300,7 +300,7 @@ def _row(
     trajectory: Trajectory,
     status: Status,
     reasons: Sequence[Reason],
-    findings: _Findings | None = None,
+    findings: _Findings,
 ) -> TrialRow:
     ended = trajectory.ended
     cost = ended.get("cost") or {"usd": None, "status": "unknown"}
@@ -316,19 +316,19 @@ def _row(
         status=status,
         freshness=judge.freshness(trial, scenario),
         stop=stop,
-        checks=findings.checks if findings else {},
+        checks=findings.checks,
         reasons=tuple(reasons),
-        notes=tuple(findings.notes) if findings else (),
-        breaches=findings.breaches if findings else 0,
-        escalation=findings.cell if findings else None,
-        offered=findings.offered if findings else False,
+        notes=tuple(findings.notes),
+        breaches=findings.breaches,
+        escalation=findings.cell,
+        offered=findings.offered,
         resolved=status == "passed" and stop == "answered" and alone,
         cost_usd=cost["usd"],
         cost_status=cost["status"],
         tokens=(usage["in"], usage["out"]),
         model_calls=trajectory.steps,
         duration_s=str(ended.get("duration_s", "0.000")),
-        calls=findings.calls if findings else None,
+        calls=findings.calls,
     )
 
 

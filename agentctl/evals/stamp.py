@@ -22,9 +22,7 @@ _BEFORE = re.compile(r"^(?:scenarios|templates|defaults)[ \t]*:")
 
 def stamp_of(now: Fingerprints) -> Stamp:
     """Return the stamp for turns made for what is there now."""
-    return Stamp(
-        instructions=now.instructions[:DIGITS], tools=now.tools[:DIGITS], model=now.model
-    )
+    return Stamp(instructions=now.instructions[:DIGITS], tools=now.tools[:DIGITS], model=now.model)
 
 
 def stamped(text: str, stamp: Stamp) -> str:

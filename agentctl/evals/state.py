@@ -160,9 +160,7 @@ def _records(
     return found
 
 
-def _unnamed(
-    expected: Mapping[str, Mapping[str, Json]], world: World
-) -> list[StateDifference]:
+def _unnamed(expected: Mapping[str, Mapping[str, Json]], world: World) -> list[StateDifference]:
     found = []
     for name, changed in world.changes().items():
         named = expected.get(name, ())
@@ -179,7 +177,9 @@ def _ignores_case(rule: Compare, field: str) -> bool:
 
 def _holds_matcher(value: Json) -> bool:
     if isinstance(value, dict):
-        return matcher_name(value) is not None or any(_holds_matcher(part) for part in value.values())
+        return matcher_name(value) is not None or any(
+            _holds_matcher(part) for part in value.values()
+        )
     return isinstance(value, list) and any(_holds_matcher(part) for part in value)
 
 

@@ -100,10 +100,12 @@ def summarise(rows: Sequence[TrialRow], baseline: HumanBaseline | None = None) -
     """
     scored = [row for row in rows if row.status != "inconclusive"]
     statuses = Counter(row.status for row in rows)
-    confusion = Counter(row.escalation for row in scored if row.escalation is not None)
+    confusion: Counter[str] = Counter(
+        row.escalation for row in scored if row.escalation is not None
+    )
     cells = ("needed_done", "needed_not_done", "not_needed_done", "not_needed_not_done")
-    modes = Counter(row.mode for row in rows)
-    freshness = Counter(row.freshness for row in rows)
+    modes: Counter[str] = Counter(row.mode for row in rows)
+    freshness: Counter[str] = Counter(row.freshness for row in rows)
     return Summary(
         scenarios=len({row.scenario for row in rows}),
         trials=len(rows),
@@ -113,7 +115,7 @@ def summarise(rows: Sequence[TrialRow], baseline: HumanBaseline | None = None) -
         breaches=sum(row.breaches > 0 for row in rows),
         modes=dict(sorted(modes.items())),
         freshness=dict(sorted(freshness.items())),
-        confusion={cell: confusion[cell] for cell in cells},  # type: ignore[index]
+        confusion={cell: confusion[cell] for cell in cells},
         offered=sum(row.offered for row in scored),
         figures={
             **_quality(scored),
@@ -148,9 +150,7 @@ def _quality(scored: Sequence[TrialRow]) -> dict[str, Figure]:
         "pass_rate": share(
             sum(row.status == "passed" for row in scored), len(scored), "scored trials"
         ),
-        "resolution_rate": share(
-            sum(row.resolved for row in scored), len(scored), "scored trials"
-        ),
+        "resolution_rate": share(sum(row.resolved for row in scored), len(scored), "scored trials"),
     }
 
 
@@ -192,9 +192,7 @@ def _money(
     }
 
 
-def _cost(
-    rows: Sequence[TrialRow], among: int, of: str, extra: Decimal = Decimal(0)
-) -> Figure:
+def _cost(rows: Sequence[TrialRow], among: int, of: str, extra: Decimal = Decimal(0)) -> Figure:
     if not among:
         return Figure(None, None, among, "not_evaluated", f"no {of}")
     unknown = sum(row.cost_usd is None for row in rows)
@@ -203,8 +201,9 @@ def _cost(
         return Figure(None, None, among, "not_evaluated", note)
     total = sum((Decimal(row.cost_usd) for row in rows if row.cost_usd is not None), extra)
     estimated = any(row.cost_status == "estimated" for row in rows)
-    note = "tokens estimated from the text" if estimated else None
-    return Figure(total / among, total, among, "estimated" if estimated else "ok", note)
+    if estimated:
+        return Figure(total / among, total, among, "estimated", "tokens estimated from the text")
+    return Figure(total / among, total, among)
 
 
 def _per_resolved(
@@ -221,7 +220,7 @@ def _per_resolved(
     people = handed_over * baseline.cost_usd if baseline is not None else Decimal(0)
     figure = _cost(rows, resolved, "resolved trials", people)
     if people and figure.value is not None:
-        note = f"{money_text(people)} of it for {count(handed_over, 'escalation')}"
+        note = f"${money_text(people)} of it for {count(handed_over, 'escalation')}"
         figure = figure._replace(note=f"{figure.note}; {note}" if figure.note else note)
     return figure
 
@@ -291,27 +290,27 @@ def _untested(
     total = len(rows)
     if written:
         said.append(
-            f"{written} of {total} played turns written by hand: gate, tools, policy and world"
-            " were tested, the prompt and the model were not"
+            f"{written} of {total} trials played turns written by hand: gate, tools, policy and"
+            " world were tested, the prompt and the model were not"
         )
     if recorded:
         said.append(
-            f"{recorded} of {total} played recorded turns: what the model would say to this"
+            f"{recorded} of {total} trials played recorded turns: what the model would say to this"
             " prompt today was not tested"
         )
     if freshness["stale"]:
         said.append(
-            f"{freshness['stale']} of {total} play turns made for another prompt, tool set or"
-            " model (stale recording)"
+            f"{freshness['stale']} of {total} trials play turns made for another prompt, tool set"
+            " or model (stale recording)"
         )
     if freshness["unstamped"]:
         said.append(
-            f"{freshness['unstamped']} of {total} play turns that do not say what they were made"
-            " for (`agentctl eval SET --stamp`)"
+            f"{freshness['unstamped']} of {total} trials play turns that do not say what they were"
+            " made for (`agentctl eval SET --stamp`)"
         )
     broken = sum(row.status == "inconclusive" for row in rows)
     if broken:
-        said.append(f"{broken} of {total} could not be judged")
+        said.append(f"{broken} of {total} trials could not be judged")
     return tuple(said)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agentctl.core.messages import Usage
-from agentctl.core.money import PriceStatus, token_cost
+from agentctl.core.money import PriceStatus, money_text, token_cost
 from agentctl.specs.agent import Price
 
 LOCAL_PROVIDERS = frozenset(
@@ -87,7 +87,11 @@ def _listed_price(model: str) -> Price | None:
     # Elsewhere a price of nothing means a preview or a plan, and would make every budget endless.
     if not given and not said and entry.get("litellm_provider") not in LOCAL_PROVIDERS:
         return None
-    return Price(input_per_mtok=given * _PER_MTOK, output_per_mtok=said * _PER_MTOK)
+    return Price(input_per_mtok=_per_mtok(given), output_per_mtok=_per_mtok(said))
+
+
+def _per_mtok(per_token: Decimal | int) -> Decimal:
+    return Decimal(money_text(Decimal(per_token) * _PER_MTOK))
 
 
 def _entry(model: str) -> Mapping[str, Any] | None:

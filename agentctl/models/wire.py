@@ -156,7 +156,9 @@ def structured(text: str) -> Json:
     {'reply': 'done'}
     """
     whole = text.strip()
-    for opening, closing in (("", ""), ("{", "}"), ("[", "]")):
+    # The bracket that opens first is the outer one.
+    pairs = sorted((("{", "}"), ("[", "]")), key=lambda pair: whole.find(pair[0]))
+    for opening, closing in (("", ""), *pairs):
         start, end = whole.find(opening), whole.rfind(closing) + len(closing)
         if 0 <= start < end:
             try:

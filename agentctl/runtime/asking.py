@@ -50,7 +50,7 @@ def declare_intent(run: Run, call: ToolCall, arguments: dict[str, Json]) -> Endi
     if intent == OUT_OF_DOMAIN:
         domain = run.harness.agent.domain
         said = domain.decline if domain else run.said
-        return Ending(OUT_OF_DOMAIN, "the request is not the agent's business", said)
+        return Ending("out_of_domain", "the request is not the agent's business", said)
     run.intent = intent
     gate = run.harness.agent.intent_gate
     run.unsure = confidence < gate.min_confidence

@@ -6,13 +6,14 @@ from typing import Any
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.errors import problem
 from agentctl.core.messages import Message, Principal
+from agentctl.core.money import PriceStatus
 from agentctl.models.port import ToolOffer
 from agentctl.models.pricing import price_of
 from agentctl.policy.gate import Gate
 from agentctl.policy.guardrails import Rails
 from agentctl.policy.rights import Rights, effective_rights
 from agentctl.runtime.built_in import built_in_tools
-from agentctl.specs.agent import Goal, Intent
+from agentctl.specs.agent import Goal, Intent, Price
 from agentctl.specs.bundle import Bundle
 from agentctl.specs.expressions import Expression, fill
 from agentctl.specs.schemas import Schema
@@ -34,16 +35,18 @@ class Harness:
         self.bundle = bundle
         self.agent = bundle.agent
         self.model_name = model or bundle.agent.model.name
-        declared = bundle.agent.model.price if self.model_name == bundle.agent.model.name else None
-        self.price, self.price_status = price_of(self.model_name, declared, bundle.project.prices)
+        self.price_of = lru_cache(maxsize=64)(self._price_of)
         limits = bundle.agent.limits.cost_usd
-        if self.price is None and (limits.session is not None or limits.day is not None):
-            raise problem(
-                "unpriced-model",
-                f"agent `{self.agent.name}` limits money, and the price of `{self.model_name}`"
-                " is unknown",
-                hint="declare `price: {input_per_mtok:, output_per_mtok:}` under `model:`",
-            )
+        if limits.session is not None or limits.day is not None:
+            asked = (self.model_name, *(() if model else bundle.agent.model.fallbacks))
+            unpriced = [name for name in asked if self.price_of(name)[0] is None]
+            if unpriced:
+                raise problem(
+                    "unpriced-model",
+                    f"agent `{self.agent.name}` limits money, and the price of `{unpriced[0]}`"
+                    " is unknown",
+                    hint="declare its price, under `model:` or under `prices:` in agentctl.yaml",
+                )
         self.policy = bundle.fingerprints.policy[:12]
         self.built_in = built_in_tools(self.agent)
         self.gate = Gate(bundle, self.built_in)
@@ -63,6 +66,11 @@ class Harness:
         self.offers = lru_cache(maxsize=64)(self._offers)
         self.goal = lru_cache(maxsize=64)(self._goal)
         self.started = self._started()
+
+    def _price_of(self, model: str) -> tuple[Price | None, PriceStatus]:
+        """Return the price of a model; the spec's own holds for the spec's own model only."""
+        own = self.agent.model
+        return price_of(model, own.price if model == own.name else None, self.bundle.project.prices)
 
     def _rights(self, role: str) -> Rights:
         return effective_rights(self.bundle.tools, self.bundle.policy.roles.get(role))

@@ -14,7 +14,7 @@ from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.clock import Clock, stamp
 from agentctl.core.events import Event, EventType, StopReason
 from agentctl.core.messages import Message, ModelReply, Principal, Usage
-from agentctl.core.money import PriceStatus, money_text, token_cost
+from agentctl.core.money import money_text, token_cost
 from agentctl.models.port import Model
 from agentctl.policy.facts import Facts
 from agentctl.policy.loops import LoopWatch
@@ -125,7 +125,8 @@ class Run:
         self.missing_mock: str | None = None
         self.unknown_tools: list[str] = []
         self.spent = Decimal(0)
-        self.price_status: PriceStatus = harness.price_status
+        price, self.price_status = harness.price_of(given.model.name)
+        self.unpriced = price is None
         self.input_tokens = 0
         self.output_tokens = 0
         self.estimated = False
@@ -170,9 +171,11 @@ class Run:
         self.input_tokens += usage.input_tokens
         self.output_tokens += usage.output_tokens
         self.estimated = self.estimated or usage.estimated
-        price = self.harness.price
+        price, status = self.harness.price_of(reply.model or self.given.model.name)
         cost: dict[str, Json] = {"usd": None, "status": "unknown"}
-        if price is not None:
+        if price is None:
+            self.unpriced = True
+        else:
             dollars = token_cost(
                 usage.input_tokens,
                 usage.output_tokens,
@@ -180,8 +183,9 @@ class Run:
                 price.output_per_mtok,
             )
             self.spent += dollars
-            status = "estimated" if usage.estimated else self.harness.price_status
-            cost = {"usd": money_text(dollars), "status": status}
+            self.price_status = status
+            shown = "estimated" if usage.estimated else status
+            cost = {"usd": money_text(dollars), "status": shown}
         return {
             "usage": {
                 "in": usage.input_tokens,
@@ -202,9 +206,9 @@ class Run:
 
     def cost(self) -> dict[str, Json]:
         """Return what the run has cost so far."""
-        if self.harness.price is None:
+        if self.unpriced:
             return {"usd": None, "status": "unknown"}
-        status = "estimated" if self.estimated else self.harness.price_status
+        status = "estimated" if self.estimated else self.price_status
         return {"usd": money_text(self.spent), "status": status}
 
     def limit_met(self) -> tuple[str, str] | None:

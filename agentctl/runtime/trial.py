@@ -42,6 +42,8 @@ class Trial(NamedTuple):
     fault: str | None
     """Why nothing can be concluded from this trial, if so."""
     recorded_end: Literal["error", "limit"] | None
+    model_fault: ModelFault | None = None
+    """What the model could not do, where that is why."""
 
 
 def play_trial(
@@ -90,19 +92,20 @@ def play_trial(
         ),
     )
     backend = MockBackend(harness.mocks, world, scenario.faults)
-    fault = None
+    fault, met = None, None
     if turns is None and model is None:
         fault = "no recorded turns: record them, or run with a model"
     else:
         try:
             play(run, backend)
-        except ModelFault as met:
+        except ModelFault as raised:
+            met = raised
             fault = _fault(met, recorded_end=end is not None, left_out=turns is None)
     if run.missing_mock is not None:
         fault = f"missing mock: {run.missing_mock}"
     elif kind == "written" and run.unknown_tools:
         fault = f"the turns call `{run.unknown_tools[0]}`, which no manifest defines"
-    return Trial(scenario.id, number, kind, name, run.events, world, fault, end)
+    return Trial(scenario.id, number, kind, name, run.events, world, fault, end, met)
 
 
 def _fault(met: ModelFault, *, recorded_end: bool, left_out: bool) -> str | None:
@@ -125,9 +128,20 @@ def lines_of(scenario: Scenario) -> tuple[str | dict[str, Json], ...]:
 
 
 def expected_world(
-    harness: Harness, scenario: Scenario, tables: Tables, calls: Sequence[ExpectedCall]
+    harness: Harness,
+    scenario: Scenario,
+    tables: Tables,
+    calls: Sequence[ExpectedCall],
+    now: datetime,
 ) -> World:
     """Return the world that the expected calls lead to: mocks only, no gate.
+
+    Args:
+        harness: The agent.
+        scenario: The case the calls are expected in.
+        tables: The world it starts from.
+        calls: In the order in which they are applied.
+        now: The set's `now:`, where the scenario names none.
 
     Raises:
         Problem: If a call fails that is not marked `fails`, or the other way round.
@@ -137,7 +151,7 @@ def expected_world(
         world.disturb(fault.world)
     principal = principal_of(scenario, harness).facts()
     for call in calls:
-        result = apply_expected(harness, world, call, principal, scenario.now)
+        result = apply_expected(harness, world, call, principal, scenario.now or now)
         if result.ok == call.fails:
             said = result.error.message if result.error else "it succeeded"
             expected = "fail" if call.fails else "succeed"
@@ -155,15 +169,14 @@ def apply_expected(
     world: World,
     call: ExpectedCall,
     principal: dict[str, Json],
-    now: datetime | None,
+    now: datetime,
 ) -> ToolResult:
     """Apply one expected call to `world`, with bound arguments and defaults filled in."""
     tool = harness.gate.tools[call.tool]
     arguments = {**tool.defaults, **call.args, **tool.bound_values(principal)}
-    moment = now if now is not None else datetime.fromisoformat("2026-01-15T09:00:00+00:00")
     if call.tool in harness.built_in or call.tool not in harness.mocks:
         return ToolResult()
-    return harness.mocks.call(world, call.tool, Ask(arguments, principal, moment))
+    return harness.mocks.call(world, call.tool, Ask(arguments, principal, now))
 
 
 __all__ = [

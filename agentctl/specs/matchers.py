@@ -93,7 +93,7 @@ def _fields(expected: dict[str, Json], actual: Json, path: str, exact: bool) -> 
         below = f"{path}.{key}" if path else key
         found += _compare(wanted, actual.get(key, _NOTHING), below, exact)
     if exact:
-        for key in actual.keys() - expected.keys():
+        for key in sorted(actual.keys() - expected.keys()):
             below = f"{path}.{key}" if path else key
             found.append(Difference(below, {ABSENT: True}, actual[key]))
     return found
@@ -148,7 +148,7 @@ def _folded(text: Json, actual: Json) -> bool:
 MATCHERS: dict[str, Callable[[Json, Json], bool]] = {
     "equals": lambda want, got: got is not _NOTHING and same(want, got),
     "one_of": lambda want, got: got is not _NOTHING and any(same(item, got) for item in want),
-    "not": lambda want, got: not matches(want, got),
+    "not": lambda want, got: got is not _NOTHING and not matches(want, got),
     "lt": _ordered(lambda got, bound: got < bound),
     "lte": _ordered(lambda got, bound: got <= bound),
     "gt": _ordered(lambda got, bound: got > bound),

@@ -242,7 +242,7 @@ def _sorted(records: list[Record], field: str) -> list[Record]:
         if a is None or b is None:
             return (a is None) - (b is None)
         try:
-            return sign * ((a > b) - (a < b))
+            return sign * int((a > b) - (a < b))
         except TypeError:
             return sign * ((str(a) > str(b)) - (str(a) < str(b)))
 

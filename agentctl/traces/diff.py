@@ -111,12 +111,11 @@ def items(events: Sequence[Event]) -> list[Item]:
                 calls[body["call_id"]] = item
                 found.append(item)
             case "tool.returned" | "effect.settled" | "approval.given" if body["call_id"] in calls:
-                skipped = ("call_id", "tool", "call_hash", "attempts")
+                skipped = {"call_id", "tool", "call_hash", "attempts"}
                 own = {key: value for key, value in body.items() if key not in skipped}
                 calls[body["call_id"]].content.setdefault(event.type, own)
             case "escalated":
-                keys = ("queue", "reason", "trigger", "by")
-                content = {key: body[key] for key in keys}
+                content = {key: body[key] for key in ("queue", "reason", "trigger", "by")}
                 found.append(Item("event", event.type, step, content, 8.0))
             case "guardrail.hit" | "question.asked" | "correction.made" | "limit.warned":
                 content = {key: value for key, value in body.items() if key != "call_id"}

@@ -93,6 +93,10 @@ def _runs(data: bytes, name: str) -> Iterator[RunCheck]:
             wrong = "the file holds no event"
             yield run.done(Tampering(1, 0, wrong))
             return
+    if rest and _wrong(rest[:-1], _parsed(rest[:-1]), run) is None:
+        wrong = "the end of its line was changed"
+        yield run.done(Tampering(len(lines) + 1, run.events, wrong))
+        return
     if rest and run.ended:
         wrong = "something stands after the end of the run"
         yield run.done(Tampering(len(lines) + 1, run.events, wrong))

@@ -48,8 +48,14 @@ class Compared(NamedTuple):
 
     @property
     def calls_and_state(self) -> bool:
-        """Whether all expected calls ran, no other write did, and the state was reached."""
+        """Whether all expected calls ran, no other write did, and the state was reached; how the
+        run ended plays no part."""
         return self.state and self.row.checks["calls"].value is True
+
+    @property
+    def end(self) -> str:
+        """How the run ended where it broke off: error or limit."""
+        return _end(self.row)
 
 
 class Comparison(NamedTuple):
@@ -98,13 +104,14 @@ def _compared(
     return Compared(run, row, same, why)
 
 
-def _harmless(
-    missing: Counter[tuple[str, str]], extra: Counter[tuple[str, str]], row: TrialRow
-) -> str:
+def _harmless(missing: Calls, extra: Calls, row: TrialRow) -> str:
+    told = {note.kind for note in row.notes}
     if not extra:
-        return "a call that would have changed nothing was not made"
-    if not missing and any(note.kind == "failed-write" for note in row.notes):
+        return "the expected call would have changed nothing, and was not made"
+    if not missing and "failed-write" in told:
         return "further calls failed and changed nothing"
+    if "wrong-outcome" in told:
+        return "the expected call would have changed nothing, and the one made instead failed"
     return "other calls led to the same state"
 
 

@@ -1,17 +1,14 @@
 """An evaluation as text: a table, why what failed failed, the figures, the gates, the verdict."""
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from agentctl.cli.render.console import plain
+from agentctl.cli.render.console import paint, plain
 from agentctl.core.text import count, shorten
 from agentctl.evals.gates import GateResult, Verdict, combined
 from agentctl.evals.runner import SetResult
 from agentctl.evals.scoring import TrialRow
 from agentctl.evals.summary import Figure, Summary
-
-Paint = Callable[[str, str], str]
-"""Colours a text: `good`, `bad`, `unsure` or `dim`. Words carry the meaning alone too."""
 
 MOST_ROWS = 60
 """Rows in the table; beyond, passed ones are counted and left out."""
@@ -19,7 +16,12 @@ MOST_WHY = 20
 """Trials that are explained."""
 _NARROW = 70
 _WORDS = {"passed": "passed", "failed": "FAILED", "inconclusive": "UNCLEAR"}
-_PAINT = {"passed": "good", "failed": "bad", "inconclusive": "unsure", "not_evaluated": "unsure"}
+_COLOURS = {
+    "passed": "green",
+    "failed": "red",
+    "inconclusive": "yellow",
+    "not_evaluated": "yellow",
+}
 _FIGURES = {
     "action_correctness": "action correctness",
     "pass_rate": "pass rate",
@@ -41,20 +43,19 @@ _FIGURES = {
 _MARKS = {"min": "at least", "max": "at most", "max_ratio": "at most"}
 
 
-def set_lines(result: SetResult, width: int, paint: Paint, *, traces: bool) -> Iterator[str]:
+def set_lines(result: SetResult, width: int, *, traces: bool) -> Iterator[str]:
     """Yield everything about one golden set.
 
     Args:
         result: What was found.
         width: Columns of the terminal.
-        paint: How to colour.
         traces: Whether traces of what did not pass were kept, to point at.
     """
     loaded = result.loaded
     agent = loaded.bundle.agent
     yield plain(f"{loaded.name}: agent {agent.name}, model {agent.model.name}")
     yield ""
-    yield from _table(result.rows, width, paint)
+    yield from _table(result.rows, width)
     yield from _why(result, width, traces=traces)
     yield ""
     yield "summary"
@@ -67,10 +68,10 @@ def set_lines(result: SetResult, width: int, paint: Paint, *, traces: bool) -> I
     yield ""
     yield "gates"
     for gate in result.verdict.gates:
-        yield from _gate(gate, width, paint)
+        yield from _gate(gate, width)
 
 
-def verdict_line(results: Sequence[SetResult], paint: Paint, *, traces: bool) -> str:
+def verdict_line(results: Sequence[SetResult], *, traces: bool) -> str:
     """Return the last line: the verdict over all sets and the next command."""
     verdict = combined([result.verdict for result in results])
     passed = sum(result.summary.passed for result in results)
@@ -78,7 +79,7 @@ def verdict_line(results: Sequence[SetResult], paint: Paint, *, traces: bool) ->
     scenarios = sum(result.summary.scenarios for result in results)
     noun = "scenario" if scenarios == trials else "trial"
     word = {"passed": "passed", "failed": "FAILED", "inconclusive": "CANNOT TELL"}
-    head = paint(word[verdict.outcome], _PAINT[verdict.outcome])
+    head = paint(word[verdict.outcome], _COLOURS[verdict.outcome])
     held = f"{verdict.met} of {count(len(verdict.gates), 'gate')}"
     following = _next(results, verdict, traces=traces)
     return f"{head}: {passed} of {count(trials, noun)}, {held}. Next: {following}"
@@ -104,7 +105,7 @@ def _next(results: Sequence[SetResult], verdict: Verdict, *, traces: bool) -> st
     return f"agentctl eval {name} --format json"
 
 
-def _table(rows: Sequence[TrialRow], width: int, paint: Paint) -> Iterator[str]:
+def _table(rows: Sequence[TrialRow], width: int) -> Iterator[str]:
     shown = list(rows)
     if len(rows) > MOST_ROWS:
         shown = [row for row in rows if row.status != "passed"][:MOST_ROWS]
@@ -116,7 +117,7 @@ def _table(rows: Sequence[TrialRow], width: int, paint: Paint) -> Iterator[str]:
         yield f"{'scenario':<{first}}  {middle}{'status':<8} what happened"
     for name, row in zip(names, shown, strict=True):
         mode = "" if narrow else f"{row.mode:<9}"
-        status = paint(f"{_WORDS[row.status]:<8}", _PAINT[row.status])
+        status = paint(f"{_WORDS[row.status]:<8}", _COLOURS[row.status])
         room = max(20, width - first - len(mode) - 11)
         yield f"{shorten(name, first):<{first}}  {mode}{status} {shorten(_happened(row), room)}"
     left = len(rows) - len(shown)
@@ -200,11 +201,11 @@ def _figure(name: str, figure: Figure) -> str:
         return f"{shown['value']:g} s  (rank {top} of {bottom}, virtual)"
     if figure.interval is not None:
         low, high = figure.interval
-        return f"{shown['value']:.4f}  = {top} / {bottom}  (95 %: {low:.2f} to {high:.2f})"
+        return f"{shown['value']:.4f}  = {top} / {bottom}  (95%: {low:.2f} to {high:.2f})"
     return f"{shown['value']:.4f}  = {top:g} / {bottom}"
 
 
-def _gate(gate: GateResult, width: int, paint: Paint) -> Iterator[str]:
+def _gate(gate: GateResult, width: int) -> Iterator[str]:
     words = {"passed": "met", "failed": "NOT MET", "not_evaluated": "UNCLEAR"}
     word = f"{words[gate.status]:<8}"
     value = gate.observed.as_json()["value"]
@@ -212,7 +213,7 @@ def _gate(gate: GateResult, width: int, paint: Paint) -> Iterator[str]:
     bound = f"{gate.name} {_MARKS[gate.bound]} {gate.limit:g}{seen}"
     text = f"{bound}: {gate.note}" if gate.note else bound
     lines = list(_wrapped(plain(text), width - 11, "", ""))
-    yield f"  {paint(word, _PAINT[gate.status])} {lines[0]}"
+    yield f"  {paint(word, _COLOURS[gate.status])} {lines[0]}"
     for line in lines[1:]:
         yield f"{' ' * 11}{line}"
 
@@ -227,4 +228,4 @@ def _wrapped(text: str, width: int, first: str, other: str) -> Iterator[str]:
     ) or [first.rstrip()]
 
 
-__all__ = ["MOST_ROWS", "MOST_WHY", "Paint", "set_lines", "trial_name", "verdict_line"]
+__all__ = ["MOST_ROWS", "MOST_WHY", "set_lines", "trial_name", "verdict_line"]

@@ -1,0 +1,209 @@
+"""What went wrong at a provider, in one sentence that holds no secret, and whether to ask again.
+
+litellm raises some thirty classes, calls a lost connection a 500, and repeats what the provider
+said, keys included. All of that ends here.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+from agentctl.core.text import shorten
+from agentctl.models.port import FaultKind, ModelFault
+
+PASSING: frozenset[FaultKind] = frozenset({"unavailable", "rate_limited", "timeout"})
+"""Faults that another attempt, or another model, may not meet."""
+
+_UNREACHABLE = frozenset(
+    {"ConnectError", "ReadError", "WriteError", "RemoteProtocolError", "ConnectionRefusedError"}
+    | {"gaierror", "ConnectionResetError", "ClientConnectorError"}
+)
+_MASK = "***"
+
+
+class Asked(NamedTuple):
+    """Whom a request went to, as far as a message needs it."""
+
+    model: str
+    place: str
+    """The provider, or the address of the server."""
+    variable: str | None
+    """Where the key is, or should be."""
+    has_key: bool
+    is_server: bool
+    """A server of one's own."""
+
+
+class Setback(NamedTuple):
+    """One attempt that brought no reply."""
+
+    fault: ModelFault
+    final: bool
+    """Asking the same model again would bring the same."""
+    wait_s: float | None = None
+    """What the provider asks to wait."""
+
+
+def setback_of(error: BaseException, asked: Asked, secrets: Sequence[str]) -> Setback:
+    """Return what `error`, raised by litellm, means."""
+    headers = getattr(error, "litellm_response_headers", None) or _headers(error)
+    status = getattr(error, "status_code", None)
+    said = _said(error, secrets)
+    kinds = {type(link).__name__ for link in _chain(error)}
+    if status == 408 or any(kind.endswith("Timeout") for kind in kinds):
+        return timed_out(asked)
+    if headers is None:
+        found = _without_answer(kinds, said, asked)
+        if found is not None:
+            return found
+    if not isinstance(status, int):
+        return _final("bad_reply", f"{asked.model} cannot be asked: {said}")
+    return _of_status(status, said, asked, headers, error)
+
+
+def timed_out(asked: Asked) -> Setback:
+    """Return the setback of a request that took too long."""
+    fault = ModelFault("timeout", f"{asked.model} did not answer in time", _WALL_CLOCK)
+    return Setback(fault, final=False)
+
+
+_WALL_CLOCK = "try again, or raise `limits: {wall_clock_s:}` of the agent"
+
+
+def _without_answer(kinds: set[str], said: str, asked: Asked) -> Setback | None:
+    """Judge an error that came before any answer of the provider, or instead of a readable one."""
+    if kinds & _UNREACHABLE:
+        hint = "is the server running, and does base_url name it?" if asked.is_server else _NETWORK
+        return Setback(ModelFault("unavailable", f"cannot reach {asked.place}", hint), final=False)
+    if "ImportError" in kinds:
+        return _final("unknown_model", f"{asked.model} needs a package that is missing: {said}")
+    if "JSONDecodeError" in kinds or "is not a list" in said:
+        message = f"{asked.place} did not answer with a chat completion"
+        return _final("bad_reply", message, _address_hint(asked))
+    if "provider not provided" in said.casefold():
+        return unknown(asked.model)
+    words = said.casefold()
+    if not asked.has_key and any(word in words for word in ("api key", "api_key", "credentials")):
+        return _final("no_key", f"no key for {asked.model}: {said}", _key_hint(asked))
+    if "UnsupportedParamsError" in kinds:
+        hint = "change or remove it in `model: {settings:}` of the agent"
+        return _final("rejected", f"{asked.model} refuses a setting: {said}", hint)
+    return None
+
+
+_NETWORK = "check the network, or the provider's status page"
+
+
+def _of_status(
+    status: int, said: str, asked: Asked, headers: object, error: BaseException
+) -> Setback:
+    """Judge a provider's refusal by its HTTP status."""
+    match status:
+        case 401:
+            where = f" in {asked.variable}" if asked.has_key and asked.variable else ""
+            message = f"{asked.place} rejected the key{where}"
+            return _final("rejected", message, _key_hint(asked))
+        case 404:
+            message = f"{asked.place} does not know the model {asked.model}"
+            return _final("unknown_model", message, _address_hint(asked) or _MODELS)
+        case 429:
+            wait = retry_after_s(headers)
+            spent = "insufficient_quota" in f"{said} {getattr(error, 'body', '')}" or (
+                "exceeded your current quota" in said
+            )
+            message = f"{asked.place} allows no more requests: {said}"
+            fault = ModelFault("rate_limited", message, _QUOTA if spent else "try again later")
+            return Setback(fault, final=spent, wait_s=wait)
+        case _ if status >= 500:
+            fault = ModelFault("unavailable", f"{asked.place} failed ({status}): {said}", _NETWORK)
+            return Setback(fault, final=False, wait_s=retry_after_s(headers))
+    return _final("rejected", f"{asked.place} refused the request ({status}): {said}")
+
+
+_QUOTA = "the quota of the key is used up; raise it at the provider"
+_MODELS = "see the provider's list of models"
+
+
+def unknown(model: str) -> Setback:
+    """Return the setback of a name that belongs to no provider."""
+    hint = "write `provider/model`, such as openai/gpt-5-mini, or give `base_url` of a server"
+    return _final("unknown_model", f"`{model}` names no known provider", hint)
+
+
+def no_key(model: str, missing: Sequence[str]) -> ModelFault:
+    """Return the fault of a model that cannot be asked for want of a key."""
+    names = " and ".join(missing)
+    return ModelFault("no_key", f"no key for {model}: {names} not set", f"export {missing[0]}=...")
+
+
+def retry_after_s(headers: object) -> float | None:
+    """Return the seconds a provider asks to wait, from `Retry-After` as seconds or a date."""
+    get = getattr(headers, "get", None)
+    text = str(get("retry-after") or "").strip() if get is not None else ""
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds) if seconds == seconds else None
+
+
+def _final(kind: FaultKind, message: str, hint: str | None = None) -> Setback:
+    return Setback(ModelFault(kind, message, hint), final=True)
+
+
+def _key_hint(asked: Asked) -> str:
+    name = asked.variable or f"{asked.place.upper()}_API_KEY"
+    return f"set {name} to a key of {asked.place}"
+
+
+def _address_hint(asked: Asked) -> str | None:
+    return "base_url usually ends in /v1" if asked.is_server else None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _headers(error: BaseException) -> object | None:
+    # litellm makes up a response without headers where there was none.
+    return getattr(getattr(error, "response", None), "headers", None) or None
+
+
+def _said(error: BaseException, secrets: Sequence[str]) -> str:
+    """Return the provider's words: one line, without litellm's prefixes and without keys."""
+    text = str(error)
+    for secret in secrets:
+        text = text.replace(secret, _MASK)
+    text = text.rpartition("Exception - ")[2]
+    # `litellm.BadRequestError: ` and the like
+    while text.startswith("litellm."):
+        prefix, colon, rest = text.partition(": ")
+        if not colon or " " in prefix:
+            break
+        text = rest
+    words = [_MASK if word.startswith(("sk-", "gsk_", "AIza")) else word for word in text.split()]
+    return shorten(" ".join(words), 200)
+
+
+__all__ = [
+    "PASSING",
+    "Asked",
+    "Setback",
+    "no_key",
+    "retry_after_s",
+    "setback_of",
+    "timed_out",
+    "unknown",
+]
