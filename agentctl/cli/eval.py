@@ -11,14 +11,14 @@ from typing import Annotated, NamedTuple, TextIO
 
 import typer
 
-from agentctl.cli.output import Format, note, write, write_json, write_line
+from agentctl.cli.output import Format, note, write, write_line
 from agentctl.cli.render.eval import set_lines, verdict_line
 from agentctl.core.errors import Problem, problem
 from agentctl.core.text import count
 from agentctl.evals.bench import Keep
 from agentctl.evals.gates import combined
 from agentctl.evals.recordings import read_recordings
-from agentctl.evals.report import report, report_lines, report_text
+from agentctl.evals.report import report_lines, report_text
 from agentctl.evals.runner import NOTHING_SELECTED, Plan, Progress, SetResult, evaluate_set
 from agentctl.evals.selection import Selection
 from agentctl.evals.stamp import stamp_of, write_stamp
@@ -260,7 +260,7 @@ def _write_whole(path: Path, text: str) -> None:
 def _show(results: Sequence[SetResult], shape: Format, *, kept: bool) -> None:
     match shape:
         case "json":
-            write_json(report(results))
+            write(report_text(results))
         case "jsonl":
             write(jsonl_text(report_lines(results)))
         case "text":

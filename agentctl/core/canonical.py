@@ -28,7 +28,7 @@ _encode = json.JSONEncoder(
 ).encode
 # A number that Python writes otherwise: a whole fraction (1.0), an exponent, or an integer that may
 # exceed 2^53. It also finds such text inside strings: then the slow path runs, and writes the same.
-_DOUBTFUL = re.compile(r"\d(?:\.0(?:[,\]}]|$)|[eE][-+\d]|\d{15})")
+_DOUBTFUL = re.compile(r"[:\[,]-?(?:\d{16}|\d+\.0[,\]}]|\d+(?:\.\d+)?[eE])")
 _OUTSIDE_BMP = "\U00010000"
 """From here on, RFC 8785 sorts keys otherwise than Python does."""
 
@@ -48,7 +48,7 @@ def canonical_text(value: Json) -> str:
     """
     try:
         text = _encode(value)
-        if _DOUBTFUL.search(text) is None:
+        if isinstance(value, dict | list) and _DOUBTFUL.search(text) is None:
             if text.isascii():
                 return text
             if max(text) < _OUTSIDE_BMP:

@@ -13,6 +13,10 @@ class Clock(Protocol):
         """Return the present moment, UTC-aware."""
         ...
 
+    def stamp(self) -> str:
+        """Return the present moment as events hold it."""
+        ...
+
     def advance(self, seconds: float) -> None:
         """Let simulated time pass; a real clock ignores it."""
         ...
@@ -29,6 +33,10 @@ class SystemClock:
         """Return the moment the run started plus what has passed since."""
         return self._start + timedelta(seconds=time.monotonic() - self._origin)
 
+    def stamp(self) -> str:
+        """Return the moment as events hold it."""
+        return _written(self.now())
+
     def advance(self, seconds: float) -> None:
         """Do nothing: real time passes by itself."""
 
@@ -38,14 +46,20 @@ class VirtualClock:
 
     def __init__(self, start: datetime) -> None:
         self._now = start
+        self._stamp = stamp(start)
 
     def now(self) -> datetime:
         """Return the simulated moment."""
         return self._now
 
+    def stamp(self) -> str:
+        """Return the simulated moment as events hold it."""
+        return self._stamp
+
     def advance(self, seconds: float) -> None:
         """Move forward by `seconds`, never back."""
         self._now += timedelta(seconds=max(0.0, seconds))
+        self._stamp = stamp(self._now)
 
 
 @lru_cache(maxsize=512)
@@ -55,6 +69,10 @@ def stamp(moment: datetime) -> str:
     >>> stamp(datetime(2026, 1, 15, 9, 0, tzinfo=UTC))
     '2026-01-15T09:00:00.000Z'
     """
+    return _written(moment)
+
+
+def _written(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")[:23] + "Z"
 
 

@@ -45,8 +45,23 @@ def report_lines(results: Sequence[SetResult]) -> Iterator[dict[str, Json]]:
 
 
 def report_text(results: Sequence[SetResult]) -> str:
-    """Return the report as it stands in a file."""
-    return json.dumps(report(results), ensure_ascii=False, indent=2) + "\n"
+    """Return the report as it stands in a file: indented, with a line a trial."""
+    whole = report(results)
+    sets = whole.pop("sets")
+    head = json.dumps(whole, ensure_ascii=False, indent=2).removesuffix("\n}")
+    parts = ",\n".join(_set_text(one) for one in sets)
+    return f'{head},\n  "sets": [\n{parts}\n  ]\n}}\n'
+
+
+def _set_text(one: dict[str, Json]) -> str:
+    trials = one.pop("trials")
+    head = json.dumps(one, ensure_ascii=False, indent=2).removesuffix("\n}")
+    # Indenting is done in Python and costs more than scoring: only what is read by eye gets it.
+    rows = ",\n".join(map(_compact, trials))
+    return f'{head},\n  "trials": [\n{rows}\n  ]\n}}'
+
+
+_compact = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _ordered(results: Sequence[SetResult]) -> list[SetResult]:

@@ -38,8 +38,10 @@ class ScriptedModel:
         return ModelReply(
             text=turn.say,
             calls=tuple(
-                ToolCall(f"c{self._next}_{n}", call.tool, call.args)
-                for n, call in enumerate(turn.calls, start=1)
+                [
+                    ToolCall(f"c{self._next}_{n}", call.tool, call.args)
+                    for n, call in enumerate(turn.calls, start=1)
+                ]
             ),
             output=turn.output,
             usage=Usage(turn.usage.input, turn.usage.output) if turn.usage else None,

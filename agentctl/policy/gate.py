@@ -102,7 +102,9 @@ class Gate:
             if not isinstance(given, dict):
                 return _refused(call, effect, "invalid", "parse", "arguments are not an object")
             bound_by_model = tool.bound_names and tool.bound_names & given.keys()
-            arguments = {**tool.defaults, **given, **tool.bound_values(facts.principal)}
+            arguments = {**tool.defaults, **given}
+            if tool.bound:
+                arguments.update(tool.bound_values(facts.principal))
             signature = call.name + canonical_text(arguments)
         except NotCanonical as error:
             return _refused(call, effect, "invalid", "parse", f"arguments refused: {error}")

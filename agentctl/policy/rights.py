@@ -14,8 +14,10 @@ class Rights(NamedTuple):
     tools: frozenset[str]
     refused: Mapping[str, str]
     """Tools the agent names and may not use, each with the reason."""
+    names: tuple[str, ...]
+    """The names of `tools`, sorted."""
     hash: str
-    """sha256 over the sorted names of `tools`."""
+    """sha256 over `names`."""
 
 
 def effective_rights(
@@ -34,7 +36,8 @@ def effective_rights(
         if reason is not None:
             refused[name] = reason
     held = frozenset(tools).difference(refused)
-    return Rights(held, refused, digest(sorted(held)))
+    names = tuple(sorted(held))
+    return Rights(held, refused, names, digest(list(names)))
 
 
 def _refusal(tool: ToolSpec, role: Role | None, parent: Rights | None) -> str | None:

@@ -5,7 +5,7 @@ denial. A rule that cannot be evaluated is a denial too: a policy that errors ne
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json
@@ -84,14 +84,17 @@ class ToolRules:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         ordered = sorted(rules, key=lambda rule: -VERDICTS.index(rule.verdict))
-        self._rules = [
-            (rule, rule.verdict, Condition(rule.when) if rule.when else None) for rule in ordered
-        ]
+        self._rules = [(rule, Condition(rule.when) if rule.when else None) for rule in ordered]
+        bare = all(not rule.args and rule.when is None for rule in ordered)
+        self._always = _ruling(ordered) if bare else None
+        """The ruling, where it does not depend on the call."""
 
     def decide(self, arguments: Mapping[str, Json], facts: Facts) -> Ruling:
         """Return the ruling on a call with these arguments."""
-        matched: list[tuple[Rule, Verdict]] = []
-        for rule, verdict, condition in self._rules:
+        if self._always is not None:
+            return self._always
+        matched: list[Rule] = []
+        for rule, condition in self._rules:
             if rule.args and not matches(rule.args, arguments):
                 continue
             if condition is not None:
@@ -101,17 +104,22 @@ class ToolRules:
                 except ExpressionError as error:
                     reason = f"rule `{rule.id}` cannot be evaluated: {error}"
                     return Ruling("deny", (rule.id,), reason)
-            matched.append((rule, verdict))
-        if not matched:
-            return Ruling("deny", (), "no rule allows this call")
-        rule, verdict = matched[0]
-        return Ruling(
-            verdict,
-            tuple(other.id for other, _ in matched),
-            rule.reason or f"rule `{rule.id}`",
-            rule.by,
-            int(duration(rule.within).total_seconds()) if rule.within else None,
-        )
+            matched.append(rule)
+        return _ruling(matched)
+
+
+def _ruling(matched: Sequence[Rule]) -> Ruling:
+    """Return what rules that match say together; the strongest comes first."""
+    if not matched:
+        return Ruling("deny", (), "no rule allows this call")
+    rule = matched[0]
+    return Ruling(
+        rule.verdict,
+        tuple(other.id for other in matched),
+        rule.reason or f"rule `{rule.id}`",
+        rule.by,
+        int(duration(rule.within).total_seconds()) if rule.within else None,
+    )
 
 
 def rules_for(tool: ToolSpec, policy: Policy) -> ToolRules:

@@ -197,7 +197,7 @@ def record_approval(run: Run, pending: Pending, answer: Approval) -> None:
 
 def carry_out(run: Run, backend: Backend, call: ToolCall, decision: Decision) -> Ending | None:
     """Send the call, as decided, to its tool."""
-    run.ran[decision.tool] += 1
+    run.ran[decision.tool] = run.ran.get(decision.tool, 0) + 1
     tool = run.harness.bundle.tools[decision.tool]
     ask = Ask(decision.arguments, run.principal, run.given.clock.now())
     outcome = dispatch(run, backend, call.id, tool, ask)

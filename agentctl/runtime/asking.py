@@ -58,7 +58,7 @@ def declare_intent(run: Run, call: ToolCall, arguments: dict[str, Json]) -> Endi
         trip = run.triggers.always("confidence", f"{confidence} for {intent}")
         if trip is not None:
             return escalate(run, trip, by="runtime")
-    offered = sorted(run.harness.offered(run.given.principal.role, intent, run.unsure))
+    offered = sorted(run.offered())
     tell(run, call, {"intent": intent, "tools": offered, "unsure": run.unsure})
     return None
 

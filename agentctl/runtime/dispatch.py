@@ -4,7 +4,6 @@ Effects are recorded before they are sent. A write is repeated only under an ide
 never when its outcome is unknown and the tool has none: then it is in doubt, for a person.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -47,7 +46,7 @@ class MockBackend:
         self.world = world
         self._mocks = mocks
         self._faults = faults
-        self._times: Counter[str] = Counter()
+        self._times: dict[str, int] = {}
         self._answered: dict[str, ToolResult] = {}
 
     def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
@@ -70,10 +69,10 @@ class MockBackend:
     def _fault(self, name: str) -> str | None:
         if not self._faults:
             return None
-        self._times[name] += 1
+        times = self._times[name] = self._times.get(name, 0) + 1
         found = None
         for fault in self._faults:
-            if fault.tool == name and fault.nth <= self._times[name] < fault.nth + fault.times:
+            if fault.tool == name and fault.nth <= times < fault.nth + fault.times:
                 self.world.disturb(fault.world)
                 found = fault.fault or found
         return found
@@ -122,7 +121,8 @@ def _attempt(
     while True:
         attempts += 1
         result = backend.send(tool.name, ask, key)
-        run.given.clock.advance(result.latency_s)
+        if result.latency_s:
+            run.given.clock.advance(result.latency_s)
         kind = result.error.kind if result.error else None
         if attempts == most or retry is None or kind not in retry.errors:
             return result._replace(attempts=attempts)

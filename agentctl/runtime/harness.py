@@ -12,10 +12,11 @@ from agentctl.models.pricing import price_of
 from agentctl.policy.gate import Gate
 from agentctl.policy.guardrails import Rails
 from agentctl.policy.rights import Rights, effective_rights
+from agentctl.policy.triggers import Triggers
 from agentctl.runtime.built_in import built_in_tools
 from agentctl.specs.agent import Goal, Intent, Price
 from agentctl.specs.bundle import Bundle
-from agentctl.specs.expressions import Expression, fill
+from agentctl.specs.expressions import Expression, Template
 from agentctl.specs.schemas import Schema
 from agentctl.toolbox.mocks import MockTools
 
@@ -47,6 +48,7 @@ class Harness:
                     " is unknown",
                     hint="declare its price, under `model:` or under `prices:` in agentctl.yaml",
                 )
+        self.triggers = Triggers(bundle.agent.escalation)
         self.policy = bundle.fingerprints.policy[:12]
         self.built_in = built_in_tools(self.agent)
         self.gate = Gate(bundle, self.built_in)
@@ -60,7 +62,7 @@ class Harness:
         }
         self.output = Schema(self.agent.output) if self.agent.output is not None else None
         self.intents = {intent.id: intent for intent in self.agent.intents}
-        self._prompt = prompt(self)
+        self._prompt = Template(prompt(self))
         self.rights = lru_cache(maxsize=64)(self._rights)
         self.offered = lru_cache(maxsize=256)(self._offered)
         self.offers = lru_cache(maxsize=64)(self._offers)
@@ -108,9 +110,7 @@ class Harness:
 
     def system_message(self, principal: Principal) -> Message:
         """Return the system prompt, filled in for this principal."""
-        if "{{" not in self._prompt:
-            return Message("system", self._prompt)
-        return Message("system", fill(self._prompt, {"principal": principal.facts()}))
+        return Message("system", self._prompt.fill({"principal": principal.facts()}))
 
     def _started(self) -> dict[str, Json]:
         """Return the part of `run.started` that is the same for every run."""

@@ -94,10 +94,9 @@ def work(run: Run, backend: Backend) -> Ending:
 def plan(run: Run) -> ModelReply:
     """Ask the model for its next turn and record what it said and cost."""
     run.steps += 1
-    offered = run.harness.offered(run.given.principal.role, run.intent, run.unsure)
-    request = Request(tuple(run.messages), run.harness.offers(offered), run.harness.agent.output)
-    left = run.harness.agent.limits.wall_clock_s - run.elapsed_s()
-    reply = run.given.model.reply(request, left)
+    offers = run.harness.offers(run.offered())
+    request = Request(tuple(run.messages), offers, run.harness.agent.output)
+    reply = run.given.model.reply(request, run.left_s)
     run.given.clock.advance(1.0)
     body: dict[str, Json] = {
         "step": run.steps,
@@ -134,7 +133,7 @@ def begin(run: Run) -> None:
         **run.harness.started,
         "mode": run.given.mode,
         "principal": {"id": principal.id, "role": principal.role},
-        "rights": {"tools": sorted(run.rights.tools), "hash": run.rights.hash},
+        "rights": {"tools": list(run.rights.names), "hash": run.rights.hash},
     }
     if run.given.scenario is not None:
         body["scenario"] = dict(run.given.scenario)

@@ -4,21 +4,19 @@ It changes only here and in the loop; everything anyone later wants to know abou
 events.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from agentctl.core.canonical import Json, canonical_text
-from agentctl.core.clock import Clock, stamp
+from agentctl.core.clock import Clock
 from agentctl.core.events import Event, EventType, StopReason
 from agentctl.core.messages import Message, ModelReply, Principal, Usage
 from agentctl.core.money import money_text, token_cost
 from agentctl.models.port import Model
 from agentctl.policy.facts import Facts
 from agentctl.policy.loops import LoopWatch
-from agentctl.policy.triggers import Triggers, Trip
+from agentctl.policy.triggers import Trip
 from agentctl.policy.visibility import Seen
 from agentctl.runtime.approvals import Approver
 from agentctl.runtime.harness import Harness
@@ -103,7 +101,7 @@ class Run:
         self.rights = harness.rights(given.principal.role)
         self.principal = given.principal.facts()
         self.events: list[Event] = []
-        self.triggers = Triggers(harness.agent.escalation)
+        self.triggers = harness.triggers
         self.loops = LoopWatch(harness.agent.limits.repeats)
         self.messages: list[Message] = []
         self.steps = 0
@@ -117,7 +115,7 @@ class Run:
         self.tainted_by: str | None = None
         self.seen: Seen = {}
         self.declined: set[str] = set()
-        self.ran: Counter[str] = Counter()
+        self.ran: dict[str, int] = {}
         self.results: dict[str, list[Json]] = {}
         self.escalated: Trip | None = None
         self.said: str | None = None
@@ -127,20 +125,18 @@ class Run:
         self.spent = Decimal(0)
         price, self.price_status = harness.price_of(given.model.name)
         self.unpriced = price is None
+        self.left_s = harness.agent.limits.wall_clock_s
+        """Seconds of the wall clock that were left before this model turn."""
         self.input_tokens = 0
         self.output_tokens = 0
         self.estimated = False
         self._warned = False
-        self._moment: datetime | None = None
-        self._stamp = ""
+        self._at = given.clock.stamp
         self.started_at = given.clock.now()
 
     def record(self, kind: EventType, body: dict[str, Json]) -> None:
         """Append one event."""
-        moment = self.given.clock.now()
-        if moment is not self._moment:
-            self._moment, self._stamp = moment, stamp(moment)
-        event = Event(len(self.events), kind, self._stamp, body)
+        event = Event(len(self.events), kind, self._at(), body)
         self.events.append(event)
         if self.given.recorder is not None:
             self.given.recorder.record(event)
@@ -149,12 +145,16 @@ class Run:
         """Add a message to what the model sees."""
         self.messages.append(message)
 
+    def offered(self) -> frozenset[str]:
+        """Return the tools that exist for the model at this moment."""
+        return self.harness.offered(self.given.principal.role, self.intent, self.unsure)
+
     def facts(self) -> Facts:
         """Return what the gate may know at this moment."""
         return Facts(
             self.principal,
             self.given.clock.now(),
-            self.harness.offered(self.given.principal.role, self.intent, self.unsure),
+            self.offered(),
             self.seen,
             self.tainted_by,
             self.declined,
@@ -216,7 +216,8 @@ class Run:
         limits = self.harness.agent.limits
         if self.steps >= limits.steps:
             return "steps", f"{limits.steps} model turns"
-        if self.elapsed_s() >= limits.wall_clock_s:
+        self.left_s = limits.wall_clock_s - self.elapsed_s()
+        if self.left_s <= 0:
             return "wall_clock_s", f"{limits.wall_clock_s} s"
         if limits.tokens is not None and self.input_tokens + self.output_tokens >= limits.tokens:
             return "tokens", f"{limits.tokens} tokens"

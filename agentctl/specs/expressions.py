@@ -136,25 +136,35 @@ def placeholders(text: str) -> list[str]:
     return _FILL.findall(text)
 
 
-def fill(text: str, variables: Variables) -> str:
-    """Fill in the `{{ names }}` of a text; a name without a value stays empty.
+class Template:
+    """Prose with `{{ names }}` to fill in; a name without a value stays empty.
 
-    >>> fill("Hello {{ principal.name }}.", {"principal": {"name": "Ana"}})
+    >>> Template("Hello {{ principal.name }}.").fill({"principal": {"name": "Ana"}})
     'Hello Ana.'
     """
 
-    def value(match: re.Match[str]) -> str:
-        found = _walk(variables, match.group(1).split("."))
-        return "" if found is _MISSING or found is None else str(found)
+    def __init__(self, text: str) -> None:
+        # Text and names in turn, text first and last.
+        parts = _FILL.split(text)
+        self._parts = [part.split(".") if n % 2 else part for n, part in enumerate(parts)]
 
-    return _FILL.sub(value, text)
+    def fill(self, variables: Variables) -> str:
+        """Return the text with its names filled in."""
+        return "".join(
+            [part if isinstance(part, str) else _shown(variables, part) for part in self._parts]
+        )
+
+
+def _shown(variables: Variables, path: list[str]) -> str:
+    found = _walk(variables, path)
+    return "" if found is _MISSING or found is None else str(found)
 
 
 __all__ = [
     "Expression",
     "ExpressionError",
+    "Template",
     "Variables",
-    "fill",
     "literal_or_expression",
     "placeholders",
 ]

@@ -14,7 +14,8 @@ from agentctl.evals.recordings import read_recordings
 from agentctl.evals.runner import Plan, evaluate_set
 from agentctl.evals.scoring import TrialRow
 from agentctl.specs.golden import ExpectedCall
-from agentctl.specs.load import LoadedSet, Project
+from agentctl.specs.load import Project
+from agentctl.specs.sets import LoadedSet
 from benchmarks.crm.convert import PROJECT, Generated, Run
 
 Calls = Counter[tuple[str, str]]

@@ -1,0 +1,79 @@
+"""The benchmarks do what they say they measure, and their exit code is their bound."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import replay, startup
+from benchmarks.baseline import run_baseline
+from benchmarks.made_project import make_project
+from benchmarks.output import Result, show
+
+
+def test_the_baseline_writes_three_lines_a_turn(tmp_path: Path) -> None:
+    """The baseline parses, validates and writes three JSON lines for every turn."""
+    out = tmp_path / "log.jsonl"
+    assert run_baseline(scenarios=4, turns=3, out=out) >= 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(lines) == 4 * 3 * 3
+    assert {line["verdict"] for line in lines if line["type"] == "call.decided"} == {"allow"}
+
+
+@pytest.mark.parametrize(("keep", "lines"), [("all", 12 * 4), ("failed", 0)])
+def test_the_replayed_eval_does_the_work_of_the_baseline(
+    tmp_path: Path, keep: str, lines: int
+) -> None:
+    """Every generated scenario passes, and a run that is kept has more lines than the baseline."""
+    golden_set = make_project(tmp_path / "project", 4)
+    out = tmp_path / "traces.jsonl"
+    assert replay.evaluate(golden_set, keep, out) > 0  # type: ignore[arg-type]
+    assert len(out.read_text().splitlines()) == lines
+    text = out.with_suffix(".report.json").read_text()
+    assert len(json.loads(text)["sets"][0]["trials"]) == 4
+
+
+def test_a_broken_bound_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line names figure and outcome, and a broken bound is exit code 1."""
+    fast = startup.Timing(startup.Command(("--version",), 2), 20.0, 1.5)
+    slow = fast._replace(ratio=2.5)
+    for timing, code, word in ((fast, 0, "PASS"), (slow, 1, "FAIL")):
+        assert show(startup.report(11.0, [timing], 3), "text") == code
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert last == f"startup: --version {timing.ratio}x (at most 2x): {word}"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "large_us", "large_kb", "good"),
+    [
+        (4.9, 109.0, 90_000, True),
+        (5.1, 100.0, 90_000, False),
+        (4.9, 111.0, 90_000, False),
+        (4.9, 100.0, 150_000, False),
+    ],
+)
+def test_each_bound_of_the_replay_counts(
+    ratio: float, large_us: float, large_kb: int, good: bool
+) -> None:
+    """Ratio, growth and memory each break the replay benchmark alone."""
+    timings = [
+        replay.Timing("baseline", 1_000, 9_000, 20.0, 1.0),
+        replay.Timing("all", 1_000, 12_000, 100.0, ratio),
+        replay.Timing("all", 5_000, 60_000, large_us, ratio),
+    ]
+    result = replay.report(timings, replay.Memory(60_000, large_kb), 3)
+    assert result.good is good
+    assert result.figure.endswith("PASS" if good else "FAIL")
+
+
+def test_a_result_for_programs_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    """With `--format json` stdout is one JSON object that holds figure and outcome."""
+    result = Result("T", ("a", "b"), [("x", "1")], [], "t: fine", True, {"benchmark": "t"})
+    assert show(result, "json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "schema_version": 1,
+        "benchmark": "t",
+        "figure": "t: fine",
+        "good": True,
+    }
+    assert result.text().splitlines() == ["T", "", "a  b", "-  -", "x  1", "", "t: fine"]
