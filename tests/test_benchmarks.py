@@ -59,6 +59,7 @@ def test_each_bound_of_the_replay_counts(
     timings = [
         replay.Timing("baseline", 1_000, 9_000, 20.0, 1.0),
         replay.Timing("all", 1_000, 12_000, 100.0, ratio),
+        replay.Timing("failed", 1_000, 0, 60.0, 3.0),
         replay.Timing("all", 5_000, 60_000, large_us, ratio),
     ]
     result = replay.report(timings, replay.Memory(60_000, large_kb), 3)

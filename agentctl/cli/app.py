@@ -83,7 +83,7 @@ def _root(
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; never a traceback."""
-    return int(guarded(lambda: _invoke(arguments)))
+    return int(guarded(lambda: _invoke(arguments), _command(arguments)))
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -92,7 +92,7 @@ def _invoke(arguments: list[str]) -> int:
     return result if isinstance(result, int) else ExitCode.OK
 
 
-def guarded(action: Callable[[], int]) -> int:
+def guarded(action: Callable[[], int], command: str | None = None) -> int:
     """Turn whatever goes wrong in `action` into a message and an exit code."""
     try:
         return action()
@@ -100,7 +100,8 @@ def guarded(action: Callable[[], int]) -> int:
         report(problem)
         return problem.exit_code
     except TyperException as error:
-        note(f"error[usage]: {error.format_message()}\nhint: agentctl --help")
+        known = f" {command}" if command in COMMANDS else ""
+        note(f"error[usage]: {error.format_message()}\nhint: agentctl{known} --help")
         return ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
         note("interrupted; what was done is saved")
