@@ -83,7 +83,7 @@ def plant(mutant: Mutant, folder: Path) -> Path:
 def replay(folder: Path, golden_set: str) -> tuple[int, dict[str, Any]]:
     """Replay a golden set of the project in `folder`; return exit code and report."""
     command = [sys.executable, "-m", "agentctl", "eval", golden_set, "--format", "json"]
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [*command, "--keep", "none"],
         cwd=folder,
         capture_output=True,
