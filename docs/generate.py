@@ -1,0 +1,126 @@
+"""Write docs/reference/ from the code: every key of every YAML file, with the docstring under it.
+
+Run `python docs/generate.py` after changing a spec model; a test holds the pages to the code.
+"""
+
+import ast
+import inspect
+import itertools
+import sys
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from agentctl.core.events import EVENT_TYPES, STOP_REASONS
+from agentctl.core.exits import ExitCode
+from agentctl.specs.kinds import KINDS
+from agentctl.specs.matchers import MATCHERS
+
+HERE = Path(__file__).parent / "reference"
+
+
+def docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """Return the docstring under each field of a model."""
+    tree = ast.parse(inspect.getsource(model).strip())
+    body = tree.body[0].body  # type: ignore[attr-defined]
+    found = {}
+    for field, after in itertools.pairwise(body):
+        said = after.value if isinstance(after, ast.Expr) else None
+        if isinstance(field, ast.AnnAssign) and isinstance(said, ast.Constant):
+            found[ast.unparse(field.target)] = " ".join(str(said.value).split())
+    return found
+
+
+def parts(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models an annotation speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for arg in get_args(annotation) for model in parts(arg)]
+
+
+def shape(annotation: Any) -> str:
+    """Write an annotation as YAML people read it."""
+    inner = [arg for arg in get_args(annotation) if arg is not type(None)]
+    origin = get_origin(annotation)
+    if origin is Annotated or (origin in (Union, UnionType) and len(inner) == 1):
+        return shape(inner[0])
+    if origin in (Union, UnionType):
+        return " or ".join(shape(arg) for arg in inner)
+    if origin is tuple:
+        return f"list of {shape(inner[0])}"
+    if origin is dict:
+        return f"mapping to {shape(inner[1])}"
+    if origin is Literal:
+        return " \\| ".join(f"`{choice}`" for choice in inner)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    return _PLAIN.get(annotation, "any value")
+
+
+_PLAIN: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Decimal: "US dollars",
+    datetime: "moment",
+}
+
+
+def section(model: type[BaseModel]) -> str:
+    """Return the table of one model."""
+    said = docstrings(model)
+    lines = [f"## {model.__name__}", "", " ".join((model.__doc__ or "").split()), ""]
+    lines += ["| key | value | needed | meaning |", "|---|---|---|---|"]
+    for name, info in model.model_fields.items():
+        needed = "yes" if info.is_required() else ""
+        meaning = said.get(name, "").replace("|", "\\|")
+        lines.append(
+            f"| `{info.alias or name}` | {shape(info.annotation)} | {needed} | {meaning} |"
+        )
+    return "\n".join(lines)
+
+
+def page(kind: str) -> str:
+    """Return the page of one kind of file: its model and every model below it."""
+    todo, done = [KINDS[kind]], []
+    while todo:
+        model = todo.pop(0)
+        if model not in done:
+            done.append(model)
+            todo += [m for info in model.model_fields.values() for m in parts(info.annotation)]
+    return f"# {kind}\n\n" + "\n\n".join(section(model) for model in done) + "\n"
+
+
+def closed_sets() -> str:
+    """Return the page of everything that is one of a fixed number of things."""
+    codes = "\n".join(f"- `{code.value}` {code.name.lower()}" for code in ExitCode)
+    return (
+        "\n\n".join(
+            (
+                "# Closed sets",
+                "## Exit codes\n\n" + codes,
+                "## Why a run ends\n\n" + ", ".join(f"`{s}`" for s in STOP_REASONS),
+                "## Events of a trace\n\n" + ", ".join(f"`{e}`" for e in EVENT_TYPES),
+                "## Matchers\n\n" + ", ".join(f"`{m}`" for m in MATCHERS),
+            )
+        )
+        + "\n"
+    )
+
+
+def pages() -> dict[str, str]:
+    """Return every page by its file name."""
+    made = {f"{kind.lower()}.md": page(kind) for kind in KINDS}
+    return {**made, "closed-sets.md": closed_sets()}
+
+
+if __name__ == "__main__":
+    HERE.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (HERE / name).write_text(text, encoding="utf-8")
+    sys.stdout.write(f"wrote {len(pages())} pages\n")
