@@ -179,7 +179,10 @@ def _kept(loaded: LoadedSet, keep: Keep) -> Iterator[TextIO | None]:
     try:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             yield file
-        temporary.replace(target)
+        if temporary.stat().st_size:
+            temporary.replace(target)
+        else:
+            target.unlink(missing_ok=True)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -81,7 +81,9 @@ class Verdict(NamedTuple):
         return sum(gate.status == "passed" for gate in self.gates)
 
 
-def decide(summary: Summary, gates: Gates, at: Location | None = None) -> Verdict:
+def decide(
+    summary: Summary, gates: Gates, at: Location | None = None, *, part: bool = False
+) -> Verdict:
     """Hold the figures of a set against its gates.
 
     Without any gate of its own, every scored trial must pass. Invariants, inconclusive trials and
@@ -91,6 +93,7 @@ def decide(summary: Summary, gates: Gates, at: Location | None = None) -> Verdic
         summary: The figures.
         gates: What the set declares.
         at: Where it declares them, for messages.
+        part: Only some scenarios were selected: a figure they say nothing about is left out.
 
     Raises:
         Problem: For a bound that makes no sense for its figure.
@@ -102,7 +105,9 @@ def decide(summary: Summary, gates: Gates, at: Location | None = None) -> Verdic
     }
     results = [_invariants(summary)]
     for name, spec in (declared or _DEFAULT).items():
-        results += _bounds(name, spec, summary.figures[name], at)
+        figure = summary.figures[name]
+        if figure.value is not None or not part:
+            results += _bounds(name, spec, figure, at)
     results += _inconclusive(summary, gates.inconclusive or _NONE_MAY, at)
     stale = summary.freshness.get("stale", 0)
     if stale:

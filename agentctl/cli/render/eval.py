@@ -82,7 +82,7 @@ def verdict_line(results: Sequence[SetResult], *, traces: bool) -> str:
     head = paint(word[verdict.outcome], _COLOURS[verdict.outcome])
     held = f"{verdict.met} of {count(len(verdict.gates), 'gate')}"
     following = _next(results, verdict, traces=traces)
-    return f"{head}: {passed} of {count(trials, noun)}, {held}. Next: {following}"
+    return f"{head}: {passed} of {count(trials, noun)} passed, {held} met. Next: {following}"
 
 
 def trial_name(row: TrialRow) -> str:
