@@ -33,8 +33,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment() -> dict[str, str]:
-    kept = {"PATH": os.environ["PATH"], "HOME": "/nowhere"}
-    return kept | {"NO_COLOR": "1", "COLUMNS": "100", "TERM": "dumb", "TZ": "UTC"}
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    fixed = {"NO_COLOR": "1", "COLUMNS": "100", "TERM": "dumb", "TZ": "UTC", "HOME": "/nowhere"}
+    return kept | fixed
 
 
 def command(*words: str) -> list[str]:

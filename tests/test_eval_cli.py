@@ -45,7 +45,9 @@ def test_a_green_set(agentctl, tmp_path):
     code, out, err = agentctl()
     assert (code, err) == (0, "")
     last = out.splitlines()[-1]
-    assert last == "passed: 2 of 2 scenarios passed, 3 of 3 gates met. Next: agentctl run --scenario orders:a"
+    verdict, _, following = last.partition(" Next: ")
+    assert verdict == "passed: 2 of 2 scenarios passed, 3 of 3 gates met."
+    assert following == "agentctl run --scenario orders:a"
     assert "the prompt and the model were not" in " ".join(out.split())
 
 
@@ -56,7 +58,9 @@ def test_a_red_set_says_why_and_where_to_look(agentctl, tmp_path):
     assert code == 1
     assert '  - missing: cancel_order {"order_id": "o_1"}' in out
     assert "    agentctl trace show orders/b" in out
-    assert out.splitlines()[-1].startswith("FAILED: 1 of 2 scenarios passed, 2 of 3 gates met. Next: ")
+    assert out.splitlines()[-1].startswith(
+        "FAILED: 1 of 2 scenarios passed, 2 of 3 gates met. Next: "
+    )
 
 
 def test_an_unclear_set(agentctl, tmp_path):

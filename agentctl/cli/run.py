@@ -15,7 +15,7 @@ from agentctl.cli.output import Format, note, write_json, write_jsonl, write_lin
 from agentctl.cli.render.run import RunView, describe, text_answer
 from agentctl.cli.terminal import TerminalApprover, TerminalInputs, on_terminal
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
-from agentctl.core.clock import SystemClock
+from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.errors import problem
 from agentctl.core.events import Event, StopReason
 from agentctl.core.exits import ExitCode
@@ -32,8 +32,9 @@ from agentctl.specs.bundle import Bundle, Tables
 from agentctl.specs.load import Project
 from agentctl.specs.sets import LoadedSet
 from agentctl.toolbox.world import World
+from agentctl.traces.journal import Seal, seal_run
 from agentctl.traces.log import FileTrace
-from agentctl.traces.store import new_run_id, traces_folder
+from agentctl.traces.store import journal_file, new_run_id, traces_folder
 
 EXITS: dict[StopReason, ExitCode] = {
     "answered": ExitCode.OK,
@@ -136,7 +137,7 @@ def run(
             play(state, backend)
         except ModelFault as met:
             fault = met
-    return _finish(state.events, run_id, trace, format, fault)
+    return _finish(project.root, state.events, run_id, trace, format, fault)
 
 
 def _play_scenario(
@@ -174,15 +175,21 @@ def _play_scenario(
     fault = trial.model_fault if trial.fault else None
     if trial.fault and fault is None:
         fault = ModelFault("exhausted", trial.fault)
-    return _finish(trial.events, run_id, trace, format, fault)
+    return _finish(project.root, trial.events, run_id, trace, format, fault)
 
 
 def _finish(
-    events: list[Event], run_id: str, trace: FileTrace, format: Format, fault: ModelFault | None
+    root: Path,
+    events: list[Event],
+    run_id: str,
+    trace: FileTrace,
+    format: Format,
+    fault: ModelFault | None,
 ) -> int:
-    """Print the result and return the exit code."""
+    """Seal the run, print the result and return the exit code."""
     result = describe(run_id, events, str(trace.path))
     stop: StopReason = result["stop"]
+    seal_run(journal_file(root), Seal(run_id, len(events), trace.head), stamp(datetime.now(UTC)))
     code = fault.exit_code if fault is not None else EXITS[stop]
     result["exit_code"] = int(code)
     match format:

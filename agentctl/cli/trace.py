@@ -1,5 +1,6 @@
 """`agentctl trace`: list, show, verify and compare runs."""
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -21,8 +22,16 @@ from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
 from agentctl.specs.locate import find_root, shown
 from agentctl.traces.diff import diff
-from agentctl.traces.store import evals_folder, find, list_runs, read_events, run_files
-from agentctl.traces.verify import RunCheck, verify_file
+from agentctl.traces.journal import read_journal
+from agentctl.traces.store import (
+    evals_folder,
+    find,
+    journal_file,
+    list_runs,
+    read_events,
+    run_files,
+)
+from agentctl.traces.verify import RunCheck, against, verify_file
 
 trace_app = typer.Typer(
     help="List, show, verify and compare runs.",
@@ -84,8 +93,9 @@ def verify_command(
 ) -> int:
     """Find every change made to a trace after it was written.
 
-    It cannot prove that a file was not written anew as a whole by somebody who owns it: keep the
-    printed head somewhere else for that.
+    Each run is also held against the journal that sealed it when it ended, which shows a trace that
+    was cut short, replaced or removed. What neither can show: that somebody who owns the files
+    wrote all of them anew. Keep the printed heads somewhere else for that.
     """
     root = _root()
     files = [find(root, reference)[0] for reference in references or ()]
@@ -95,25 +105,30 @@ def verify_command(
         hint = "agentctl run AGENT TASK makes one"
         raise problem("no-runs", "there is no trace to verify", hint=hint)
     checks = [(shown(file), check) for file in files for check in verify_file(file)]
+    journal = read_journal(journal_file(root))
+    sealed = against(journal, [check for _, check in checks], whole=not references)
     match shape:
         case "json":
             found = [check_json(file, check) for file, check in checks]
-            write_json({"schema_version": "1", "runs": found})
+            write_json({"schema_version": "1", "runs": found, "journal": list(sealed)})
         case "jsonl":
             write_jsonl(check_json(file, check) for file, check in checks)
         case "text":
-            _write_checks(checks)
-    bad = any(check.tampering for _, check in checks)
+            _write_checks(checks, sealed)
+    bad = bool(sealed) or any(check.tampering for _, check in checks)
     return ExitCode.NO if bad else ExitCode.OK
 
 
-def _write_checks(checks: list[tuple[str, RunCheck]]) -> None:
+def _write_checks(checks: list[tuple[str, RunCheck]], sealed: Sequence[str]) -> None:
+    for what in sealed:
+        write_line(f"journal   {what}")
     for file, check in checks:
         for line in check_lines(file, check):
             write_line(line)
     bad = sum(1 for _, check in checks if check.tampering)
-    if bad:
-        write_line(f"{bad} of {count(len(checks), 'run')} tampered with")
+    if bad or sealed:
+        told = f"; the journal contradicts {count(len(sealed), 'run')}" if sealed else ""
+        write_line(f"{bad} of {count(len(checks), 'run')} tampered with{told}")
         return
     write_line(
         f"{count(len(checks), 'run')} intact. Whoever owns the files can write them anew as a"

@@ -52,6 +52,11 @@ def traces_folder(root: Path) -> Path:
     return state_folder(root) / "traces"
 
 
+def journal_file(root: Path) -> Path:
+    """Return the journal that seals finished runs."""
+    return state_folder(root) / "journal.jsonl"
+
+
 def evals_folder(root: Path) -> Path:
     """Return where trials are kept: a file a golden set."""
     return traces_folder(root) / "evals"
@@ -188,6 +193,7 @@ __all__ = [
     "Run",
     "evals_folder",
     "find",
+    "journal_file",
     "lines_of",
     "list_runs",
     "new_run_id",

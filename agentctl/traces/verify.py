@@ -6,7 +6,7 @@ unless a printed head is kept elsewhere.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_st
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
 from agentctl.traces.chain import DOMAIN, START
+from agentctl.traces.journal import Journal
 from agentctl.traces.store import MAX_LINE
 
 _HEADER = ("at", "body_hash", "prev", "run", "seq", "type", "v")
@@ -67,6 +68,31 @@ def verify_file(path: Path) -> list[RunCheck]:
         message = f"{path}: {error.strerror}"
         raise problem("unreadable-trace", message, exit_code=ExitCode.UNKNOWN) from error
     return list(_runs(data, path.stem))
+
+
+def against(journal: Journal, checks: Sequence[RunCheck], *, whole: bool) -> list[str]:
+    """Hold runs against the journal that sealed them; return what does not fit, a line each.
+
+    Args:
+        journal: The project's journal.
+        checks: What was found of the runs themselves.
+        whole: All runs of the project were checked, so one that is sealed and missing is told.
+    """
+    found = []
+    if journal.wrong is not None:
+        line, what = journal.wrong
+        found.append(f"line {line} of the journal: {what}")
+    runs = {check.run: check for check in checks}
+    for seal in journal.seals:
+        check = runs.get(seal.run)
+        if check is None:
+            if whole:
+                found.append(f"{seal.run} was sealed, and its trace is gone")
+        elif (check.events, check.head) != (seal.events, seal.head) or check.torn:
+            was = f"{seal.events} events, head {seal.head[:12]}"
+            now = f"{check.events} events, head {check.head[:12]}"
+            found.append(f"{seal.run} was sealed with {was}, and has {now}")
+    return found
 
 
 def _runs(data: bytes, name: str) -> Iterator[RunCheck]:
@@ -138,4 +164,4 @@ def _wrong(line: bytes, event: Json, run: _Run) -> str | None:
     return None
 
 
-__all__ = ["RunCheck", "Tampering", "verify_file"]
+__all__ = ["RunCheck", "Tampering", "against", "verify_file"]
