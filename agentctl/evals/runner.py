@@ -86,7 +86,9 @@ def evaluate_set(
         raise _nothing(loaded, plan)
     rows.sort(key=lambda row: (row.scenario, row.trial))
     summary = _with_left_out(summarise(rows, loaded.head.human_baseline), len(loaded))
-    return SetResult(loaded, tuple(rows), summary, decide(summary, loaded.head.gates))
+    part = bool(plan.selection.patterns)
+    verdict = decide(summary, loaded.head.gates, part=part)
+    return SetResult(loaded, tuple(rows), summary, verdict)
 
 
 def _with_left_out(summary: Summary, size: int) -> Summary:
