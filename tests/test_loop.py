@@ -339,3 +339,10 @@ def test_a_turn_without_usage_is_priced_from_its_text_and_says_so():
     assert cost["status"] == "estimated"
     counted = ended(trial(bundle(), [{**SAY, "usage": {"in": 1000, "out": 100}}]))["cost"]
     assert counted == {"usd": "0.00045", "status": "declared"}
+
+
+def test_a_missing_record_is_an_answer_and_no_outage():
+    """Only a tool that fails counts towards a row of errors."""
+    made = bundle(escalation={**DESK, "triggers": [{"tool_error": {"consecutive": 2}}]})
+    turns = [{"call": {"get_order": {"order_id": f"o_9{n}"}}} for n in range(2)]
+    assert stop(trial(made, [*turns, SAY])) == "answered"

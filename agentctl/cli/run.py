@@ -59,8 +59,10 @@ class Start(NamedTuple):
 
     tables: Tables
     principal: Principal
-    source: str | None
+    source: str | None = None
     """The golden set that lends its world."""
+    now: datetime | None = None
+    """The moment at which that world stands."""
 
 
 def run(
@@ -118,7 +120,8 @@ def run(
         asker = TerminalApprover(approver or getpass.getuser())
     if start.source is not None and not quiet:
         who = start.principal
-        note(f"mock world of {start.source}, acting for {who.role}:{who.id}")
+        moment = f", as of {start.now:%Y-%m-%d %H:%M} UTC" if start.now else ""
+        note(f"mock world of {start.source}{moment}, acting for {who.role}:{who.id}")
     answering = _live_model(bundle, model)
     with FileTrace(traces_folder(project.root) / f"{run_id}.jsonl", run_id) as trace:
         view = RunView(trace, show=not quiet)
@@ -129,6 +132,7 @@ def run(
             approver=asker,
             inputs=inputs,
             recorder=view,
+            world_start=start.now,
         )
         state = Run(harness, given)
         backend = MockBackend(harness.mocks, World(start.tables, bundle.tables))
@@ -245,8 +249,8 @@ def _start(project: Project, bundle: Bundle, world: str | None, acting_as: str |
     loaded = project.golden_set(world) if world else project.golden_set_of(bundle.agent.name)
     principal = _principal(bundle, loaded, acting_as)
     if loaded is None:
-        return Start(Tables({}), principal, None)
-    return Start(loaded.tables, principal, loaded.name)
+        return Start(Tables({}), principal)
+    return Start(loaded.tables, principal, loaded.name, loaded.head.now)
 
 
 def _principal(bundle: Bundle, loaded: LoadedSet | None, acting_as: str | None) -> Principal:

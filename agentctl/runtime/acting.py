@@ -16,8 +16,8 @@ from agentctl.runtime.run import Ending, Run
 from agentctl.toolbox.port import Ask
 
 Backend = MockBackend
-_NOT_THE_TOOL = frozenset({"denied", "declined", "not_offered", "unknown_tool", "invalid"})
-"""Errors of the gate: the tool itself did not fail."""
+OUTAGES = frozenset({"timeout", "unavailable", "rate_limited", "internal", "invalid_output"})
+"""Errors by which a tool itself has failed; a refusal or a missing record is an answer."""
 
 
 def act(run: Run, backend: Backend, call: ToolCall) -> Ending | None:
@@ -199,7 +199,7 @@ def carry_out(run: Run, backend: Backend, call: ToolCall, decision: Decision) ->
     """Send the call, as decided, to its tool."""
     run.ran[decision.tool] = run.ran.get(decision.tool, 0) + 1
     tool = run.harness.bundle.tools[decision.tool]
-    ask = Ask(decision.arguments, run.principal, run.given.clock.now())
+    ask = Ask(decision.arguments, run.principal, run.world_now())
     outcome = dispatch(run, backend, call.id, tool, ask)
     return observe(run, call, decision, outcome)
 
@@ -268,7 +268,7 @@ def consequences(
             trip = run.triggers.on_text("tool", canonical_text(result.value))
             if trip is not None:
                 return escalate(run, trip, by="runtime")
-    elif error not in _NOT_THE_TOOL:
+    elif error in OUTAGES:
         run.tool_errors += 1
         trip = run.triggers.on_tool_errors(run.tool_errors, decision.tool)
         if trip is not None:
@@ -278,4 +278,4 @@ def consequences(
     return stop_or_escalate(run, "loop", "loop", repeated) if repeated else None
 
 
-__all__ = ["Backend", "act"]
+__all__ = ["OUTAGES", "Backend", "act"]

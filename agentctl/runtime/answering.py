@@ -2,7 +2,8 @@
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.messages import Message, ModelReply
-from agentctl.runtime.handing_over import escalate, stop_or_escalate
+from agentctl.runtime.guarding import guarded
+from agentctl.runtime.handing_over import stop_or_escalate
 from agentctl.runtime.run import Ending, Run
 from agentctl.specs.expressions import ExpressionError
 
@@ -21,10 +22,11 @@ def answer(run: Run, reply: ModelReply) -> Ending | None:
     text = reply.text
     if text is None or output is not None:
         text = text if output is None or not isinstance(output, dict) else _spoken(output, text)
-    ending, text = guarded(run, text or "")
+    checked = run.harness.rails_out.check(text or "")
+    ending = guarded(run, "output", checked, checked.text)
     if ending is not None:
         return ending
-    return goal(run, Ending("answered", "the model answered", text, output))
+    return goal(run, Ending("answered", "the model answered", checked.text, output))
 
 
 def structured(reply: ModelReply) -> Json:
@@ -45,29 +47,6 @@ def repair(run: Run, problems: list[str]) -> Ending | None:
     run.repairs += 1
     run.tell(Message("user", f"Your answer breaks the output contract: {'; '.join(problems[:3])}"))
     return None
-
-
-def guarded(run: Run, text: str) -> tuple[Ending | None, str]:
-    """Pass the answer through the output guardrails and triggers."""
-    checked = run.harness.rails_out.check(text)
-    for hit in checked.hits:
-        run.record(
-            "guardrail.hit",
-            {"rail": hit.rail.id, "on": "output", "action": hit.rail.action, "found": hit.found},
-        )
-        trip = run.triggers.on_guardrail(hit.rail.id)
-        if trip is None and hit.rail.action == "escalate":
-            trip = run.triggers.always("guardrail", hit.rail.id)
-        if trip is not None:
-            run.said = None
-            return escalate(run, trip, by="runtime"), ""
-    if checked.blocked is not None:
-        reason = f"output guardrail `{checked.blocked.id}`"
-        return Ending("blocked", reason, checked.blocked.say), ""
-    trip = run.triggers.on_text("output", checked.text)
-    if trip is not None:
-        return escalate(run, trip, by="runtime"), ""
-    return None, checked.text
 
 
 def goal(run: Run, ending: Ending) -> Ending | None:

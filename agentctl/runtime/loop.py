@@ -9,7 +9,8 @@ from agentctl.core.messages import Message, ModelReply
 from agentctl.models.port import ModelFault, Request
 from agentctl.runtime.acting import Backend, act
 from agentctl.runtime.answering import answer
-from agentctl.runtime.handing_over import escalate, limit_stop
+from agentctl.runtime.guarding import guarded
+from agentctl.runtime.handing_over import limit_stop
 from agentctl.runtime.run import Ending, Run
 
 OUT_OF_TURNS = "exhausted"
@@ -55,23 +56,10 @@ def perceive(run: Run, line: str | dict[str, Json]) -> Ending | None:
     changed = checked.text != text
     content = checked.text if isinstance(line, str) or changed else line
     run.record("input.received", {"source": source, "content": content})
-    for hit in checked.hits:
-        run.record(
-            "guardrail.hit",
-            {"rail": hit.rail.id, "on": "input", "action": hit.rail.action, "found": hit.found},
-        )
-        trip = run.triggers.on_guardrail(hit.rail.id)
-        if trip is None and hit.rail.action == "escalate":
-            trip = run.triggers.always("guardrail", hit.rail.id)
-        if trip is not None:
-            return escalate(run, trip, by="runtime")
-    if checked.blocked is not None:
-        return Ending("blocked", f"input guardrail `{checked.blocked.id}`", checked.blocked.say)
-    trip = run.triggers.on_text("input", text)
-    if trip is not None:
-        return escalate(run, trip, by="runtime")
-    run.tell(Message("user", checked.text))
-    return None
+    ending = guarded(run, "input", checked, text)
+    if ending is None:
+        run.tell(Message("user", checked.text))
+    return ending
 
 
 def work(run: Run, backend: Backend) -> Ending:

@@ -5,6 +5,7 @@ events.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
@@ -58,6 +59,8 @@ class Given(NamedTuple):
     mode: str = "mock"
     """mock or live: what the tools are."""
     scenario: Mapping[str, Json] | None = None
+    world_start: datetime | None = None
+    """The moment at which a mock world stands when the run starts; left out = the clock's."""
 
 
 class Inputs(Protocol):
@@ -145,6 +148,11 @@ class Run:
         """Add a message to what the model sees."""
         self.messages.append(message)
 
+    def world_now(self) -> datetime:
+        """Return what time it is for tools and rules."""
+        now, start = self.given.clock.now(), self.given.world_start
+        return now if start is None else start + (now - self.started_at)
+
     def offered(self) -> frozenset[str]:
         """Return the tools that exist for the model at this moment."""
         return self.harness.offered(self.given.principal.role, self.intent, self.unsure)
@@ -153,7 +161,7 @@ class Run:
         """Return what the gate may know at this moment."""
         return Facts(
             self.principal,
-            self.given.clock.now(),
+            self.world_now(),
             self.offered(),
             self.seen,
             self.tainted_by,
