@@ -77,6 +77,7 @@ def test_the_version_is_printed():
         (["run", "order-support", "hi", "--as", "clerk:1"], "no role `clerk`"),
         (["run", "order-support", "hi", "--live"], "live tools are refused"),
         (["run", "--scenario", "order-support:cancel-lst-order"], "did you mean `cancel-last"),
+        (["run", "--scenario", "order-support"], "write SET:ID, such as order-support:"),
         (
             ["run", "support-triage", "--scenario", "order-support:cancel-last-order"],
             "is for agent",

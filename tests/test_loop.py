@@ -346,3 +346,47 @@ def test_a_missing_record_is_an_answer_and_no_outage():
     made = bundle(escalation={**DESK, "triggers": [{"tool_error": {"consecutive": 2}}]})
     turns = [{"call": {"get_order": {"order_id": f"o_9{n}"}}} for n in range(2)]
     assert stop(trial(made, [*turns, SAY])) == "answered"
+
+
+def test_failing_tools_without_a_trigger_are_told_to_the_model():
+    """An agent that escalates for other reasons goes on after errors in a row."""
+    made = bundle(escalation=DESK, limits={"repeats": "off"})
+    faults = [{"tool": "get_order", "times": 2, "fault": "unavailable"}]
+    assert stop(trial(made, [CALL_GET, CALL_GET, SAY], faults=faults)) == "answered"
+
+
+def test_the_same_error_in_a_row_is_a_loop_whatever_the_arguments():
+    """A tool that keeps refusing is not asked for ever."""
+    turns = [{"call": {"get_order": {"order_id": f"o_9{n}"}}} for n in range(3)]
+    played = trial(bundle(), [*turns, SAY])
+    assert stop(played) == "loop"
+    assert ended(played)["reason"] == "`get_order` answered `not_found` 3 times in a row"
+
+
+def test_an_answer_between_errors_starts_the_row_anew():
+    """Errors count in a row only."""
+    missing = [{"call": {"get_order": {"order_id": f"o_9{n}"}}} for n in range(4)]
+    turns = [missing[0], missing[1], CALL_GET, missing[2], missing[3], SAY]
+    assert stop(trial(bundle(), turns)) == "answered"
+
+
+def test_money_spent_to_the_cent_ends_the_run():
+    """The limit is what may be spent, not what may be passed."""
+    turn = {**CALL_GET, "usage": {"in": 4000, "out": 0}}
+    played = trial(bundle(limits={"cost_usd": {"session": 0.001}}), [turn, SAY])
+    assert stop(played) == "limit"
+
+
+def test_a_structured_answer_stands_in_the_events():
+    """What the model gave is recorded beside its words."""
+    played = trial(bundle(output=OUTPUT), [{"output": {"reply": "Hi"}}])
+    assert events(played, "model.replied")[0]["output"] == {"reply": "Hi"}
+    assert "output" not in events(trial(bundle(), [SAY]), "model.replied")[0]
+
+
+def test_a_goal_may_look_at_the_intent_and_the_answer():
+    """`done_when` sees what was declared and what is about to be said."""
+    goal = {"that": "intent == 'status' && answer == 'Done.'", "else": "stop"}
+    made = bundle(intents=INTENTS, done_when=goal)
+    assert stop(trial(made, [declare("status", 0.9), SAY])) == "answered"
+    assert stop(trial(made, [declare("status", 0.9), {"say": "No."}])) == "goal_not_met"

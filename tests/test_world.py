@@ -67,3 +67,12 @@ def test_free_keys_are_the_same_in_every_trial():
     made = world({"orders": {"orders_1": {"n": 0}}})
     assert made.table("orders").free_key() == "orders_2"
     assert world().table("orders").free_key() == "orders_1"
+
+
+def test_a_record_added_and_deleted_is_gone():
+    """It is neither read nor counted as a change."""
+    made = world()
+    made.table("orders").put("o_9", {"n": 9})
+    made.table("orders").delete("o_9")
+    assert keys(made) == ["o_1", "o_2"]
+    assert made.changes() == {}

@@ -100,6 +100,9 @@ def guarded(action: Callable[[], int], command: str | None = None) -> int:
         report(problem)
         return problem.exit_code
     except TyperException as error:
+        if not error.format_message():
+            # Nothing was asked for, and the help has been printed.
+            return ExitCode.USAGE
         known = f" {command}" if command in COMMANDS else ""
         note(f"error[usage]: {error.format_message()}\nhint: agentctl{known} --help")
         return ExitCode.USAGE

@@ -156,6 +156,12 @@ def _play_scenario(
     """Play one scenario of a golden set as a run, with a trace of its own."""
     set_name, _, scenario_id = reference.partition(":")
     loaded = project.golden_set(set_name)
+    if not scenario_id:
+        raise problem(
+            "no-scenario",
+            f"`--scenario {reference}` names a golden set and no scenario",
+            hint=f"write SET:ID, such as {loaded.name}:{loaded.ids()[0]}",
+        )
     if agent is not None and project.agent(agent).agent.name != loaded.bundle.agent.name:
         raise problem(
             "other-agent",
