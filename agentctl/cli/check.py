@@ -23,6 +23,7 @@ from agentctl.specs.load import Project
 from agentctl.specs.locate import PROJECT_FILE, YAML_SUFFIXES, files_in, find_root, shown
 from agentctl.specs.policy import Policy
 from agentctl.specs.project import ProjectSpec
+from agentctl.specs.references import idle_conditions
 from agentctl.specs.sets import LoadedScenario, LoadedSet
 from agentctl.specs.tools import ToolManifest
 from agentctl.specs.yaml import read_yaml
@@ -163,8 +164,11 @@ class _Checking:
             return
         loaded: Any = self.project.read(kind, path)
         if isinstance(loaded.model, AgentSpec):
-            Harness(self.project.agent(str(path.resolve())))
+            bundle = self.project.agent(str(path.resolve()))
+            Harness(bundle)
             self._warn(agent_warnings(loaded.model, loaded.source))
+            policy = self.project.policy_of(loaded)
+            self._warn(idle_conditions(policy.model, policy.source, bundle.tools))
         elif isinstance(loaded.model, ToolManifest):
             self._warn(self.project.manifest_problems(loaded))
             self._warn(manifest_warnings(loaded.model, loaded.source))

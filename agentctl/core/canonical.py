@@ -29,6 +29,9 @@ _encode = json.JSONEncoder(
 # A number that Python writes otherwise: a whole fraction (1.0), an exponent, or an integer that may
 # exceed 2^53. It also finds such text inside strings: then the slow path runs, and writes the same.
 _DOUBTFUL = re.compile(r"[:\[,]-?(?:\d{16}|\d+\.0[,\]}]|\d+(?:\.\d+)?[eE])")
+_LONG_NUMBER = re.compile(r"\d{16}")
+_EXPONENT_FROM = 1e21
+"""From here on, RFC 8785 writes numbers with an exponent."""
 _OUTSIDE_BMP = "\U00010000"
 """From here on, RFC 8785 sorts keys otherwise than Python does."""
 
@@ -43,8 +46,10 @@ def canonical_text(value: Json) -> str:
     >>> canonical_text({"b": 1.0, "a": [True, None]})
     '{"a":[true,null],"b":1}'
 
+    Keys are text already; `check_plain` says so of a value from elsewhere.
+
     Raises:
-        NotCanonical: For NaN, infinities, integers beyond 2^53, lone surrogates, non-string keys.
+        NotCanonical: For NaN, infinities, integers beyond 2^53, lone surrogates.
     """
     try:
         text = _encode(value)
@@ -78,7 +83,12 @@ def parse_strict(text: str, *, max_bytes: int = 1_000_000) -> Json:
     if len(text) > max_bytes:
         raise NotCanonical(f"longer than {max_bytes} bytes")
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_int=_integer if _LONG_NUMBER.search(text) else None,
+        )
     except RecursionError as error:
         raise NotCanonical(f"nested deeper than {MAX_DEPTH}") from error
     except NotCanonical:
@@ -139,6 +149,21 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(found) != len(pairs):
         raise NotCanonical("the same key stands twice in one object")
     return found
+
+
+def _integer(text: str) -> Json:
+    """Read an integer; one beyond 2^53 is the fraction that RFC 8785 writes this way, or refused.
+
+    So whatever `canonical_text` writes can be read again: 1e16 is written `10000000000000000`.
+    """
+    if len(text) < 16:
+        return int(text)
+    number = float(text)
+    if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
+        return int(text)
+    if abs(number) < _EXPONENT_FROM and rfc8785.dumps(number).decode() == text:
+        return number
+    raise NotCanonical("integers beyond 2^53 lose digits")
 
 
 def _constant(name: str) -> Json:

@@ -150,6 +150,8 @@ class CostLimit(Spec):
 
 
 def _repeats(value: Any) -> Any:
+    if isinstance(value, str) and value != "off":
+        raise ValueError("expected a whole number or `off`")
     return 0 if value == "off" else value
 
 

@@ -56,6 +56,28 @@ def short_form(expand: Callable[[Any], Any], also: Any) -> BeforeValidator:
     return BeforeValidator(expand, json_schema_input_type=also)
 
 
+def short_model(short: dict[str, Any]) -> ConfigDict:
+    """Let editors know a shorter way to write a whole model, which its validator expands."""
+
+    def add(schema: dict[str, Any]) -> None:
+        long = dict(schema)
+        schema.clear()
+        schema["anyOf"] = [short, long]
+
+    return ConfigDict(json_schema_extra=add)
+
+
+def one_call(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of `{get_order: {order_id: o_1}}`."""
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "propertyNames": {"not": {"const": "tool"}},
+        "additionalProperties": arguments,
+    }
+
+
 def exactly_one(model: Spec, names: tuple[str, ...]) -> str:
     """Return which of the fields `names` is set.
 
@@ -83,5 +105,7 @@ __all__ = [
     "Text",
     "ToolName",
     "exactly_one",
+    "one_call",
     "short_form",
+    "short_model",
 ]

@@ -9,6 +9,9 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +22,9 @@ FORMAT = 1
 
 
 class Cached(NamedTuple):
-    """A set as it was stored."""
+    """A set as it was stored, undamaged and made from the same text."""
 
+    key: str
     head: dict[str, Json]
     tables: dict[str, dict[str, dict[str, Json]]]
     size: int
@@ -42,41 +46,27 @@ class SetCache:
     def __init__(self, state: Path, name: str) -> None:
         self._path = state / "cache" / f"{name}.set"
 
-    def head(self, text: str) -> dict[str, Json] | None:
-        """Return the head of the cached set if it was made from this text."""
+    def find(self, text: str) -> Cached | None:
+        """Return what was stored for this text; see `fits` before using more than the head."""
         try:
-            with self._path.open(encoding="utf-8") as file:
-                made = json.loads(file.readline())
-                if made["format"] != FORMAT or made["text"] != _hash(text):
-                    return None
-                head: dict[str, Json] = json.loads(file.readline())
-                return head
+            # Read at once: another process may replace the file while scenarios are streamed.
+            made_line, _, content = self._path.read_bytes().partition(b"\n")
+            made = json.loads(made_line)
+            if made["format"] != FORMAT or made["text"] != _hash(text):
+                return None
+            if made["content"] != hashlib.sha256(content).hexdigest():
+                return None
+            file = BytesIO(content)
+            head, tables = json.loads(file.readline()), json.loads(file.readline())
+            rows = partial(_rows, content, file.tell())
+            return Cached(made["key"], head, tables, made["size"], rows)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def find(self, text: str, checked_against: str) -> Cached | None:
-        """Return the cached set if nothing it depends on has changed."""
-        try:
-            with self._path.open("rb") as file:
-                made = json.loads(file.readline())
-                if made["key"] != _key(text, checked_against):
-                    return None
-                if made["content"] != hashlib.file_digest(file, "sha256").hexdigest():
-                    return None
-                file.seek(0)
-                file.readline()
-                head, tables = json.loads(file.readline()), json.loads(file.readline())
-                start = file.tell()
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return Cached(head, tables, made["size"], lambda: self._rows(start))
-
-    def _rows(self, start: int) -> Iterator[tuple[int, str, str]]:
-        with self._path.open("rb") as file:
-            file.seek(start)
-            for line in file:
-                number, name, row = line.decode().rstrip("\n").split("\t", 2)
-                yield int(number), name, row
+    @staticmethod
+    def fits(cached: Cached, text: str, checked_against: str) -> bool:
+        """Whether nothing that the stored set was checked against has changed."""
+        return cached.key == _key(text, checked_against)
 
     def store(
         self,
@@ -97,12 +87,22 @@ class SetCache:
             "size": len(lines) - 2,
         }
         temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
-        try:
+        # A cache that cannot be written is no error: the set is read anew next time.
+        with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(_json(made).encode() + b"\n" + content)
-            temporary.replace(self._path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
+            try:
+                temporary.write_bytes(_json(made).encode() + b"\n" + content)
+                temporary.replace(self._path)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+
+
+def _rows(content: bytes, start: int) -> Iterator[tuple[int, str, str]]:
+    file = BytesIO(content)
+    file.seek(start)
+    for line in file:
+        number, name, row = line.decode().rstrip("\n").split("\t", 2)
+        yield int(number), name, row
 
 
 def _key(text: str, checked_against: str) -> str:

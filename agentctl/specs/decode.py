@@ -13,11 +13,13 @@ from pydantic import BaseModel, ValidationError
 from agentctl.core.canonical import Json
 from agentctl.core.errors import Diagnostic, Location, Problem
 from agentctl.core.text import did_you_mean
+from agentctl.specs.schemas import path_text
 from agentctl.specs.yaml import Source
 
 M = TypeVar("M", bound=BaseModel)
 Where = tuple[str | int, ...]
 
+_WHOLE = "the file"
 _TYPES = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -63,13 +65,27 @@ def diagnose(
     """Return the diagnostics for a pydantic error."""
     seen: set[tuple[str, str]] = set()
     found = []
-    for item in error.errors(include_url=False, include_input=False):
+    for item in _merged(error.errors(include_url=False, include_input=False)):
         diagnostic = _diagnostic(model, item, data, source, at)
         key = (diagnostic.message, str(diagnostic.location))
         if key not in seen:
             seen.add(key)
             found.append(diagnostic)
     return sorted(found, key=_position)
+
+
+def _merged(items: list[Any]) -> Iterator[Any]:
+    """Yield the errors; those of several closed sets that one value may come from become one."""
+    found: dict[Where, Any] = {}
+    for item in items:
+        if item["type"] != "literal_error":
+            yield item
+            continue
+        # The last part of the place names the set, where there are several.
+        place = tuple(part for part in item["loc"] if not str(part).startswith("literal["))
+        known = found.setdefault(place, {**item, "loc": place, "ctx": {"expected": ""}})
+        known["ctx"]["expected"] += f",{item['ctx']['expected']}"
+    yield from found.values()
 
 
 def _position(diagnostic: Diagnostic) -> tuple[int, int]:
@@ -90,9 +106,12 @@ def _diagnostic(
         return Diagnostic("unknown-field", f"unknown field `{name}`", where, hint)
     if kind == "missing":
         field = str(item["loc"][-1])
-        owner = ".".join(str(p) for p in path)
+        owner = path_text(path)
         message = f"`{field}` is missing" + (f" in `{owner}`" if owner else "")
         return Diagnostic("missing-field", message, source.key_at(*at, *path))
+    if item["loc"][-1:] == ("[key]",):
+        found = _value_problem(kind, name, item.get("ctx") or {}, "", source.key_at(*at, *path))
+        return replace(found, message=f"the key {found.message}")
     where = source.at(*at, *path)
     found = _value_problem(kind, name, item.get("ctx") or {}, item["msg"], where)
     return replace(found, hint=QUOTE) if bare else found
@@ -105,7 +124,7 @@ def _name(path: Where) -> str:
     ('rules[1]', 'when', 'the file')
     """
     if not path:
-        return "the file"
+        return _WHOLE
     if isinstance(path[-1], int):
         return f"{_name(path[:-1])}[{path[-1]}]"
     return path[-1]
@@ -115,7 +134,8 @@ def _value_problem(
     kind: str, name: str, context: dict[str, Any], said: str, where: Location
 ) -> Diagnostic:
     if kind in _TYPES:
-        return Diagnostic("wrong-type", f"`{name}` should be {_TYPES[kind]}", where)
+        shown = f"`{name}`" if name != _WHOLE else name
+        return Diagnostic("wrong-type", f"{shown} should be {_TYPES[kind]}", where)
     if kind == "value_error":
         return Diagnostic("invalid-value", f"`{name}`: {context.get('error', said)}", where)
     if kind == "literal_error":
@@ -135,13 +155,13 @@ def _value_problem(
 def _bound(kind: str, context: dict[str, Any]) -> str:
     match kind:
         case "greater_than_equal":
-            return f"at least {context['ge']}"
+            return f"at least {context['ge']:g}"
         case "greater_than":
-            return f"more than {context['gt']}"
+            return f"more than {context['gt']:g}"
         case "less_than_equal":
-            return f"at most {context['le']}"
+            return f"at most {context['le']:g}"
         case "less_than":
-            return f"less than {context['lt']}"
+            return f"less than {context['lt']:g}"
         case "string_too_short":
             return "not empty"
         case "string_too_long":

@@ -17,7 +17,9 @@ from agentctl.specs.base import (
     Spec,
     Text,
     ToolName,
+    one_call,
     short_form,
+    short_model,
 )
 from agentctl.specs.turns import Turn
 
@@ -44,6 +46,8 @@ class ExpectedCall(Spec):
 
     Arguments listed must match; one not listed must be absent or equal its schema's default.
     """
+
+    model_config = short_model(one_call({"type": ["object", "null"]}))
 
     tool: ToolName
     args: JsonObject = Field(default_factory=dict)
@@ -76,6 +80,8 @@ def _escalation(value: Any) -> Any:
             return {"needed": False}
         case "any":
             return {"needed": True}
+        case str():
+            raise ValueError("expected `none`, `any` or {queue: ..., reason: ..., by_step: ...}")
         case _:
             return value
 
@@ -92,6 +98,8 @@ class ExpectedAnswer(Spec):
 def _calls(value: Any) -> Any:
     if value == "none":
         return ()
+    if isinstance(value, str):
+        raise ValueError("expected `none` or a list of calls: [{get_order: {order_id: o_1}}]")
     if value == []:
         raise ValueError("an empty list could mean anything; write `calls: none` to mean none")
     return value
@@ -146,6 +154,15 @@ class Expectation(Spec):
 
 class ScriptedApproval(Spec):
     """How the approver answers in a trial: `approve`, `reject`, `timeout` or `{modify: {...}}`."""
+
+    model_config = short_model(
+        {
+            "anyOf": [
+                {"enum": ["approve", "reject", "timeout"]},
+                {"type": "object", "required": ["modify"], "not": {"required": ["answer"]}},
+            ]
+        }
+    )
 
     answer: Literal["approve", "modify", "reject", "timeout"]
     by: Text | None = None

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from agentctl.core.errors import Diagnostic
 from agentctl.specs.agent import AgentSpec
+from agentctl.specs.checks import arguments_of
 from agentctl.specs.golden import Scenario
 from agentctl.specs.tools import ToolManifest, ToolSpec
 from agentctl.specs.yaml import Source
@@ -41,7 +42,7 @@ def agent_warnings(agent: AgentSpec, source: Source) -> Iterator[Diagnostic]:
 def manifest_warnings(manifest: ToolManifest, source: Source) -> Iterator[Diagnostic]:
     """Yield what is unwise in a manifest."""
     for index, tool in enumerate(manifest.tools):
-        arguments = tool.input_schema.get("properties", {})
+        arguments = arguments_of(tool.input_schema)
         here = ("tools", index)
         if len(arguments) > MOST_ARGUMENTS:
             message = f"`{tool.name}` takes {len(arguments)} arguments: a mega-tool"

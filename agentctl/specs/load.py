@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from agentctl.core.errors import Diagnostic, Problem
 from agentctl.specs.agent import AgentSpec
 from agentctl.specs.bundle import Bundle
+from agentctl.specs.checks import unknown
 from agentctl.specs.decode import decode
 from agentctl.specs.fingerprint import fingerprints
 from agentctl.specs.locate import (
@@ -22,13 +23,15 @@ from agentctl.specs.locate import (
     YAML_SUFFIXES,
     files_in,
     find_root,
+    may_be,
     resolve,
     shown,
     state_folder,
 )
+from agentctl.specs.manifest_checks import manifest_problems
 from agentctl.specs.policy import Policy
 from agentctl.specs.project import ProjectSpec
-from agentctl.specs.references import agent_problems, manifest_problems, policy_problems
+from agentctl.specs.references import agent_problems, policy_problems
 from agentctl.specs.sets import LoadedSet, load_set
 from agentctl.specs.tools import TableSpec, ToolManifest
 from agentctl.specs.yaml import Source, read_yaml
@@ -110,6 +113,7 @@ class Project:
             reference,
             self.agents,
             "agent",
+            kind="Agent",
             beside=beside or Path.cwd(),
             suffixes=YAML_SUFFIXES,
         )
@@ -135,18 +139,24 @@ class Project:
         """
         found: list[Diagnostic] = []
         agent = self.read(AgentSpec, self.agent_file(reference, beside))
-        policy = _collect(found, self._policy, agent)
+        policy = _collect(found, self.policy_of, agent)
         manifests = _collect(found, self._manifests, agent)
         if policy is None or manifests is None:
             raise Problem(*found)
         tables = _tables(manifests)
         for manifest in manifests:
             found += manifest_problems(manifest.model, manifest.source, tables)
+        found += _table_clashes(manifests)
         defined = {tool.name: (tool, m) for m in manifests for tool in m.model.tools}
-        found += agent_problems(agent.model, agent.source, policy.model, defined.keys())
-        used = {name: defined[name] for name in agent.model.tools if name in defined}
         known = {name: tool for name, (tool, _) in defined.items()}
-        found += policy_problems(policy.model, policy.source, known, self.spec)
+        found += agent_problems(agent.model, agent.source, policy.model, known)
+        found += self._handoff_problems(agent)
+        used = {name: defined[name] for name in agent.model.tools if name in defined}
+        # A policy may serve several agents: it may speak about any tool of the project.
+        everything = manifests if agent.model.manifests else self.manifests
+        known |= {tool.name: tool for m in everything for tool in m.model.tools}
+        all_tables = _tables(everything).keys()
+        found += policy_problems(policy.model, policy.source, known, all_tables, self.spec)
         _raise(found)
         tools = {name: tool for name, (tool, _) in used.items()}
         return Bundle(
@@ -175,6 +185,7 @@ class Project:
             reference,
             self.golden_sets,
             "golden set",
+            kind="GoldenSet",
             beside=Path.cwd(),
             suffixes=(*YAML_SUFFIXES, ".jsonl"),
         )
@@ -185,7 +196,7 @@ class Project:
         return [
             path
             for path in files_in(self.golden_sets, (*YAML_SUFFIXES, ".jsonl"))
-            if path.parent == self.golden_sets
+            if path.parent == self.golden_sets and may_be(path, "GoldenSet")
         ]
 
     def golden_set_of(self, agent: str) -> LoadedSet | None:
@@ -196,7 +207,18 @@ class Project:
                 return loaded
         return None
 
-    def _policy(self, agent: Loaded[AgentSpec]) -> Loaded[Policy]:
+    def _handoff_problems(self, agent: Loaded[AgentSpec]) -> Iterator[Diagnostic]:
+        names = [path.stem for path in files_in(self.agents) if may_be(path, "Agent")]
+        for index, name in enumerate(agent.model.handoffs):
+            if name not in names:
+                yield unknown("agent", name, names, agent.source.at("handoffs", index))
+
+    def policy_of(self, agent: Loaded[AgentSpec]) -> Loaded[Policy]:
+        """Return the policy an agent names.
+
+        Raises:
+            Problem: If it is missing, or with everything that is wrong with it.
+        """
         path = agent.path.parent / agent.model.policy
         if not path.is_file():
             at = agent.source.at("policy")
@@ -229,6 +251,18 @@ class Project:
 
 def _tables(manifests: Iterable[Loaded[ToolManifest]]) -> Mapping[str, TableSpec]:
     return {name: spec for m in manifests for name, spec in m.model.tables.items()}
+
+
+def _table_clashes(manifests: Iterable[Loaded[ToolManifest]]) -> Iterator[Diagnostic]:
+    """Yield the tables that two manifests declare differently: there is one world."""
+    first: dict[str, Loaded[ToolManifest]] = {}
+    for manifest in manifests:
+        for name, spec in manifest.model.tables.items():
+            other = first.setdefault(name, manifest)
+            if other.model.tables[name] != spec:
+                message = f"table `{name}` is declared otherwise in {other.source.file}"
+                at = manifest.source.key_at("tables", name)
+                yield Diagnostic("two-tables", message, at, "rename one, or make them equal")
 
 
 def _collect(

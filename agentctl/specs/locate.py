@@ -1,6 +1,7 @@
 """Find a project and its files: by path, or by name in the folder for the kind."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from agentctl.core.text import did_you_mean
 
 PROJECT_FILE = "agentctl.yaml"
 YAML_SUFFIXES = (".yaml", ".yml")
+_KIND = re.compile(rb"^kind:[ \t]*[\"']?(\w+)", re.MULTILINE)
+_NAMES = frozenset((b"Agent", b"GoldenSet", b"Policy", b"Project", b"ToolManifest", b"World"))
 
 
 def find_root(start: Path) -> Path:
@@ -43,13 +46,32 @@ def files_in(folder: Path, suffixes: tuple[str, ...] = YAML_SUFFIXES) -> Iterato
                 yield path
 
 
+def may_be(path: Path, kind: str) -> bool:
+    """Whether a file could be of this kind: it does not say that it is of another.
+
+    Policies and worlds stand beside the agents and sets that use them, often under the same name.
+    """
+    try:
+        with path.open("rb") as file:
+            said = _KIND.search(file.read(65_536))
+    except OSError:
+        return True
+    return said is None or said.group(1) not in _NAMES - {kind.encode()}
+
+
 def is_path(reference: str) -> bool:
     """Whether a reference is a path rather than a name."""
     return "/" in reference or os.sep in reference or Path(reference).suffix != ""
 
 
 def resolve(
-    reference: str, folder: Path, what: str, *, beside: Path, suffixes: tuple[str, ...]
+    reference: str,
+    folder: Path,
+    what: str,
+    *,
+    kind: str,
+    beside: Path,
+    suffixes: tuple[str, ...],
 ) -> Path:
     """Return the file that a reference means.
 
@@ -57,6 +79,7 @@ def resolve(
         reference: A path (relative to `beside`), or a file's name without its ending.
         folder: Where names are looked for.
         what: What is looked for, for messages: `agent`, `golden set`.
+        kind: The same as a file says it.
         beside: What relative paths start from.
         suffixes: Endings a file may have.
 
@@ -68,7 +91,8 @@ def resolve(
         if path.is_file():
             return path
         raise problem("missing-file", f"no such {what}: {shown(path)}")
-    candidates = [path for path in files_in(folder, suffixes) if path.stem == reference]
+    files = [path for path in files_in(folder, suffixes) if may_be(path, kind)]
+    candidates = [path for path in files if path.stem == reference]
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
@@ -78,7 +102,7 @@ def resolve(
             f"two files are the {what} `{reference}`: {names}",
             hint="rename one, or give the path",
         )
-    stems = [path.stem for path in files_in(folder, suffixes)]
+    stems = [path.stem for path in files]
     hint = did_you_mean(reference, stems)
     if hint is None:
         hint = f"there are: {', '.join(stems)}" if stems else f"there is none in {shown(folder)}"
@@ -91,6 +115,7 @@ __all__ = [
     "files_in",
     "find_root",
     "is_path",
+    "may_be",
     "resolve",
     "shown",
     "state_folder",

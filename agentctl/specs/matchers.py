@@ -165,21 +165,33 @@ MATCHERS: dict[str, Callable[[Json, Json], bool]] = {
     "any_of": lambda want, got: any(matches(item, got) for item in want),
     "approx": _approx,
 }
+_HOLD_MATCHERS = frozenset(("not", "all_of", "any_of", "contains"))
+"""Those whose own value is matched, not compared as it is."""
 
 
 def matcher_problems(expected: Json, path: str = "") -> list[tuple[str, str]]:
     """Return the path and the fault of every matcher that is written wrongly."""
     name = matcher_name(expected)
-    if name is None:
-        if isinstance(expected, dict):
-            items = [(f"{path}.{key}" if path else key, v) for key, v in expected.items()]
-        elif isinstance(expected, list):
-            items = [(f"{path}[{i}]", v) for i, v in enumerate(expected)]
-        else:
-            items = []
-        return [found for below, value in items for found in matcher_problems(value, below)]
-    fault = _fault(name, expected[name])
-    return [(path, f"`{name}` {fault}")] if fault else []
+    if name is not None:
+        fault = _fault(name, expected[name])
+        if fault:
+            return [(path, f"`{name}` {fault}")]
+        if name not in _HOLD_MATCHERS:
+            return []
+        path, expected = _below(path, name), expected[name]
+        if not isinstance(expected, list):
+            return matcher_problems(expected, path)
+    if isinstance(expected, dict):
+        items = [(_below(path, key), value) for key, value in expected.items()]
+    elif isinstance(expected, list):
+        items = [(f"{path}[{index}]", value) for index, value in enumerate(expected)]
+    else:
+        items = []
+    return [found for below, value in items for found in matcher_problems(value, below)]
+
+
+def _below(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
 
 
 def _fault(name: str, want: Json) -> str | None:

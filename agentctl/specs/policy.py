@@ -97,7 +97,7 @@ class Rule(Spec):
     args: JsonObject = {}
     """Matchers by argument, all of which must hold."""
     when: Expression | None = None
-    """CEL over `args`, `principal`, `seen`, `agent`, `now`. An error denies."""
+    """CEL over `args`, `principal`, `seen`, `now`. An error denies."""
     by: Name | None = None
     """With `ask`: the queue whose people may approve."""
     within: Duration | None = None

@@ -1,71 +1,65 @@
-"""Do the names in agents, manifests and policies lead somewhere, and does every expression compile?
+"""Do the names in agents and policies lead somewhere, and does every expression hold?
 
-Each function returns what is wrong with one file, at its place; none of them raises.
+Each function yields what is wrong with one file, at its place; none of them raises.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
 
-from agentctl.core.canonical import Json
-from agentctl.core.errors import Diagnostic, Location
-from agentctl.core.text import did_you_mean
+from agentctl.core.errors import Diagnostic
 from agentctl.specs.agent import BUILT_IN_TOOLS, AgentSpec
-from agentctl.specs.expressions import (
-    Expression,
-    ExpressionError,
-    literal_or_expression,
-    placeholders,
+from agentctl.specs.checks import (
+    Scope,
+    arguments_of,
+    expression_problems,
+    placeholder_problems,
+    schema_problem,
+    unknown,
 )
 from agentctl.specs.matchers import matcher_problems
 from agentctl.specs.policy import VERDICTS, Policy, Rule, selects
 from agentctl.specs.project import ProjectSpec
-from agentctl.specs.schemas import Schema, SchemaProblem
-from agentctl.specs.tools import Mock, TableSpec, ToolManifest, ToolSpec
+from agentctl.specs.tools import ToolSpec
 from agentctl.specs.yaml import Source
 
-_PRINCIPAL = ("id", "role", "name")
-
-
-def unknown(what: str, name: str, known: Collection[str], at: Location) -> Diagnostic:
-    """Return the diagnostic for a name that leads nowhere."""
-    hint = did_you_mean(name, known)
-    if hint is None and known:
-        hint = f"there are: {', '.join(sorted(known))}" if len(known) < 9 else None
-    return Diagnostic(f"unknown-{what}", f"no {what.replace('-', ' ')} `{name}`", at, hint)
-
-
-def expression_problem(text: str, at: Location) -> list[Diagnostic]:
-    """Return the diagnostic for an expression that does not compile."""
-    try:
-        Expression(text)
-    except ExpressionError as error:
-        return [Diagnostic("bad-expression", f"`{text}` is not CEL: {error}", at)]
-    return []
-
-
-def value_problem(value: Json, at: Location) -> list[Diagnostic]:
-    """Return the diagnostic for a value whose `=` expressions do not compile."""
-    try:
-        literal_or_expression(value)
-    except ExpressionError as error:
-        return [Diagnostic("bad-expression", f"not CEL: {error}", at)]
-    return []
-
-
-def schema_problem(schema: dict[str, Any], source: Source, *path: str | int) -> list[Diagnostic]:
-    """Return the diagnostic for a JSON Schema that is not one."""
-    try:
-        Schema(schema)
-    except SchemaProblem as problem:
-        return [Diagnostic("bad-schema", str(problem), source.at(*path, *problem.path))]
-    return []
+LIMITS = ("steps", "tool_calls", "wall_clock_s", "tokens", "cost_usd", "per_tool")
+"""What a trigger on a limit can name."""
 
 
 def agent_problems(
-    agent: AgentSpec, source: Source, policy: Policy, tools: Collection[str]
+    agent: AgentSpec, source: Source, policy: Policy, tools: Mapping[str, ToolSpec]
 ) -> Iterator[Diagnostic]:
     """Yield what is wrong with an agent, given its policy and the tools that are defined."""
+    yield from _tool_names(agent, source, tools)
+    if agent.acts_as not in policy.roles:
+        yield unknown("role", agent.acts_as, policy.roles, source.at("acts_as"))
+    scope = Scope(("results", "intent", "answer"), {"results": agent.tools})
+    for index, intent in enumerate(agent.intents):
+        for place, name in enumerate(intent.tools):
+            if name not in agent.tools:
+                at = source.at("intents", index, "tools", place)
+                yield unknown("tool", name, agent.tools, at)
+        if intent.done_when:
+            at = source.at("intents", index, "done_when")
+            yield from expression_problems(intent.done_when, at, scope)
+    for name in agent.limits.per_tool:
+        if name not in agent.tools:
+            at = source.key_at("limits", "per_tool", name)
+            yield unknown("tool", name, agent.tools, at)
+    if agent.done_when:
+        yield from expression_problems(agent.done_when.that, source.at("done_when"), scope)
+    if agent.output is not None:
+        yield from schema_problem(agent.output, source, "output")
+    for text, path in _prose(agent):
+        yield from placeholder_problems(text, source.at(*path))
+    yield from _trigger_problems(agent, source, policy)
+
+
+def _tool_names(
+    agent: AgentSpec, source: Source, tools: Mapping[str, ToolSpec]
+) -> Iterator[Diagnostic]:
     seen: set[str] = set()
+    # Dots become `__` on the way to the model.
+    folded: dict[str, str] = {}
     for index, name in enumerate(agent.tools):
         at = source.at("tools", index)
         if name in BUILT_IN_TOOLS:
@@ -76,29 +70,26 @@ def agent_problems(
         if name in seen:
             yield Diagnostic("twice", f"`{name}` stands twice", at)
         seen.add(name)
-    if agent.acts_as not in policy.roles:
-        yield unknown("role", agent.acts_as, policy.roles, source.at("acts_as"))
+        other = folded.setdefault(name.replace(".", "__").casefold(), name)
+        if other != name:
+            message = f"`{name}` and `{other}` look the same to the model"
+            yield Diagnostic("look-alike", message, at, "rename one")
+        draft = tools[name].draft if name in tools else None
+        if draft is not None and draft not in agent.tools:
+            message = f"`{name}` saves drafts with `{draft}`, which the agent does not have"
+            yield Diagnostic("unknown-tool", message, at, f"add `{draft}` to `tools:`")
+
+
+def _prose(agent: AgentSpec) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """Yield every text that becomes a part of the prompt, and where it stands."""
+    yield agent.instructions, ("instructions",)
+    yield agent.goal, ("goal",)
+    yield agent.persona or "", ("persona",)
+    yield agent.domain.description if agent.domain else "", ("domain", "description")
+    for index, rule in enumerate(agent.behaviour_rules):
+        yield rule.text, ("behaviour_rules", index, "text")
     for index, intent in enumerate(agent.intents):
-        for place, name in enumerate(intent.tools):
-            if name not in agent.tools:
-                at = source.at("intents", index, "tools", place)
-                yield unknown("tool", name, agent.tools, at)
-        if intent.done_when:
-            yield from expression_problem(
-                intent.done_when, source.at("intents", index, "done_when")
-            )
-    for name in agent.limits.per_tool:
-        if name not in agent.tools:
-            at = source.key_at("limits", "per_tool", name)
-            yield unknown("tool", name, agent.tools, at)
-    if agent.done_when:
-        yield from expression_problem(agent.done_when.that, source.at("done_when"))
-    if agent.output is not None:
-        yield from schema_problem(agent.output, source, "output")
-    for name in placeholders(agent.instructions):
-        if not name.startswith("principal."):
-            yield unknown("placeholder", name, ["principal.name"], source.at("instructions"))
-    yield from _trigger_problems(agent, source, policy)
+        yield intent.description or "", ("intents", index, "description")
 
 
 def _trigger_problems(agent: AgentSpec, source: Source, policy: Policy) -> Iterator[Diagnostic]:
@@ -113,105 +104,22 @@ def _trigger_problems(agent: AgentSpec, source: Source, policy: Policy) -> Itera
                 yield unknown("intent", name, intents, at)
         if trigger.guardrail not in (None, "any", *rails):
             yield unknown("guardrail", str(trigger.guardrail), rails, at)
+        if trigger.limit not in (None, "any", *LIMITS):
+            yield unknown("limit", str(trigger.limit), LIMITS, at)
         if trigger.confidence_below is not None and not intents:
             hint = "declare `intents:`, so that the model declares its confidence"
             message = "no model declares a confidence to this agent"
             yield Diagnostic("dead-trigger", message, at, hint)
 
 
-def manifest_problems(
-    manifest: ToolManifest, source: Source, tables: Mapping[str, TableSpec]
-) -> Iterator[Diagnostic]:
-    """Yield what is wrong with a manifest, given the tables of all manifests in use."""
-    names = {tool.name for tool in manifest.tools}
-    folded: dict[str, str] = {}
-    for index, tool in enumerate(manifest.tools):
-        at = source.at("tools", index, "name")
-        other = folded.setdefault(tool.name.casefold(), tool.name)
-        if tool.name in BUILT_IN_TOOLS:
-            yield Diagnostic("built-in-tool", f"`{tool.name}` is a built-in tool", at, "rename it")
-        if any(tool.name == earlier.name for earlier in manifest.tools[:index]):
-            yield Diagnostic("two-tools", f"tool `{tool.name}` is defined twice", at)
-        elif other != tool.name:
-            message = f"`{tool.name}` and `{other}` differ in case only"
-            yield Diagnostic("look-alike", message, at, "rename one")
-        yield from _tool_problems(tool, source, index, tables, names)
-
-
-def _tool_problems(
-    tool: ToolSpec,
-    source: Source,
-    index: int,
-    tables: Mapping[str, TableSpec],
-    names: Collection[str],
-) -> Iterator[Diagnostic]:
-    here = ("tools", index)
-    yield from schema_problem(tool.input_schema, source, *here, "inputSchema")
-    if tool.output_schema is not None:
-        yield from schema_problem(tool.output_schema, source, *here, "outputSchema")
-    arguments = tool.input_schema.get("properties", {})
-    for name, path in tool.bind.items():
-        if name not in arguments:
-            yield unknown("argument", name, arguments, source.key_at(*here, "bind", name))
-        if not path.startswith("principal."):
-            at = source.at(*here, "bind", name)
-            hint = "write `principal.id`"
-            yield Diagnostic("bad-bind", f"`{path}` is no field of the principal", at, hint)
-    for name in tool.idempotency.key if tool.idempotency else ():
-        if name not in arguments:
-            yield unknown("argument", name, arguments, source.at(*here, "idempotency", "key"))
-    if tool.visible_when:
-        yield from expression_problem(tool.visible_when, source.at(*here, "visible_when"))
-    if tool.target:
-        yield from expression_problem(tool.target.key, source.at(*here, "target", "key"))
-    for field, part in (("target", tool.target), ("records", tool.records)):
-        if part is not None and part.table not in tables:
-            yield unknown("table", part.table, tables, source.at(*here, field, "table"))
-    if tool.draft is not None and tool.draft not in names:
-        yield unknown("tool", tool.draft, names, source.at(*here, "draft"))
-    if tool.mock is not None:
-        yield from _mock_problems(tool.mock, source, (*here, "mock"), tables, arguments)
-
-
-def _mock_problems(
-    mock: Mock,
-    source: Source,
-    here: tuple[str | int, ...],
-    tables: Mapping[str, TableSpec],
-    arguments: Collection[str],
-) -> Iterator[Diagnostic]:
-    for operation in ("get", "find", "insert", "update", "delete"):
-        table = getattr(mock, operation)
-        if table is None:
-            continue
-        if table not in tables:
-            yield unknown("table", table, tables, source.at(*here, operation))
-        elif operation in ("get", "update", "delete") and mock.key is None:
-            key = tables[table].key
-            if key not in arguments:
-                message = f"the tool has no argument `{key}` to find the record by"
-                hint = "give `key:` with an expression such as args.id"
-                yield Diagnostic("missing-key", message, source.at(*here), hint)
-    for field in ("key", "where"):
-        text = getattr(mock, field)
-        if text is not None:
-            yield from expression_problem(text, source.at(*here, field))
-    for number, requirement in enumerate(mock.require):
-        at = source.at(*here, "require", number, "that")
-        yield from expression_problem(requirement.that, at)
-    for field, value in (("set", mock.set), ("record", mock.record), ("return", mock.value)):
-        yield from value_problem(value, source.at(*here, field))
-    for number, reply in enumerate(mock.replies or ()):
-        at = source.at(*here, "replies", number)
-        yield from value_problem(reply.value, at)
-        for path, fault in matcher_problems(reply.args):
-            yield Diagnostic("bad-matcher", f"{path}: {fault}", at)
-
-
 def policy_problems(
-    policy: Policy, source: Source, tools: Mapping[str, ToolSpec], project: ProjectSpec
+    policy: Policy,
+    source: Source,
+    tools: Mapping[str, ToolSpec],
+    tables: Collection[str],
+    project: ProjectSpec,
 ) -> Iterator[Diagnostic]:
-    """Yield what is wrong with a policy, given every tool it may speak about."""
+    """Yield what is wrong with a policy, given every tool and table it may speak about."""
     queues = {queue for person in project.people.values() for queue in person.queues}
     for role, spec in policy.roles.items():
         for place, selector in enumerate(spec.tools):
@@ -224,7 +132,8 @@ def policy_problems(
         if rule.id in ids:
             yield Diagnostic("twice", f"two rules are called `{rule.id}`", at, "rename one")
         ids.add(rule.id)
-        yield from _rule_problems(rule, source, index, tools)
+        yield from _selector_problems(rule, source, index, tools)
+        yield from _condition_problems(rule, source, index, tools, tables)
         if rule.by is not None and project.people and rule.by not in queues:
             yield unknown("queue", rule.by, queues, source.at("rules", index, "by"))
         shadow = _shadow(rule, policy.rules, tools)
@@ -233,7 +142,7 @@ def policy_problems(
             yield Diagnostic("shadowed-rule", message, at, "remove one of them")
 
 
-def _rule_problems(
+def _selector_problems(
     rule: Rule, source: Source, index: int, tools: Mapping[str, ToolSpec]
 ) -> Iterator[Diagnostic]:
     here = ("rules", index)
@@ -249,10 +158,41 @@ def _rule_problems(
         for place, selector in enumerate(rule.selector.tools or ()):
             if selector not in BUILT_IN_TOOLS and not _covered(selector, tools):
                 yield unknown("tool", selector, tools, source.at(*here, rule.verdict, place))
-    if rule.when is not None:
-        yield from expression_problem(rule.when, source.at(*here, "when"))
+    for name in sorted(tools_of(rule, tools)) if rule.draft and rule.draft.tools else ():
+        if tools[name].draft is None:
+            at = source.at(*here, rule.verdict)
+            message = f"rule `{rule.id}` allows a draft, and `{name}` names no draft tool"
+            yield Diagnostic("no-draft", message, at, "give the tool `draft:` in its manifest")
+
+
+def _condition_problems(
+    rule: Rule,
+    source: Source,
+    index: int,
+    tools: Mapping[str, ToolSpec],
+    tables: Collection[str],
+) -> Iterator[Diagnostic]:
+    here = ("rules", index)
+    arguments = _arguments(rule, tools)
+    for name in rule.args:
+        if arguments is not None and name not in arguments:
+            yield unknown("argument", name, arguments, source.key_at(*here, "args", name))
     for path, fault in matcher_problems(rule.args):
         yield Diagnostic("bad-matcher", f"{path}: {fault}", source.at(*here, "args"))
+    if rule.when is not None:
+        members = {"seen": tables} if arguments is None else {"seen": tables, "args": arguments}
+        scope = Scope(("args", "principal", "seen", "now"), members)
+        yield from expression_problems(rule.when, source.at(*here, "when"), scope)
+
+
+def _arguments(rule: Rule, tools: Mapping[str, ToolSpec]) -> Collection[str] | None:
+    """Return the arguments of the tools a rule speaks about; `None` = there may be any."""
+    schemas = [tools[name].input_schema for name in tools_of(rule, tools)]
+    if not schemas or any(not arguments_of(s) and "additionalProperties" not in s for s in schemas):
+        return None
+    if any(schema.get("additionalProperties", False) is not False for schema in schemas):
+        return None
+    return {name for schema in schemas for name in arguments_of(schema)}
 
 
 def _covered(selector: str, tools: Iterable[str]) -> bool:
@@ -268,24 +208,45 @@ def tools_of(rule: Rule, tools: Mapping[str, ToolSpec]) -> set[str]:
 
 
 def _shadow(rule: Rule, rules: Iterable[Rule], tools: Mapping[str, ToolSpec]) -> str | None:
-    """Return the unconditional, stronger rule that decides wherever this one could."""
+    """Return the unconditional rule that decides wherever this one could.
+
+    It is stronger, or it says the same and comes first. A conditional rule beside an equal one is
+    not dead: it may give another reason or ask other people, and its errors deny.
+    """
     mine = tools_of(rule, tools)
     strength = VERDICTS.index(rule.verdict)
+    before = True
     for other in rules:
-        if other is rule or other.when is not None or other.args:
+        if other is rule:
+            before = False
             continue
-        if VERDICTS.index(other.verdict) > strength and mine and mine <= tools_of(other, tools):
+        if not _always(other) or not mine or not mine <= tools_of(other, tools):
+            continue
+        stronger = VERDICTS.index(other.verdict) - strength
+        if stronger > 0 or (stronger == 0 and before and _always(rule)):
             return other.id
     return None
 
 
-__all__ = [
-    "agent_problems",
-    "expression_problem",
-    "manifest_problems",
-    "policy_problems",
-    "schema_problem",
-    "tools_of",
-    "unknown",
-    "value_problem",
-]
+def _always(rule: Rule) -> bool:
+    return rule.when is None and not rule.args
+
+
+def idle_conditions(
+    policy: Policy, source: Source, tools: Mapping[str, ToolSpec]
+) -> Iterator[Diagnostic]:
+    """Yield warnings about conditions on what another rule allows anyway."""
+    for index, rule in enumerate(policy.rules):
+        mine = tools_of(rule, tools)
+        if rule.verdict != "allow" or _always(rule) or not mine:
+            continue
+        for other in policy.rules:
+            if other.verdict == "allow" and _always(other) and mine <= tools_of(other, tools):
+                message = f"the condition of `{rule.id}` means nothing: `{other.id}` allows anyway"
+                at = source.at("rules", index, "id")
+                hint = "narrow the other rule, or say `deny` or `ask`"
+                yield Diagnostic("idle-condition", message, at, hint, "warning")
+                break
+
+
+__all__ = ["LIMITS", "agent_problems", "idle_conditions", "policy_problems", "tools_of"]

@@ -10,9 +10,9 @@ from agentctl.core.canonical import Json
 from agentctl.core.errors import Diagnostic
 from agentctl.specs.agent import BUILT_IN_TOOLS
 from agentctl.specs.bundle import Bundle
+from agentctl.specs.checks import arguments_of, unknown
 from agentctl.specs.golden import ExpectedCall, Scenario, World
 from agentctl.specs.matchers import matcher_problems
-from agentctl.specs.references import unknown
 from agentctl.specs.yaml import Source
 
 At = tuple[str | int, ...]
@@ -99,7 +99,7 @@ def _call_problems(
         if call.tool not in BUILT_IN_TOOLS:
             yield unknown("tool", call.tool, bundle.tools, source.at(*here))
         return
-    properties = tool.input_schema.get("properties", {})
+    properties = arguments_of(tool.input_schema)
     for name in call.args:
         where = source.key_at(*_argument(source, here, call.tool, name))
         if name in tool.bind:

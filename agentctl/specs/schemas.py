@@ -1,19 +1,22 @@
 """The one door to JSON Schema (2020-12): offline, linear-time patterns, formats asserted.
 
-A schema comes from a manifest and may be hostile: a remote `$ref` is never fetched, and no pattern
-can make a validation hang.
+A schema comes from a manifest and may be hostile: a remote `$ref` is never fetched, no pattern can
+make a validation hang, and neither can definitions that each refer twice to the next one.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema_rs
 
-from agentctl.core.canonical import Json, canonical_text, parse_strict
+from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 
 MOST_ERRORS = 5
 """How many problems of one value are told."""
+MOST_PARTS = 20_000
+"""Parts of a schema, each counted as often as it is referred to."""
 _DRAFTS = (None, "https://json-schema.org/draft/2020-12/schema")
 
 
@@ -43,7 +46,11 @@ class Schema:
     __slots__ = ("_validator", "ok")
 
     def __init__(self, schema: dict[str, Any]) -> None:
-        self._validator = _compile(canonical_text(schema))
+        try:
+            text = canonical_text(schema)
+        except NotCanonical as error:
+            raise SchemaProblem(str(error)) from error
+        self._validator = _compile(text)
         self.ok = self._validator.is_valid
         """Whether a value fits."""
 
@@ -72,9 +79,12 @@ def path_text(path: Sequence[str | int]) -> str:
 
 @lru_cache(maxsize=4096)
 def _compile(text: str) -> Any:
-    schema = parse_strict(text)
-    if schema.get("$schema") not in _DRAFTS:
-        raise SchemaProblem(f"only JSON Schema 2020-12 is read, not {schema['$schema']}")
+    schema = parse_strict(text, max_bytes=len(text))
+    draft = schema.get("$schema")
+    if draft not in _DRAFTS:
+        raise SchemaProblem(f"only JSON Schema 2020-12 is read, not {draft}", ("$schema",))
+    if _parts(schema, schema, {}) > MOST_PARTS:
+        raise SchemaProblem(f"it has more than {MOST_PARTS} parts when references are followed")
     try:
         return jsonschema_rs.Draft202012Validator(
             schema,
@@ -89,15 +99,53 @@ def _compile(text: str) -> Any:
         raise SchemaProblem(str(error).splitlines()[0]) from error
 
 
+def _parts(node: Json, root: Json, known: dict[str, int]) -> int:
+    """Count the parts of a schema with every local reference written out once more.
+
+    A reference back to what is being counted counts as one: it goes on only with the value.
+
+    Raises:
+        SchemaProblem: For a reference to elsewhere, or by another way than a pointer.
+    """
+    if isinstance(node, list):
+        return sum(_parts(item, root, known) for item in node)
+    if not isinstance(node, dict):
+        return 0
+    total = 1 + sum(_parts(item, root, known) for key, item in node.items() if key != "$defs")
+    for keyword in ("$ref", "$dynamicRef"):
+        reference = node.get(keyword)
+        if not isinstance(reference, str):
+            continue
+        if not reference.startswith("#"):
+            raise SchemaProblem(f"the schema of {reference} is not fetched: write it out here")
+        if reference != "#" and not reference.startswith("#/"):
+            raise SchemaProblem(f"`{reference}` is not followed: write `#/$defs/NAME`")
+        if reference not in known:
+            known[reference] = 1
+            known[reference] = _parts(_target(reference, root), root, known)
+        total += known[reference]
+    return min(total, MOST_PARTS + 1)
+
+
+def _target(reference: str, root: Json) -> Json:
+    """Follow a local reference; `None` where it leads nowhere, which the library tells."""
+    node = root
+    for part in unquote(reference.removeprefix("#")).split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, list) and name.isdecimal() and int(name) < len(node):
+            node = node[int(name)]
+        else:
+            node = node.get(name) if isinstance(node, dict) else None
+    return node
+
+
 def _own_words(said: str) -> str:
     """Say what is wrong with a schema without the library's inner life."""
     if " is not valid under any of the schemas" in said:
         return f"{said.split(' is not valid')[0]} is not what JSON Schema allows here"
-    if said.startswith("Resource '"):
-        return f"the schema of {said.split(chr(39))[1]} is not fetched: write it out here"
     if said.startswith("Unknown format"):
         return f"no format {said.split(': ')[1].split('. ')[0]} is known"
     return said
 
 
-__all__ = ["MOST_ERRORS", "Schema", "SchemaProblem", "path_text"]
+__all__ = ["MOST_ERRORS", "MOST_PARTS", "Schema", "SchemaProblem", "path_text"]

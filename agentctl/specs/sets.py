@@ -5,12 +5,13 @@ set that was read and checked before comes from the cache, which is keyed by eve
 checked against.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from agentctl.core.canonical import Json, NotCanonical, canonical_text, digest, parse_strict
+from agentctl.core.canonical import Json, NotCanonical, digest, parse_strict
 from agentctl.core.errors import Diagnostic, Location, Problem, problem
 from agentctl.core.text import did_you_mean
 from agentctl.specs.bundle import Bundle, Tables
@@ -23,6 +24,8 @@ from agentctl.specs.scenarios import expand
 from agentctl.specs.yaml import Source, read_text, read_yaml
 
 T = TypeVar("T")
+Place = tuple[Source, tuple[str | int, ...]]
+"""A file, and where in it a scenario stands."""
 MOST_PROBLEMS = 100
 
 
@@ -111,18 +114,28 @@ def load_set(path: Path, agent: Callable[[str, Path], Bundle], state: Path) -> L
     file = shown(path)
     text = read_text(path, file)
     cache = SetCache(state, path.stem)
-    known = cache.head(text)
-    if known is not None:
-        bundle = agent(known["agent"], path.parent)
-        world = _world_text(known.get("world"), path)
-        found = cache.find(text, _checked_against(bundle, world))
-        if found is not None:
-            head = GoldenSet.model_validate({**found.head, "scenarios": []})
-            rows = _cached_rows(found.rows)
-            tables = Tables(found.tables)
-            name = head.name or path.stem
-            return LoadedSet(head, name, path, file, bundle, tables, rows, found.size)
-    return _load_fresh(path, file, text, agent, cache)
+    return _load_cached(path, file, text, agent, cache) or _load_fresh(
+        path, file, text, agent, cache
+    )
+
+
+def _load_cached(
+    path: Path, file: str, text: str, agent: Callable[[str, Path], Bundle], cache: SetCache
+) -> LoadedSet | None:
+    known = cache.find(text)
+    if known is None:
+        return None
+    try:
+        bundle = agent(known.head["agent"], path.parent)
+        world = _world_text(known.head.get("world"), path)
+    except Problem:
+        # Told anew, with the place in the set.
+        return None
+    if not cache.fits(known, text, _checked_against(bundle, world)):
+        return None
+    head = GoldenSet.model_validate({**known.head, "scenarios": []})
+    rows, tables = _cached_rows(known.rows), Tables(known.tables)
+    return LoadedSet(head, head.name or path.stem, path, file, bundle, tables, rows, known.size)
 
 
 def _load_fresh(
@@ -137,34 +150,17 @@ def _load_fresh(
         raise AssertionError("decode refuses a set without a list of scenarios")
     bare = {key: value for key, value in source.data.items() if key != "scenarios"}
     head = decode(GoldenSet, {**bare, "scenarios": []}, source)
-    bundle = _placed(lambda: agent(head.agent, path.parent), source.at("agent"))
-    world = _placed(lambda: _world_text(head.world, path), source.at("world"))
-    tables, found = _world(head, path, bundle)
-    rows: list[_Row] = []
-    ids: dict[str, int] = {}
-    for index, item in enumerate(raw):
-        own, at = places(index)
-        try:
-            expanded = expand(head, item, own, at)
-            scenario = decode(Scenario, expanded, own, at)
-        except Problem as met:
-            found += met.diagnostics
-            continue
-        line = own.at(*at).line
-        if scenario.id in ids:
-            message = f"scenario `{scenario.id}` stands twice, first in line {ids[scenario.id]}"
-            where = own.at(*at, "id")
-            found.append(Diagnostic("duplicate-scenario", message, where, "rename one"))
-        ids.setdefault(scenario.id, line)
-        found += scenario_problems(scenario, own, at, bundle)
-        rows.append(_Row(line, scenario.id, canonical_text(expanded)))
-        if len(found) >= MOST_PROBLEMS:
-            break
+    found: list[Diagnostic] = []
+    bundle = _tried(found, lambda: agent(head.agent, path.parent), source.at("agent"))
+    world = _tried(found, lambda: _world_text(head.world, path), source.at("world"))
+    tables = Tables({})
+    if bundle is not None and world is not None:
+        tables = _tried(found, lambda: _world(head, path, bundle), source.at("world")) or tables
+    rows = list(_rows(head, raw, places, bundle, found))
     if not raw:
         found.append(Diagnostic("no-scenarios", "the set has no scenario", source.at("scenarios")))
-    errors = [diagnostic for diagnostic in found if diagnostic.severity == "error"]
-    if errors:
-        raise Problem(*errors)
+    if found or bundle is None or world is None:
+        raise Problem(*found)
     head_data = {key: value for key, value in bare.items() if key not in ("defaults", "templates")}
     head_data["defaults"] = {
         key: value for key, value in (bare.get("defaults") or {}).items() if key == "principal"
@@ -174,14 +170,49 @@ def _load_fresh(
     return LoadedSet(head, name, path, file, bundle, tables, lambda: iter(rows), len(rows))
 
 
-def _read(
-    path: Path, file: str, text: str
-) -> tuple[Source, Callable[[int], tuple[Source, tuple[str | int, ...]]]]:
+def _rows(
+    head: GoldenSet,
+    raw: list[Json],
+    places: Callable[[int], Place],
+    bundle: Bundle | None,
+    found: list[Diagnostic],
+) -> Iterator[_Row]:
+    """Yield the scenarios that are sound, and add what is wrong with the others to `found`."""
+    first: dict[str, int] = {}
+    for index, item in enumerate(raw):
+        own, at = places(index)
+        try:
+            expanded = expand(head, item, own, at)
+            scenario = decode(Scenario, expanded, own, at)
+        except Problem as met:
+            found += met.diagnostics
+            continue
+        line = own.at(*at).line
+        if scenario.id in first:
+            message = f"scenario `{scenario.id}` stands twice, first in line {first[scenario.id]}"
+            where = own.at(*at, "id")
+            found.append(Diagnostic("duplicate-scenario", message, where, "rename one"))
+        first.setdefault(scenario.id, line)
+        if bundle is not None:
+            found += scenario_problems(scenario, own, at, bundle)
+        # In the order and with the numbers of the file: a world's records have an order, and CEL
+        # tells 20.0 from 20.
+        yield _Row(line, scenario.id, _compact(expanded))
+        if len(found) >= MOST_PROBLEMS:
+            break
+
+
+def _compact(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _read(path: Path, file: str, text: str) -> tuple[Source, Callable[[int], Place]]:
     """Return the set as data, and where its nth scenario stands."""
     if path.suffix != ".jsonl":
         source = read_yaml(path, file)
         return source, lambda index: (source, ("scenarios", index))
-    lines = text.splitlines()
+    # Not `splitlines`: JSON text may hold line separators other than the newline.
+    lines = text.split("\n")
     parsed = [(_json_line(line, file, n), n) for n, line in enumerate(lines, 1) if line.strip()]
     if not parsed:
         raise problem("empty-file", "the file holds nothing", at=Location(file, 1))
@@ -191,7 +222,7 @@ def _read(
     source = Source(file, {**head, "scenarios": [row for row, _ in rest]}, lines)
     source.values[()] = (first, 1, 1)
 
-    def place(index: int) -> tuple[Source, tuple[str | int, ...]]:
+    def place(index: int) -> Place:
         row, number = rest[index]
         return Source(file, row, lines, {(): (number, 1, len(lines[number - 1]))}), ()
 
@@ -205,13 +236,13 @@ def _json_line(line: str, file: str, number: int) -> Json:
         raise problem("bad-json", str(error), at=Location(file, number, 1, 1, line)) from error
 
 
-def _placed(load: Callable[[], T], at: Location) -> T:
-    """Call `load`; a problem without a place of its own gets this one."""
+def _tried(found: list[Diagnostic], load: Callable[[], T], at: Location) -> T | None:
+    """Call `load` and keep its problems; one without a place of its own gets this one."""
     try:
         return load()
     except Problem as met:
-        told = [d if d.location else replace(d, location=at) for d in met.diagnostics]
-        raise Problem(*told, exit_code=met.exit_code) from met
+        found += [d if d.location else replace(d, location=at) for d in met.diagnostics]
+        return None
 
 
 def _world_text(reference: str | None, path: Path) -> str:
@@ -223,16 +254,16 @@ def _world_text(reference: str | None, path: Path) -> str:
     return read_text(world, shown(world))
 
 
-def _world(head: GoldenSet, path: Path, bundle: Bundle) -> tuple[Tables, list[Diagnostic]]:
+def _world(head: GoldenSet, path: Path, bundle: Bundle) -> Tables:
     if head.world is None:
-        return Tables({}), []
+        return Tables({})
     file = path.parent / head.world
     own = read_yaml(file, shown(file))
     world = decode(World, own.data, own)
     found = list(world_problems(world, own, bundle))
-    if any(diagnostic.severity == "error" for diagnostic in found):
-        return Tables({}), found
-    return Tables(keyed(world.tables, bundle)), found
+    if found:
+        raise Problem(*found)
+    return Tables(keyed(world.tables, bundle))
 
 
 def keyed(tables: Mapping[str, Any], bundle: Bundle) -> dict[str, dict[str, dict[str, Json]]]:

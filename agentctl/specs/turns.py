@@ -4,11 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from agentctl.specs.base import Json, Many, Name, Spec, Text
+from agentctl.specs.base import Json, Many, Name, Spec, Text, one_call, short_model
 
 
 class TurnCall(Spec):
     """One tool call the model made: `{get_order: {order_id: o_1}}`."""
+
+    model_config = short_model(one_call({}))
 
     tool: Text
     args: Json = Field(default_factory=dict)
@@ -32,6 +34,10 @@ class TurnUsage(Spec):
 
 class Turn(Spec):
     """One model response: calls, words, or a structured output."""
+
+    model_config = short_model(
+        {"type": "object", "required": ["call"], "not": {"required": ["calls"]}}
+    )
 
     calls: Many[TurnCall] = ()
     say: str | None = None

@@ -29,6 +29,7 @@ _OTHER_INT = re.compile(r"0o[0-7]+$|0x[0-9a-fA-F]+$")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
 _NOT_FINITE = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$")
+_CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WORDS: dict[str, Json] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -103,6 +104,10 @@ def read_text(path: Path, shown: str) -> str:
 def parse_yaml(text: str, shown: str) -> Source:
     """Parse YAML text; see `read_yaml`."""
     builder = _Builder(Source(shown, lines=text.splitlines()))
+    strange = _CONTROL.search(text)
+    if strange is not None:
+        builder.control(text, strange.start())
+        raise Problem(*builder.problems)
     try:
         builder.build(yaml.parse(text, Loader=_LOADER))
     except yaml.YAMLError as error:
@@ -126,7 +131,6 @@ class _Builder:
         self.problems: list[Diagnostic] = []
         self._nodes = 0
         self._events: Any = None
-        self._complained: set[str] = set()
 
     def build(self, events: Iterable[Any]) -> None:
         self._events = iter(events)
@@ -163,6 +167,13 @@ class _Builder:
         if text is not None and "\t" in text[: len(text) - len(text.lstrip())]:
             hint = "indent with spaces, not with tabs"
         self.complain("yaml-syntax", message, at, hint)
+
+    def control(self, text: str, index: int) -> None:
+        before = (text[:index] + ".").splitlines()
+        shown = _CONTROL.sub("?", self.source.lines[len(before) - 1])
+        at = Location(self.source.file, len(before), len(before[-1]), 1, shown)
+        message = f"control characters (U+{ord(text[index]):04X}) are not read"
+        self.complain("control-character", message, at, 'write it as an escape in "quotes"')
 
     def _place(self, event: Any) -> Location:
         start, end = event.start_mark, event.end_mark
@@ -203,7 +214,7 @@ class _Builder:
         if event.anchor:
             self.complain("anchor", f"anchors (`&{event.anchor}`) are not read",
                           self._place(event), "write the value out where it is needed")  # fmt: skip
-        if event.tag is not None and event.tag != "!":
+        if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             self.complain("tag", f"tags (`{tag}`) are not read", self._place(event),
                           "write plain text, numbers, lists and mappings")  # fmt: skip
@@ -248,10 +259,8 @@ class _Builder:
             return text
         if text in _WORDS:
             return _WORDS[text]
-        if _INT.match(text):
-            return self._integer(int(text), event)
-        if _OTHER_INT.match(text):
-            return self._integer(int(text, 0), event)
+        if _INT.match(text) or _OTHER_INT.match(text):
+            return self._integer(text, event)
         if _FLOAT.match(text) and not _LEADING_ZERO.match(text):
             number = float(text)
             if number in (float("inf"), float("-inf")):
@@ -261,7 +270,10 @@ class _Builder:
             self.complain("not-finite", f"`{text}` is not a finite number", self._place(event))
         return text
 
-    def _integer(self, number: int, event: Any) -> int:
+    def _integer(self, text: str, event: Any) -> int:
+        # Python refuses to read very long numbers; those are too large anyway.
+        base = 10 if _INT.match(text) else 0
+        number = int(text, base) if len(text) < 30 else MAX_SAFE_INTEGER + 1
         if abs(number) > MAX_SAFE_INTEGER:
             self.complain("huge-integer", "integers beyond 2^53 lose digits", self._place(event),
                           "quote it, if it is an identifier")  # fmt: skip
