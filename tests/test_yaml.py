@@ -12,9 +12,11 @@ from agentctl.specs import yaml as strict
 from agentctl.specs.yaml import parse_yaml, read_yaml
 
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=0xFFFD, exclude_categories=["Cs"]))
+# YAML ends a key after 1,024 characters, escapes included.
+KEYS = TEXT.map(lambda text: text[:80])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | TEXT,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=15,
 )
 

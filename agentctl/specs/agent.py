@@ -56,7 +56,11 @@ class BehaviourRule(Spec):
 
 
 class Intent(Spec):
-    """One thing users come for, and the only tools that exist once it is declared."""
+    """One thing users come for, and the only tools that exist once it is declared.
+
+    Before an intent is declared no tool exists at all: an intent such as `unclear`, with the tools
+    that only read, lets a model look before it decides, and declare again.
+    """
 
     id: Name
     description: Text | None = None

@@ -40,6 +40,7 @@ _PATH = re.compile(r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$")
 _EQUAL = re.compile(r"^([A-Za-z_][\w.]*)\s*==\s*([A-Za-z_][\w.]*|'[^'\\]*')$")
 _FILL = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 _MISSING = object()
+_JSON_TYPES = frozenset((str, bool, int, float, list, dict, type(None)))
 
 
 class ExpressionError(ValueError):
@@ -73,8 +74,8 @@ class Expression:
         """
         if self._path is not None:
             value = _walk(variables, self._path)
-            if isinstance(value, str):
-                return value
+            if type(value) in _JSON_TYPES:
+                return _plain(value) if type(value) in (int, float) else value
         elif self._equal is not None:
             left, right = (_side(variables, side) for side in self._equal)
             if isinstance(left, str) and isinstance(right, str):
