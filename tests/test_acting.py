@@ -212,14 +212,24 @@ def test_untrusted_text_makes_a_later_effect_ask():
     assert played.world.changes() == {}
 
 
-def test_a_python_mock_that_crashes_is_inconclusive(tmp_path: Any):
+@pytest.mark.parametrize(
+    ("returned", "why"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("{'total': float('nan')}", "NotCanonical: NaN and infinities are not JSON"),
+        ("[now]", "NotCanonical: datetime is not JSON"),
+        ("{1: 'o_1'}", "NotCanonical: object keys are text, not int"),
+        ("'\\ud800'", "NotCanonical: lone surrogates are not text"),
+    ],
+)
+def test_a_python_mock_that_breaks_is_inconclusive(tmp_path: Any, returned: str, why: str):
     """A bug in a mock is not the agent's failure."""
-    (tmp_path / "mocks.py").write_text("def get(world, args, principal, now):\n    return 1 / 0\n")
+    (tmp_path / "mocks.py").write_text(
+        f"def get(world, args, principal, now):\n    return {returned}\n"
+    )
     get = {**GET, "mock": {"python": "mocks.py:get"}}
     played = trial(bundle(tools=[get, CANCEL], folder=tmp_path), [CALL_GET, SAY])
-    assert played.fault == (
-        "missing mock: the mock of `get_order` failed: ZeroDivisionError: division by zero"
-    )
+    assert played.fault == f"missing mock: the mock of `get_order` failed: {why}"
 
 
 @pytest.mark.parametrize("where", ["../mocks.py:get", "missing.py:get", "notes.txt:get"])

@@ -1,9 +1,9 @@
 """Canonical JSON (RFC 8785), digests over it, and a JSON reader that refuses what is ambiguous.
 
 Two values are the same call, the same policy or the same event exactly when their canonical bytes
-are the same. `rfc8785` defines the format; the standard library's C encoder writes the same bytes
-for nearly all values met in practice an order of magnitude
-faster, so it is asked first and its text is checked for anything it might have written otherwise.
+are the same. `rfc8785` defines the format; `orjson` writes the same bytes for nearly all values met
+in practice a hundred times faster, so it is asked first and its text is checked for anything it
+might have written otherwise.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import rfc8785
 
 Json = Any
@@ -23,12 +24,11 @@ MAX_DEPTH = 64
 MAX_SAFE_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exact (RFC 8785 section 3.2.2.3)."""
 
-_encode = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-).encode
-# A number that Python writes otherwise: a whole fraction (1.0), an exponent, or an integer that may
+_FAST = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+# What orjson may have written otherwise: a whole fraction (1.0), an exponent, an integer that may
 # exceed 2^53. It also finds such text inside strings: then the slow path runs, and writes the same.
-_DOUBTFUL = re.compile(r"[:\[,]-?(?:\d{16}|\d+\.0[,\]}]|\d+(?:\.\d+)?[eE])")
+_DOUBTFUL = re.compile(r"[:\[,][-\d](?:\d{15}|\d*\.0[,\]}]|\d*(?:\.\d+)?[eE])")
+_HOLDERS = (dict, list)
 _LONG_NUMBER = re.compile(r"\d{16}")
 _EXPONENT_FROM = 1e21
 """From here on, RFC 8785 writes numbers with an exponent."""
@@ -52,12 +52,13 @@ def canonical_text(value: Json) -> str:
         NotCanonical: For NaN, infinities, integers beyond 2^53, lone surrogates.
     """
     try:
-        text = _encode(value)
-        if isinstance(value, dict | list) and _DOUBTFUL.search(text) is None:
-            if text.isascii():
-                return text
-            if max(text) < _OUTSIDE_BMP:
-                text.encode()  # raises for lone surrogates
+        if isinstance(value, _HOLDERS):
+            text = orjson.dumps(value, option=_FAST).decode()
+            if (
+                _DOUBTFUL.search(text) is None
+                and (text.isascii() or max(text) < _OUTSIDE_BMP)
+                and ("null" not in text or orjson.loads(text) == value)  # it writes null for NaN
+            ):
                 return text
         return rfc8785.dumps(value).decode()
     except (ValueError, TypeError, RecursionError, UnicodeError) as error:
@@ -130,8 +131,11 @@ def _check_scalar(item: Json) -> None:
     elif isinstance(item, float):
         if item != item or item in (float("inf"), float("-inf")):
             raise NotCanonical("NaN and infinities are not JSON")
-    elif isinstance(item, int) and not -MAX_SAFE_INTEGER <= item <= MAX_SAFE_INTEGER:
-        raise NotCanonical("integers beyond 2^53 lose digits")
+    elif isinstance(item, int):
+        if not -MAX_SAFE_INTEGER <= item <= MAX_SAFE_INTEGER:
+            raise NotCanonical("integers beyond 2^53 lose digits")
+    elif item is not None:
+        raise NotCanonical(f"{type(item).__name__} is not JSON")
 
 
 def _check_text(text: str) -> None:

@@ -35,7 +35,7 @@ class SystemClock:
 
     def stamp(self) -> str:
         """Return the moment as events hold it."""
-        return _written(self.now())
+        return stamp(self.now())
 
     def advance(self, seconds: float) -> None:
         """Do nothing: real time passes by itself."""
@@ -45,8 +45,9 @@ class VirtualClock:
     """A clock that stands still between calls of `advance`."""
 
     def __init__(self, start: datetime) -> None:
-        self._now = start
-        self._stamp = stamp(start)
+        self._start = start
+        self._passed = 0.0
+        self._now, self._stamp = _later(start, 0.0)
 
     def now(self) -> datetime:
         """Return the simulated moment."""
@@ -58,21 +59,24 @@ class VirtualClock:
 
     def advance(self, seconds: float) -> None:
         """Move forward by `seconds`, never back."""
-        self._now += timedelta(seconds=max(0.0, seconds))
-        self._stamp = stamp(self._now)
+        if seconds > 0:
+            self._passed += seconds
+            self._now, self._stamp = _later(self._start, self._passed)
 
 
 @lru_cache(maxsize=512)
+def _later(start: datetime, seconds: float) -> tuple[datetime, str]:
+    """Return a moment and how it is written; trials meet the same ones over and over."""
+    moment = start.astimezone(UTC) + timedelta(seconds=seconds)
+    return moment, stamp(moment)
+
+
 def stamp(moment: datetime) -> str:
-    """Write a moment as events hold it; trials meet the same moments over and over.
+    """Write a moment as events hold it.
 
     >>> stamp(datetime(2026, 1, 15, 9, 0, tzinfo=UTC))
     '2026-01-15T09:00:00.000Z'
     """
-    return _written(moment)
-
-
-def _written(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")[:23] + "Z"
 
 

@@ -47,8 +47,7 @@ class Principal:
         return {**self.attributes, "id": self.id, "role": self.role, "name": self.name or self.id}
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens of one model call, as the provider counts them."""
 
     input_tokens: int

@@ -30,7 +30,7 @@ def money_text(amount: Decimal) -> str:
     >>> money_text(Decimal("120"))
     '120'
     """
-    text = format(amount.quantize(_MICRO), "f")
+    text = str(amount.quantize(_MICRO))
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -51,8 +51,7 @@ def judge_answer(
 
 def _mentions(text: str, phrase: str) -> bool:
     """Whether `text` holds `phrase`; a number must end where the phrase's does."""
-    wanted = _THOUSANDS.sub("", folded(phrase))
-    plain = _THOUSANDS.sub("", text)
+    wanted, plain = _ungrouped(folded(phrase)), _ungrouped(text)
     start = plain.find(wanted)
     while start >= 0:
         end = start + len(wanted)
@@ -62,6 +61,10 @@ def _mentions(text: str, phrase: str) -> bool:
             return True
         start = plain.find(wanted, start + 1)
     return False
+
+
+def _ungrouped(text: str) -> str:
+    return _THOUSANDS.sub("", text) if "," in text else text
 
 
 def judge_output(expected: Mapping[str, Json], output: Json) -> list[Reason]:

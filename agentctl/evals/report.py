@@ -61,7 +61,7 @@ def _set_text(one: dict[str, Json]) -> str:
     return f'{head},\n  "trials": [\n{rows}\n  ]\n}}'
 
 
-_compact = json.JSONEncoder(ensure_ascii=False).encode
+_compact = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 
 def _ordered(results: Sequence[SetResult]) -> list[SetResult]:

@@ -35,17 +35,12 @@ class ScriptedModel:
             raise ModelFault("exhausted", f"all {self._next} recorded turns were played")
         turn = self._turns[self._next]
         self._next += 1
-        return ModelReply(
-            text=turn.say,
-            calls=tuple(
-                [
-                    ToolCall(f"c{self._next}_{n}", call.tool, call.args)
-                    for n, call in enumerate(turn.calls, start=1)
-                ]
-            ),
-            output=turn.output,
-            usage=Usage(turn.usage.input, turn.usage.output) if turn.usage else None,
-        )
+        calls = [
+            ToolCall(f"c{self._next}_{n}", call.tool, call.args)
+            for n, call in enumerate(turn.calls, start=1)
+        ]
+        usage = Usage(turn.usage.input, turn.usage.output) if turn.usage else None
+        return ModelReply(turn.say, tuple(calls), turn.output, usage)
 
 
 __all__ = ["ScriptedModel"]

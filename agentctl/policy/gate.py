@@ -48,6 +48,8 @@ class GatedTool:
             if isinstance(part, dict) and "default" in part
         }
         self.bound = tuple((name, path.split(".")[1:]) for name, path in spec.bind.items())
+        self.filled = tuple(spec.bind)
+        """Names of the bound arguments, in the order of the manifest."""
         self.bound_names = frozenset(spec.bind)
         self.target = Expression(spec.target.key) if spec.target else None
 
@@ -102,7 +104,7 @@ class Gate:
             if not isinstance(given, dict):
                 return _refused(call, effect, "invalid", "parse", "arguments are not an object")
             bound_by_model = tool.bound_names and tool.bound_names & given.keys()
-            arguments = {**tool.defaults, **given}
+            arguments = {**tool.defaults, **given} if tool.defaults else dict(given)
             if tool.bound:
                 arguments.update(tool.bound_values(facts.principal))
             signature = call.name + canonical_text(arguments)
@@ -111,7 +113,7 @@ class Gate:
 
         def refuse(error: str, stage: str, reason: str, rules: tuple[str, ...] = ()) -> Decision:
             return Decision(
-                "deny", stage, call.name, effect, arguments, tuple(tool.spec.bind), rules, reason,
+                "deny", stage, call.name, effect, arguments, tool.filled, rules, reason,
                 signature, error,
             )  # fmt: skip
 
@@ -141,12 +143,12 @@ class Gate:
             and effect in TAINTED_EFFECTS
         ):
             return Decision(
-                "ask", "taint", call.name, effect, arguments, tuple(tool.spec.bind), ruling.rules,
+                "ask", "taint", call.name, effect, arguments, tool.filled, ruling.rules,
                 f"`{facts.tainted_by}` returned text of strangers earlier in this run", signature,
             )  # fmt: skip
         return Decision(
-            ruling.verdict, "rule", call.name, effect, arguments, tuple(tool.spec.bind),
-            ruling.rules, ruling.reason, signature, "denied", ruling.by, ruling.within_s,
+            ruling.verdict, "rule", call.name, effect, arguments, tool.filled, ruling.rules,
+            ruling.reason, signature, "denied", ruling.by, ruling.within_s,
         )  # fmt: skip
 
     def _unknown_record(

@@ -236,7 +236,7 @@ def observe(run: Run, call: ToolCall, decision: Decision, outcome: Outcome) -> E
     run.record("tool.returned", body)
     if untrusted and run.tainted_by is None:
         run.tainted_by = decision.tool
-    run.tell(Message("tool", shown, call_id=call.id))
+    run.tell(Message("tool", shown, (), call.id))
     if result.ok:
         run.results.setdefault(decision.tool, []).append(result.value)
     return consequences(run, decision, outcome.state, result)

@@ -125,7 +125,7 @@ def _attempt(
             run.given.clock.advance(result.latency_s)
         kind = result.error.kind if result.error else None
         if attempts == most or retry is None or kind not in retry.errors:
-            return result._replace(attempts=attempts)
+            return result._replace(attempts=attempts) if attempts > 1 else result
 
 
 def _judged(harness: Harness, tool: ToolSpec, result: ToolResult) -> Outcome:

@@ -5,7 +5,7 @@ from typing import Any
 
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.errors import problem
-from agentctl.core.messages import Message, Principal
+from agentctl.core.messages import Message
 from agentctl.core.money import PriceStatus
 from agentctl.models.port import ToolOffer
 from agentctl.models.pricing import price_of
@@ -108,9 +108,9 @@ class Harness:
             )
         return (goal, Expression(goal.that)) if goal else None
 
-    def system_message(self, principal: Principal) -> Message:
-        """Return the system prompt, filled in for this principal."""
-        return Message("system", self._prompt.fill({"principal": principal.facts()}))
+    def system_message(self, principal: dict[str, Json]) -> Message:
+        """Return the system prompt, filled in with what may be known of the principal."""
+        return Message("system", self._prompt.fill({"principal": principal}))
 
     def _started(self) -> dict[str, Json]:
         """Return the part of `run.started` that is the same for every run."""

@@ -86,12 +86,14 @@ def plan(run: Run) -> ModelReply:
     request = Request(tuple(run.messages), offers, run.harness.agent.output)
     reply = run.given.model.reply(request, run.left_s)
     run.given.clock.advance(1.0)
+    usage, cost = run.charge(reply)
     body: dict[str, Json] = {
         "step": run.steps,
         "text": reply.text,
         "calls": [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in reply.calls],
         "model": reply.model or run.given.model.name,
-        **run.charge(reply),
+        "usage": usage,
+        "cost": cost,
     }
     if reply.output is not None:
         body["output"] = reply.output
@@ -126,7 +128,7 @@ def begin(run: Run) -> None:
     if run.given.scenario is not None:
         body["scenario"] = dict(run.given.scenario)
     run.record("run.started", body)
-    run.tell(run.harness.system_message(principal))
+    run.tell(run.harness.system_message(run.principal))
 
 
 def finish(run: Run, ending: Ending) -> None:

@@ -135,14 +135,16 @@ class Run:
         self.estimated = False
         self._warned = False
         self._at = given.clock.stamp
+        self._recorder = given.recorder
         self.started_at = given.clock.now()
 
     def record(self, kind: EventType, body: dict[str, Json]) -> None:
         """Append one event."""
-        event = Event(len(self.events), kind, self._at(), body)
-        self.events.append(event)
-        if self.given.recorder is not None:
-            self.given.recorder.record(event)
+        events = self.events
+        event = Event(len(events), kind, self._at(), body)
+        events.append(event)
+        if self._recorder is not None:
+            self._recorder.record(event)
 
     def tell(self, message: Message) -> None:
         """Add a message to what the model sees."""
@@ -173,8 +175,8 @@ class Run:
         """Return the seconds since the run started."""
         return (self.given.clock.now() - self.started_at).total_seconds()
 
-    def charge(self, reply: ModelReply) -> dict[str, Json]:
-        """Add the cost of a model turn; return it as the event's `usage` and `cost`."""
+    def charge(self, reply: ModelReply) -> tuple[dict[str, Json], dict[str, Json]]:
+        """Add the cost of a model turn; return its usage and cost as the event holds them."""
         usage = reply.usage or self._estimate(reply)
         self.input_tokens += usage.input_tokens
         self.output_tokens += usage.output_tokens
@@ -194,14 +196,8 @@ class Run:
             self.price_status = status
             shown = "estimated" if usage.estimated else status
             cost = {"usd": money_text(dollars), "status": shown}
-        return {
-            "usage": {
-                "in": usage.input_tokens,
-                "out": usage.output_tokens,
-                "estimated": usage.estimated,
-            },
-            "cost": cost,
-        }
+        said, heard = usage.output_tokens, usage.input_tokens
+        return {"in": heard, "out": said, "estimated": usage.estimated}, cost
 
     def _estimate(self, reply: ModelReply) -> Usage:
         heard = sum(_size(message.content) for message in self.messages)

@@ -47,18 +47,16 @@ class Turn(Spec):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "call" in value:
-            rest = {k: v for k, v in value.items() if k != "call"}
-            if "calls" in rest:
+        if not isinstance(value, dict):
+            return value
+        if "call" in value:
+            if "calls" in value:
                 raise ValueError("give `call` or `calls`, not both")
-            return {**rest, "calls": [value["call"]]}
-        return value
-
-    @model_validator(mode="after")
-    def _something(self) -> "Turn":
-        if not self.calls and self.say is None and self.output is None:
+            value = dict(value)
+            value["calls"] = [value.pop("call")]
+        elif not value.get("calls") and value.get("say") is None and value.get("output") is None:
             raise ValueError("a turn has `call`, `calls`, `say` or `output`")
-        return self
+        return value
 
 
 class Recording(Spec):

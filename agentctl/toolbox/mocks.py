@@ -12,7 +12,7 @@ from functools import cmp_to_key
 from pathlib import Path
 from typing import Protocol
 
-from agentctl.core.canonical import Json
+from agentctl.core.canonical import Json, check_plain
 from agentctl.core.errors import problem
 from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
 from agentctl.specs.bundle import Bundle
@@ -66,7 +66,7 @@ class MockTools:
         """Run one call against `world` and return what the mocked system answers."""
         operation, latency = self._operations[name]
         try:
-            return ToolResult(operation(world, ask), latency_s=latency)
+            return ToolResult(operation(world, ask), None, 1, latency)
         except MockError as error:
             return ToolResult(error=ToolError(error.kind, error.message), latency_s=latency)
         except ExpressionError as error:
@@ -171,6 +171,7 @@ def _python(reference: str, folder: Path, name: str) -> Operation:
     def operate(world: World, ask: Ask) -> Json:
         try:
             result: Json = function(world, ask.args, ask.principal, ask.now)
+            check_plain(result)
         except MockError:
             raise
         except Exception as error:
