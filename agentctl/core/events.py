@@ -7,13 +7,13 @@ Body of each event (keys marked ? may be absent; `call_id` ties a call's events 
 | event | body |
 |---|---|
 | run.started | agent, model, mode (mock, live), principal{id, role}, fingerprints{agent, instructions, tools, model, policy}, rights{tools, hash}, limits, scenario?{set, id, trial, kind} |
-| input.received | source (user, event), content: text or the event's object |
+| input.received | source (user, event, person), content: text or the event's object |
 | model.replied | step, text, calls[{id, name, arguments}], output?, usage{in, out, estimated}, cost{usd, status}, model |
 | call.decided | call_id, tool, arguments (canonical, bound ones included), bound (names of bound arguments), effect, verdict, stage (parse, offer, arguments, rule, taint, declined, limit), rules [ids], reason, policy |
 | approval.requested | call_id, tool, arguments, rule, by, reason, within_s?, call_hash |
-| approval.given | call_id, answer, by, reason, arguments?, call_hash |
+| approval.given | call_id, answer, by, reason, arguments?, ticket?, call_hash |
 | effect.intended | call_id, tool, effect, key |
-| effect.settled | call_id, tool, state (succeeded, failed, in_doubt, unverified), reference? |
+| effect.settled | call_id, tool, state (succeeded, failed, in_doubt, unverified), by? (look-up, ledger, nobody) |
 | tool.returned | call_id, tool, ok, value or error{error, message}, dropped (records filtered), attempts, untrusted? |
 | limit.warned | limit, used, most |
 | guardrail.hit | rail, on (input, output), action, found (count, never the text) |
@@ -22,7 +22,7 @@ Body of each event (keys marked ? may be absent; `call_id` ties a call's events 
 | escalated | queue, reason, trigger{kind, detail}, by (model, runtime, tool), packet |
 | correction.made | by, call_id, before, after |
 | content.erased | seq, reason, by |
-| run.paused | reason, pending |
+| run.paused | as run.ended, and pending [call hashes] |
 | run.ended | stop, reason, answer, output?, intent?, steps, calls, usage{in, out, estimated}, cost{usd, status}, duration_s |
 """  # noqa: E501 - a table row is one line
 

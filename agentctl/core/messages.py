@@ -84,6 +84,8 @@ class ToolResult(NamedTuple):
     attempts: int = 1
     latency_s: float = 0.0
     """Declared (mocks) or measured (live) seconds."""
+    sent: bool = True
+    """Whether the call may have reached the tool; `False` = surely nothing happened."""
 
     @property
     def ok(self) -> bool:
@@ -123,6 +125,8 @@ class Approval(NamedTuple):
     reason: str | None = None
     arguments: dict[str, Json] | None = None
     """With `modify`: the arguments to run instead."""
+    ticket: int | None = None
+    """Its number in the inbox, where it was asked for there."""
 
 
 __all__ = [

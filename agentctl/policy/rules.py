@@ -11,9 +11,10 @@ from typing import NamedTuple
 from agentctl.core.canonical import Json
 from agentctl.policy.facts import Facts
 from agentctl.policy.rights import any_selects
+from agentctl.specs.base import duration
 from agentctl.specs.expressions import Expression, ExpressionError
 from agentctl.specs.matchers import matches
-from agentctl.specs.policy import VERDICTS, Policy, Rule, Verdict, duration
+from agentctl.specs.policy import VERDICTS, Policy, Rule, Verdict
 from agentctl.specs.tools import ToolSpec
 
 _SEEN = re.compile(r"\bseen\.(\w+)\[((?:args|principal)(?:\.\w+)+)\]")

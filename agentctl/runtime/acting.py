@@ -10,12 +10,11 @@ from agentctl.policy.facts import Decision
 from agentctl.policy.triggers import Trip
 from agentctl.runtime.approvals import Pending
 from agentctl.runtime.asking import built_in
-from agentctl.runtime.dispatch import MockBackend, Outcome, dispatch
+from agentctl.runtime.dispatch import Outcome, dispatch
 from agentctl.runtime.handing_over import escalate, note_escalation, stop_or_escalate
 from agentctl.runtime.run import Ending, Run
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.port import Ask, Backend
 
-Backend = MockBackend
 OUTAGES = frozenset({"timeout", "unavailable", "rate_limited", "internal", "invalid_output"})
 """Errors by which a tool itself has failed; a refusal or a missing record is an answer."""
 
@@ -104,14 +103,15 @@ def approved(run: Run, call: ToolCall, decision: Decision) -> Decision | Ending 
     )
     answer = run.given.approver.ask(pending)
     if answer is None:
-        run.record("run.paused", {"reason": "approval", "pending": [pending.call_hash]})
+        run.pending.add(pending.call_hash)
         return Ending("waiting_approval", f"`{call.name}` waits for {pending.by}", run.said)
     record_approval(run, pending, answer)
     match answer.answer:
         case "approve":
+            if answer.ticket is not None:
+                run.tickets[call.id] = answer.ticket
             return decision
         case "timeout":
-            run.record("run.paused", {"reason": "approval", "pending": [pending.call_hash]})
             return Ending("waiting_approval", f"nobody approved `{call.name}` in time", run.said)
         case "reject":
             run.declined.add(decision.signature)
@@ -138,7 +138,11 @@ def modified(
             "after": after.arguments,
         },
     )
-    return refused(run, call, after) if after.verdict in ("deny", "draft") else after
+    if after.verdict in ("deny", "draft"):
+        return refused(run, call, after)
+    if answer.ticket is not None:
+        run.tickets[call.id] = answer.ticket
+    return after
 
 
 def pending_call(run: Run, call: ToolCall, decision: Decision) -> Pending:
@@ -192,6 +196,8 @@ def record_approval(run: Run, pending: Pending, answer: Approval) -> None:
     }
     if answer.arguments is not None:
         body["arguments"] = answer.arguments
+    if answer.ticket is not None:
+        body["ticket"] = answer.ticket
     run.record("approval.given", body)
 
 
@@ -278,4 +284,4 @@ def consequences(
     return stop_or_escalate(run, "loop", "loop", repeated) if repeated else None
 
 
-__all__ = ["OUTAGES", "Backend", "act"]
+__all__ = ["OUTAGES", "act"]

@@ -28,7 +28,7 @@ def built_in(run: Run, call: ToolCall, decision: Decision) -> Ending | None:
 def ask_user(run: Run, call: ToolCall, question: str) -> Ending | None:
     """Ask the user; without an answer the run waits for one."""
     run.record("question.asked", {"question": question})
-    line = run.given.inputs.next(question)
+    line = run.hear(question)
     if line is None:
         return Ending("waiting_reply", "the agent asked the user", question)
     run.record("input.received", {"source": "user", "content": line})

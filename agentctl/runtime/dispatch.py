@@ -1,7 +1,7 @@
 """Carry out one call that the gate let through. Nothing else may call a tool backend.
 
-Effects are recorded before they are sent. A write is repeated only under an idempotency key, and
-never when its outcome is unknown and the tool has none: then it is in doubt, for a person.
+Effects are recorded before they are sent, and live ones are in the ledger too. A write is repeated
+only where its provider recognises it; when its outcome stays unknown, it is for a person.
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,16 @@ from typing import NamedTuple
 
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.messages import ToolError, ToolResult
+from agentctl.effects.ledger import Intent
 from agentctl.runtime.harness import Harness
+from agentctl.runtime.once import Sent, send_once
 from agentctl.runtime.run import Run
+from agentctl.specs.base import duration
+from agentctl.specs.expressions import Expression, ExpressionError, literal_or_expression
 from agentctl.specs.golden import Fault
 from agentctl.specs.tools import ToolSpec
 from agentctl.toolbox.mocks import MockTools
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.port import Ask, Backend
 from agentctl.toolbox.world import World
 
 LOST = "lost_acknowledgement"
@@ -28,6 +32,8 @@ class Outcome(NamedTuple):
     result: ToolResult
     state: str | None = None
     """For writes: succeeded, failed, in_doubt or unverified."""
+    by: str = "provider"
+    """Who found that out."""
 
 
 class MockBackend:
@@ -48,6 +54,10 @@ class MockBackend:
         self._faults = faults
         self._times: dict[str, int] = {}
         self._answered: dict[str, ToolResult] = {}
+
+    def idempotent(self, name: str) -> bool:  # noqa: ARG002
+        """Return `True`: a mocked system recognises its keys."""
+        return True
 
     def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
         """Send one call to the mocked system."""
@@ -78,7 +88,7 @@ class MockBackend:
         return found
 
 
-def dispatch(run: Run, backend: MockBackend, call_id: str, tool: ToolSpec, ask: Ask) -> Outcome:
+def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask) -> Outcome:
     """Run one call to its end: retries, effect events, output schema.
 
     Args:
@@ -88,19 +98,35 @@ def dispatch(run: Run, backend: MockBackend, call_id: str, tool: ToolSpec, ask: 
         tool: The tool.
         ask: Canonical arguments, principal and moment.
     """
-    reads = tool.effect == "none"
-    key = None if reads else effect_key(tool, ask.args)
-    if not reads:
-        run.record(
-            "effect.intended",
-            {"call_id": call_id, "tool": tool.name, "effect": tool.effect, "key": key},
+    call = _Call(run, backend, tool, ask)
+    recorded = run.past.result(call_id) if run.past is not None else None
+    if tool.effect == "none":
+        return _played_back(call, recorded) if recorded else call.read()
+    key = effect_key(tool, ask.args)
+    # Without a key of its own, an effect is known by its place in the run.
+    own_key = key or f"{len(run.events)}"
+    run.record(
+        "effect.intended",
+        {"call_id": call_id, "tool": tool.name, "effect": tool.effect, "key": key},
+    )
+    if recorded:
+        outcome = _played_back(call, recorded)
+    elif run.given.ledger is None:
+        sent = call.send(key)
+        if sent.state == "in_doubt":
+            sent = call.look_up() or sent
+        outcome = Outcome(sent.result, sent.state, sent.by)
+    else:
+        remembered = duration(tool.idempotency.within).total_seconds() if tool.idempotency else 0.0
+        intent = Intent(
+            run.given.run_id, own_key, tool.name, ask.args, run.tickets.get(call_id), remembered
         )
-    result = _attempt(run, backend, tool, ask, key)
-    outcome = _judged(run.harness, tool, result)
-    if outcome.state is not None:
-        run.record(
-            "effect.settled", {"call_id": call_id, "tool": tool.name, "state": outcome.state}
-        )
+        sent = send_once(run.given.ledger, intent, call)
+        outcome = Outcome(sent.result, sent.state, sent.by)
+    settled: dict[str, Json] = {"call_id": call_id, "tool": tool.name, "state": outcome.state}
+    if outcome.by != "provider":
+        settled["by"] = outcome.by
+    run.record("effect.settled", settled)
     return outcome
 
 
@@ -111,11 +137,69 @@ def effect_key(tool: ToolSpec, arguments: dict[str, Json]) -> str | None:
     return tool.name + canonical_text([arguments.get(name) for name in tool.idempotency.key])
 
 
-def _attempt(
-    run: Run, backend: MockBackend, tool: ToolSpec, ask: Ask, key: str | None
-) -> ToolResult:
+def _played_back(call: "_Call", recorded: tuple[ToolResult, str | None]) -> Outcome:
+    """Return a recorded result; a mock world goes along, since nothing else remembers it."""
+    if isinstance(call.backend, MockBackend):
+        _attempt(call.run, call.backend, call.tool, call.ask, effect_key(call.tool, call.ask.args))
+    result, state = recorded
+    return Outcome(result, state)
+
+
+class _Call:
+    """One call, ready to be sent."""
+
+    def __init__(self, run: Run, backend: Backend, tool: ToolSpec, ask: Ask) -> None:
+        self.run = run
+        self.backend = backend
+        self.tool = tool
+        self.ask = ask
+
+    @property
+    def resendable(self) -> bool:
+        return self.tool.idempotency is not None and self.backend.idempotent(self.tool.name)
+
+    def read(self) -> Outcome:
+        """Send a call that changes nothing."""
+        result = _attempt(self.run, self.backend, self.tool, self.ask, None)
+        return Outcome(_checked(self.run.harness, self.tool, result))
+
+    def send(self, provider_key: str | None) -> Sent:
+        result = _attempt(self.run, self.backend, self.tool, self.ask, provider_key)
+        error = result.error
+        if error is not None:
+            # A receipt that cannot be read does not undo what was done.
+            if error.kind == "invalid_output":
+                return Sent(result, "unverified")
+            return Sent(
+                result, "in_doubt" if result.sent and error.kind in _UNCERTAIN else "failed"
+            )
+        checked = _checked(self.run.harness, self.tool, result)
+        return Sent(checked, "unverified" if checked.error else "succeeded")
+
+    def look_up(self) -> Sent | None:
+        how = self.tool.reconcile
+        if how is None:
+            return None
+        variables: dict[str, Json] = {"args": self.ask.args}
+        try:
+            arguments = literal_or_expression(how.args)(variables)
+            found = self.backend.send(how.tool, self.ask._replace(args=arguments), None)
+            if found.error is not None and found.error.kind != "not_found":
+                return None
+            variables["result"] = found.value
+            done = Expression(how.done_when).evaluate(variables) is True
+        except ExpressionError:
+            return None
+        if done:
+            return Sent(found, "succeeded", "look-up")
+        missing = ToolError("unavailable", f"`{self.tool.name}` did not happen; nothing changed")
+        return Sent(ToolResult(error=missing), "failed", "look-up")
+
+
+def _attempt(run: Run, backend: Backend, tool: ToolSpec, ask: Ask, key: str | None) -> ToolResult:
     retry = tool.retry
-    may_repeat = retry is not None and (tool.effect == "none" or key is not None)
+    reads = tool.effect == "none"
+    may_repeat = reads or (tool.idempotency is not None and backend.idempotent(tool.name))
     most = retry.attempts if retry is not None and may_repeat else 1
     attempts = 0
     while True:
@@ -128,20 +212,14 @@ def _attempt(
             return result._replace(attempts=attempts) if attempts > 1 else result
 
 
-def _judged(harness: Harness, tool: ToolSpec, result: ToolResult) -> Outcome:
-    reads = tool.effect == "none"
-    if result.error is not None:
-        if reads:
-            return Outcome(result)
-        uncertain = result.error.kind in _UNCERTAIN
-        return Outcome(result, "in_doubt" if uncertain else "failed")
+def _checked(harness: Harness, tool: ToolSpec, result: ToolResult) -> ToolResult:
+    """Hold a result against the tool's output schema."""
     schema = harness.results.get(tool.name)
-    if schema is None or schema.ok(result.value):
-        return Outcome(result, None if reads else "succeeded")
+    if result.error is not None or schema is None or schema.ok(result.value):
+        return result
     problems = "; ".join(schema.errors(result.value)[:3])
     broken = ToolError("invalid_output", f"`{tool.name}` broke its output schema: {problems}")
-    # A write is done even when its receipt is unreadable: it must not be repeated.
-    return Outcome(result._replace(value=None, error=broken), None if reads else "unverified")
+    return result._replace(value=None, error=broken)
 
 
 __all__ = ["LOST", "MockBackend", "Outcome", "dispatch", "effect_key"]

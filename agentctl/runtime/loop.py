@@ -7,13 +7,16 @@ before it is carried out; everything is recorded before anything follows from it
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.messages import Message, ModelReply
 from agentctl.models.port import ModelFault, Request
-from agentctl.runtime.acting import Backend, act
+from agentctl.runtime.acting import act
 from agentctl.runtime.answering import answer
 from agentctl.runtime.guarding import guarded
 from agentctl.runtime.handing_over import limit_stop
 from agentctl.runtime.run import Ending, Run
+from agentctl.toolbox.port import Backend
 
 OUT_OF_TURNS = "exhausted"
+PAUSES = frozenset({"waiting_approval", "waiting_reply", "escalated"})
+"""Ends that a person can turn into a continuation."""
 
 
 def play(run: Run, backend: Backend) -> Ending:
@@ -32,20 +35,36 @@ def play(run: Run, backend: Backend) -> Ending:
         raise
     if run.escalated is not None and ending.stop == "answered":
         ending = ending._replace(stop="escalated", reason=run.escalated.detail)
-    finish(run, ending)
+    if run.given.waits and ending.stop in PAUSES:
+        pause(run, ending)
+    else:
+        finish(run, ending)
     return ending
 
 
 def converse(run: Run, backend: Backend) -> Ending:
     """Take the user's lines one after the other until the run ends or the user is served."""
     ending = Ending("stopped", "there was no input")
-    line = run.given.inputs.next(None)
+    line = run.hear(None)
     while line is not None:
         ending = perceive(run, line) or work(run, backend)
+        while ending.stop == "escalated" and taken_back(run):
+            ending = work(run, backend)
         if ending.stop != "answered":
             break
-        line = run.given.inputs.next(None)
+        line = run.hear(None)
     return ending
+
+
+def taken_back(run: Run) -> bool:
+    """Take a case back from the person it went to, with what they say about it."""
+    note = run.note()
+    if note is None:
+        return False
+    run.record("input.received", {"source": "person", "content": note})
+    run.escalated = None
+    run.tell(Message("user", f"A colleague took the case over and hands it back: {note}"))
+    return True
 
 
 def perceive(run: Run, line: str | dict[str, Json]) -> Ending | None:
@@ -84,7 +103,8 @@ def plan(run: Run) -> ModelReply:
     run.steps += 1
     offers = run.harness.offers(run.offered())
     request = Request(tuple(run.messages), offers, run.harness.agent.output)
-    reply = run.given.model.reply(request, run.left_s)
+    recorded = run.past.reply() if run.past is not None else None
+    reply = recorded or run.given.model.reply(request, run.left_s)
     run.given.clock.advance(1.0)
     usage, cost = run.charge(reply)
     body: dict[str, Json] = {
@@ -133,6 +153,16 @@ def begin(run: Run) -> None:
 
 def finish(run: Run, ending: Ending) -> None:
     """Record how the run ended and what it took."""
+    run.record("run.ended", closing(run, ending))
+
+
+def pause(run: Run, ending: Ending) -> None:
+    """Record that the run waits for a person, and for which calls."""
+    run.record("run.paused", {**closing(run, ending), "pending": sorted(run.pending)})
+
+
+def closing(run: Run, ending: Ending) -> dict[str, Json]:
+    """Return how the run stands: what it came to and what it took."""
     body: dict[str, Json] = {
         "stop": ending.stop,
         "reason": ending.reason,
@@ -146,7 +176,7 @@ def finish(run: Run, ending: Ending) -> None:
     }
     if ending.output is not None:
         body["output"] = ending.output
-    run.record("run.ended", body)
+    return body
 
 
-__all__ = ["OUT_OF_TURNS", "play"]
+__all__ = ["OUT_OF_TURNS", "PAUSES", "play"]

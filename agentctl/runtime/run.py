@@ -5,7 +5,7 @@ events.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
@@ -14,6 +14,7 @@ from agentctl.core.clock import Clock
 from agentctl.core.events import Event, EventType, StopReason
 from agentctl.core.messages import Message, ModelReply, Principal, Usage
 from agentctl.core.money import money_text, token_cost
+from agentctl.effects.ledger import Ledger
 from agentctl.models.port import Model
 from agentctl.policy.facts import Facts
 from agentctl.policy.loops import LoopWatch
@@ -21,6 +22,7 @@ from agentctl.policy.triggers import Trip
 from agentctl.policy.visibility import Seen
 from agentctl.runtime.approvals import Approver
 from agentctl.runtime.harness import Harness
+from agentctl.runtime.past import Past
 
 BYTES_PER_TOKEN = 4
 """A turn nobody counted is priced at ceil(bytes / 4)."""
@@ -47,22 +49,6 @@ class Recorder(Protocol):
         ...
 
 
-class Given(NamedTuple):
-    """What a run is given from outside; nothing else reaches it."""
-
-    principal: Principal
-    model: Model
-    clock: Clock
-    approver: Approver
-    inputs: "Inputs"
-    recorder: Recorder | None = None
-    mode: str = "mock"
-    """mock or live: what the tools are."""
-    scenario: Mapping[str, Json] | None = None
-    world_start: datetime | None = None
-    """The moment at which a mock world stands when the run starts; left out = the clock's."""
-
-
 class Inputs(Protocol):
     """What the user says: the task first, then what they answer."""
 
@@ -73,6 +59,33 @@ class Inputs(Protocol):
             question: What the agent asked; `None` when it did not ask.
         """
         ...
+
+
+class Given(NamedTuple):
+    """What a run is given from outside; nothing else reaches it."""
+
+    principal: Principal
+    model: Model
+    clock: Clock
+    approver: Approver
+    inputs: Inputs
+    recorder: Recorder | None = None
+    mode: str = "mock"
+    """mock or live: what the tools are."""
+    scenario: Mapping[str, Json] | None = None
+    world_start: datetime | None = None
+    """The moment at which a mock world stands when the run starts; left out = the clock's."""
+    run_id: str = ""
+    ledger: Ledger | None = None
+    """Keeps live effects to one each; mocks need none."""
+    past: Past | None = None
+    """What happened already, where a run is taken up again."""
+    used_s: float = 0.0
+    """Seconds of the wall clock that it took then."""
+    waits: bool = False
+    """Whether a run that needs a person stays open, to be taken up again."""
+    notes: Inputs | None = None
+    """What a person says to a run that had passed to them."""
 
 
 class Lines:
@@ -116,6 +129,11 @@ class Run:
         self.unsure = False
         self.declared: dict[str, Json] | None = None
         self.tainted_by: str | None = None
+        self.past = given.past
+        self.pending: set[str] = set()
+        """Hashes of the calls that wait for a person."""
+        self.tickets: dict[str, int] = {}
+        """Call id -> the approval it uses up."""
         self.seen: Seen = {}
         self.declined: set[str] = set()
         self.ran: dict[str, int] = {}
@@ -136,15 +154,38 @@ class Run:
         self._warned = False
         self._at = given.clock.stamp
         self._recorder = given.recorder
-        self.started_at = given.clock.now()
+        self.started_at = given.clock.now() - timedelta(seconds=given.used_s)
 
     def record(self, kind: EventType, body: dict[str, Json]) -> None:
-        """Append one event."""
+        """Append one event; what is played back is recorded already."""
         events = self.events
+        if self.past is not None and not self.past.over:
+            events += self.past.through(kind, body)
+            return
         event = Event(len(events), kind, self._at(), body)
         events.append(event)
         if self._recorder is not None:
             self._recorder.record(event)
+
+    def hear(self, question: str | None) -> str | dict[str, Json] | None:
+        """Return what the user says next; `None` when they say no more.
+
+        Args:
+            question: What the agent asked; `None` when it did not ask.
+        """
+        recorded = self.past.peek("input.received") if self.past is not None else None
+        if recorded is not None:
+            content: str | dict[str, Json] = recorded["content"]
+            return content
+        return self.given.inputs.next(question)
+
+    def note(self) -> str | None:
+        """Return what a person says to a run that had passed to them."""
+        recorded = self.past.peek("input.received") if self.past is not None else None
+        if recorded is not None:
+            return str(recorded["content"]) if recorded["source"] == "person" else None
+        given = self.given.notes.next(None) if self.given.notes is not None else None
+        return given if given is None else str(given)
 
     def tell(self, message: Message) -> None:
         """Add a message to what the model sees."""

@@ -1,6 +1,7 @@
 """What every spec model shares: frozen, strict, and closed to unknown fields."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -18,11 +19,23 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 """Dots become `__` at the model's port only."""
 Text = Annotated[str, StringConstraints(min_length=1)]
+Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d)$")]
+"""`30s`, `15m`, `4h`, `2d`."""
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 """CEL (https://cel.dev), compiled by `specs.expressions`."""
 JsonObject = dict[str, Any]
 JsonSchema = dict[str, Any]
 """JSON Schema 2020-12, compiled by `specs.schemas`."""
+
+
+def duration(text: str) -> timedelta:
+    """Read a `Duration`.
+
+    >>> duration("30m")
+    datetime.timedelta(seconds=1800)
+    """
+    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 
 def _exact(value: object) -> object:
@@ -95,6 +108,7 @@ def exactly_one(model: Spec, names: tuple[str, ...]) -> str:
 __all__ = [
     "Document",
     "Dollars",
+    "Duration",
     "Expression",
     "Json",
     "JsonObject",
@@ -104,6 +118,7 @@ __all__ = [
     "Spec",
     "Text",
     "ToolName",
+    "duration",
     "exactly_one",
     "one_call",
     "short_form",

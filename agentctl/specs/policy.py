@@ -1,14 +1,14 @@
 """The shape of a policy: roles, rules and guardrails."""
 
 import re
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from agentctl.core.messages import Effect
 from agentctl.specs.base import (
     Document,
+    Duration,
     Expression,
     JsonObject,
     Many,
@@ -22,19 +22,6 @@ from agentctl.specs.base import (
 Verdict = Literal["allow", "ask", "draft", "deny"]
 VERDICTS: tuple[Verdict, ...] = ("allow", "ask", "draft", "deny")
 """From the weakest to the strongest: of all rules that match, the strongest verdict holds."""
-
-Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d)$")]
-"""`30s`, `15m`, `4h`, `2d`."""
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def duration(text: str) -> timedelta:
-    """Read a `Duration`.
-
-    >>> duration("30m")
-    datetime.timedelta(seconds=1800)
-    """
-    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 
 def selects(selector: str, name: str) -> bool:
@@ -169,7 +156,6 @@ class Policy(Document):
 
 __all__ = [
     "VERDICTS",
-    "Duration",
     "Guardrail",
     "Guardrails",
     "Policy",
@@ -177,6 +163,5 @@ __all__ = [
     "Rule",
     "Selector",
     "Verdict",
-    "duration",
     "selects",
 ]

@@ -6,11 +6,12 @@ annotations); the rest says what it does to the world and who may see what it re
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from agentctl.core.messages import Effect, ToolErrorKind
 from agentctl.specs.base import (
     Document,
+    Duration,
     Expression,
     Json,
     JsonObject,
@@ -73,6 +74,18 @@ class Idempotency(Spec):
 
     key: Many[Text]
     """Argument names."""
+    within: Duration = "24h"
+    """For so long after it happened, the same effect of another run is refused."""
+
+
+class Reconcile(Spec):
+    """How to find out whether an effect happened: a call that only reads."""
+
+    tool: ToolName
+    args: JsonObject = {}
+    """Its arguments; a string that begins with `=` is CEL over `args`, those of the effect."""
+    done_when: Expression
+    """CEL over `result` and `args`: it happened."""
 
 
 class Retry(Spec):
@@ -160,12 +173,30 @@ class Mock(Spec):
         return self
 
 
+Status = Annotated[str, StringConstraints(pattern=r"^[1-5][0-9][0-9]$")]
+"""An HTTP status."""
+
+
 class Live(Spec):
     """Where the real tool is."""
 
     kind: Literal["http", "python", "mcp"]
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None = None
     url: Text | None = None
+    """`${NAME}` is an environment variable, `{name}` an argument; arguments that do not stand in
+    the URL are the query of GET and DELETE, and the JSON body of the others."""
+    headers: dict[str, Text] = {}
+    """`${NAME}` is an environment variable: no secret stands in a manifest."""
+    idempotency_header: Text | None = None
+    """The header by which the system recognises an effect it was sent before. Without it, an
+    effect whose answer is lost is never sent again."""
+    errors: dict[Status, ToolErrorKind] = {}
+    """HTTP status -> the error it means, where it is not the usual one."""
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    max_bytes: Annotated[int, Field(ge=1)] = 1_000_000
+    """An answer longer than this is refused."""
+    allow_private: bool = False
+    """Whether the address may lie inside a private network."""
     function: Text | None = None
     server: Text | None = None
 
@@ -193,6 +224,8 @@ class ToolSpec(Spec):
     """`untrusted`: what it returns may hold instructions of strangers."""
     idempotency: Idempotency | None = None
     retry: Retry | None = None
+    reconcile: Reconcile | None = None
+    """For an effect whose answer was lost."""
     draft: ToolName | None = None
     """The tool that saves a draft instead, for a rule that says `draft`."""
     accept_risk: Text | None = None
@@ -224,6 +257,7 @@ __all__ = [
     "Idempotency",
     "Live",
     "Mock",
+    "Reconcile",
     "Records",
     "Reply",
     "Requirement",

@@ -1,9 +1,10 @@
-"""What a tool backend is given, and what it answers."""
+"""What a tool backend is given, and how it is asked."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from agentctl.core.canonical import Json
+from agentctl.core.messages import ToolResult
 
 
 class Ask(NamedTuple):
@@ -14,4 +15,22 @@ class Ask(NamedTuple):
     now: datetime
 
 
-__all__ = ["Ask"]
+class Backend(Protocol):
+    """Where tools are: a mock world, or real systems."""
+
+    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
+        """Send one call.
+
+        Args:
+            name: The tool.
+            ask: Its arguments, for whom, and when.
+            key: What the provider recognises a repeated effect by.
+        """
+        ...
+
+    def idempotent(self, name: str) -> bool:
+        """Whether sending one call twice under the same key has one effect."""
+        ...
+
+
+__all__ = ["Ask", "Backend"]

@@ -11,6 +11,8 @@ Body = Mapping[str, Json]
 GATE_ERRORS = frozenset({"denied", "declined", "pending", "not_offered", "unknown_tool"})
 """Errors by which a call is answered without reaching its tool."""
 _NOTHING: Body = {}
+_WHILE_PAUSED = frozenset({"run.paused", "approval.given", "content.erased"})
+"""What may be recorded of a run that waits, without it going on."""
 
 
 class CallRecord(NamedTuple):
@@ -52,7 +54,7 @@ class Trajectory(NamedTuple):
     """The body of `escalated`."""
     escalated_at_step: int | None
     ended: Body
-    """The body of `run.ended`; empty for a run that has not ended."""
+    """The body of `run.ended`, or of `run.paused` where that came last; else empty."""
     steps: int
 
 
@@ -74,13 +76,15 @@ class _Open:
 
 def fold(events: Iterable[Event]) -> Trajectory:
     """Fold the events of one run."""
-    started = ended = _NOTHING
+    started = ended = paused = _NOTHING
     escalation: Body | None = None
     escalated_at: int | None = None
     step = 0
     opened: dict[str, _Open] = {}
     for event in events:
         body = event.body
+        if paused and event.type not in _WHILE_PAUSED:
+            paused = _NOTHING
         match event.type:
             case "model.replied":
                 step = body["step"]
@@ -102,8 +106,10 @@ def fold(events: Iterable[Event]) -> Trajectory:
                 started = body
             case "run.ended":
                 ended = body
+            case "run.paused":
+                paused = body
     calls = [_record(call_id, call) for call_id, call in opened.items() if call.decided]
-    return Trajectory(started, calls, escalation, escalated_at, ended, step)
+    return Trajectory(started, calls, escalation, escalated_at, ended or paused, step)
 
 
 def _record(call_id: str, call: _Open) -> CallRecord:

@@ -6,7 +6,7 @@ from typing import Any
 from agentctl.cli.output import note
 from agentctl.cli.render.console import plain
 from agentctl.core.canonical import Json, canonical_text
-from agentctl.core.events import PHASES, Event
+from agentctl.core.events import PHASES, Event, StopReason
 from agentctl.core.text import shorten
 from agentctl.runtime.run import Recorder
 from agentctl.traces.fold import fold
@@ -92,7 +92,7 @@ def describe(run_id: str, events: Sequence[Event], trace: str) -> dict[str, Any]
         "intent": declared.get("intent"),
         "confidence": declared.get("confidence"),
         "missing": declared.get("missing", []),
-        "next_safe_action": next_safe_action(events),
+        "next_safe_action": next_safe_action(events, end["stop"]),
         "calls": [_call(call) for call in folded.calls],
         "pending": pending_calls(events),
         "escalation": escalation,
@@ -135,11 +135,10 @@ def pending_calls(events: Sequence[Event]) -> list[dict[str, Json]]:
     return list(waiting.values())
 
 
-def next_safe_action(events: Sequence[Event]) -> str:
+def next_safe_action(events: Sequence[Event], stop: StopReason) -> str:
     """Say what may safely be done next, from how the run ended."""
-    end = events[-1].body
     escalation = next((e.body for e in events if e.type == "escalated"), None)
-    match end["stop"]:
+    match stop:
         case "answered":
             return "nothing: the request is answered"
         case "escalated" if escalation is not None:

@@ -1,0 +1,241 @@
+"""Approvals that wait: what a person is asked, and whether their answer may still be used.
+
+The answer itself is an event in the trace of its run. What stands here makes it findable and makes
+it count once: an approval is bound to one canonical call of one run, under one policy and one set
+of tools, until it expires.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+
+from agentctl.core.canonical import Json, canonical_text, parse_strict
+from agentctl.core.clock import stamp
+from agentctl.core.errors import Problem, problem
+from agentctl.core.exits import ExitCode
+from agentctl.core.text import did_you_mean
+from agentctl.effects.db import prepare, rows, transaction
+from agentctl.effects.ledger import Intent
+
+Answer = Literal["approve", "modify", "reject"]
+Standing = Literal["pending", "approve", "modify", "reject", "used", "expired"]
+DEFAULT_WITHIN_S = 24 * 3600
+"""How long an approval is waited for where the rule does not say (`within:`)."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS approvals (
+    id INTEGER PRIMARY KEY,
+    run TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    call_hash TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    tools TEXT NOT NULL,
+    request TEXT NOT NULL,
+    queue TEXT,
+    standing TEXT NOT NULL,
+    requested_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    decided_by TEXT,
+    decided_at TEXT,
+    reason TEXT
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS one_pending ON approvals (run, call_hash)
+    WHERE standing = 'pending';
+"""
+_COLUMNS = (
+    "id, run, agent, principal, call_id, call_hash, policy, tools, request, queue, standing,"
+    " requested_at, expires_at, decided_by, decided_at, reason"
+)
+
+
+class Asked(NamedTuple):
+    """What a person is asked to approve, and what their answer is bound to."""
+
+    run: str
+    agent: str
+    principal: str
+    """Whom the agent acts for; they may not approve."""
+    call_id: str
+    call_hash: str
+    policy: str
+    """Fingerprint of the policy the call was decided under."""
+    tools: str
+    """Fingerprint of the tools."""
+    request: Mapping[str, Json]
+    """The tool, its canonical arguments, where each came from, the rule and the reason."""
+    queue: str | None
+    within_s: int | None
+
+
+class Waiting(NamedTuple):
+    """One row: a request, and how it stands."""
+
+    id: int
+    run: str
+    agent: str
+    principal: str
+    call_id: str
+    call_hash: str
+    policy: str
+    tools: str
+    request: dict[str, Json]
+    queue: str | None
+    standing: Standing
+    requested_at: str
+    expires_at: str
+    decided_by: str | None
+    decided_at: str | None
+    reason: str | None
+
+
+class Approvals:
+    """The approvals of one project.
+
+    Args:
+        db: The database.
+
+    Raises:
+        Problem: If the database cannot be used.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        prepare(db, SCHEMA)
+
+    def request(self, asked: Asked, now: datetime) -> Waiting:
+        """Put a request into the inbox, or find it there.
+
+        Raises:
+            Problem: If the database cannot be used.
+        """
+        seconds = asked.within_s or DEFAULT_WITHIN_S
+        with transaction(self._db):
+            self._expire(now)
+            found = self._all(
+                "run = ? AND call_hash = ? AND standing = 'pending'", asked.run, asked.call_hash
+            )
+            if not found:
+                self._db.execute(
+                    "INSERT INTO approvals (run, agent, principal, call_id, call_hash, policy,"
+                    " tools, request, queue, standing, requested_at, expires_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
+                    (
+                        *asked[:7],
+                        canonical_text(dict(asked.request)),
+                        asked.queue,
+                        stamp(now),
+                        stamp(now + timedelta(seconds=seconds)),
+                    ),
+                )
+                found = self._all("id = last_insert_rowid()")
+        return found[0]
+
+    def decide(
+        self, approval_id: int, answer: Answer, by: str, reason: str | None, now: datetime
+    ) -> None:
+        """Note a person's answer; the event in the trace comes before it.
+
+        Raises:
+            Problem: If it was decided, used or has expired meanwhile.
+        """
+        with transaction(self._db):
+            self._expire(now)
+            done = self._db.execute(
+                "UPDATE approvals SET standing = ?, decided_by = ?, decided_at = ?, reason = ?"
+                " WHERE id = ? AND standing = 'pending'",
+                (answer, by, stamp(now), reason, approval_id),
+            )
+            if done.rowcount != 1:
+                raise not_pending(self.find(approval_id))
+
+    def use(self, db: sqlite3.Connection, approval: int, intent: Intent) -> str | None:
+        """Use an approval up, inside the ledger's transaction; or say why it cannot be used."""
+        row = db.execute("SELECT run, standing FROM approvals WHERE id = ?", (approval,)).fetchone()
+        if row is None:
+            return f"there is no approval {approval}"
+        run, standing = row
+        if run != intent.run:
+            return f"approval {approval} was given for another run"
+        if standing not in ("approve", "modify"):
+            return f"approval {approval} is {_SAID.get(standing, standing)}"
+        db.execute("UPDATE approvals SET standing = 'used' WHERE id = ?", (approval,))
+        return None
+
+    def use_alone(self, approval: int, intent: Intent) -> str | None:
+        """Use an approval up for a call that changes nothing."""
+        with transaction(self._db):
+            return self.use(self._db, approval, intent)
+
+    def find(self, approval_id: int) -> Waiting:
+        """Return one request.
+
+        Raises:
+            Problem: If there is none of this number.
+        """
+        found = self._all("id = ?", approval_id)
+        if not found:
+            known = [str(row.id) for row in self._all("standing = 'pending'")]
+            hint = did_you_mean(str(approval_id), known) or "agentctl inbox list"
+            raise problem("unknown-approval", f"no approval {approval_id}", hint=hint)
+        return found[0]
+
+    def given(self, run: str, call_hash: str) -> Waiting | None:
+        """Return the newest request for one call of a run."""
+        found = self._all("run = ? AND call_hash = ? ORDER BY id DESC", run, call_hash)
+        return found[0] if found else None
+
+    def pending(self, now: datetime) -> list[Waiting]:
+        """Return what waits, the oldest first."""
+        with transaction(self._db):
+            self._expire(now)
+        return self._all("standing = 'pending' ORDER BY id")
+
+    def _expire(self, now: datetime) -> None:
+        self._db.execute(
+            "UPDATE approvals SET standing = 'expired' WHERE expires_at <= ?"
+            " AND standing IN ('pending', 'approve', 'modify')",
+            (stamp(now),),
+        )
+
+    def _all(self, where: str, *values: object) -> list[Waiting]:
+        query = f"SELECT {_COLUMNS} FROM approvals WHERE {where}"
+        return [_waiting(row) for row in rows(self._db, query, values)]
+
+
+_SAID = {
+    "pending": "not given yet",
+    "reject": "a rejection",
+    "used": "used already",
+    "expired": "expired",
+}
+
+
+def not_pending(found: Waiting) -> Problem:
+    """Return the problem that a request does not wait any more."""
+    said = _SAID.get(found.standing, "given already")
+    by = f", by {found.decided_by}" if found.decided_by else ""
+    return problem(
+        "not-pending", f"approval {found.id} is {said}{by}", exit_code=ExitCode.NO,
+        hint=f"agentctl inbox show {found.id}",
+    )  # fmt: skip
+
+
+def _waiting(row: tuple[object, ...]) -> Waiting:
+    values = list(row)
+    values[8] = parse_strict(str(values[8]), max_bytes=2**30)
+    return Waiting(*values)  # type: ignore[arg-type]  # the columns are in the order of the fields
+
+
+__all__ = [
+    "DEFAULT_WITHIN_S",
+    "SCHEMA",
+    "Answer",
+    "Approvals",
+    "Asked",
+    "Standing",
+    "Waiting",
+    "not_pending",
+]

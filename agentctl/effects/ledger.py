@@ -1,0 +1,275 @@
+"""The effect ledger: what was intended, what was sent, what came of it. Each effect at most once.
+
+    intended -> dispatched -> succeeded | unverified | failed | in_doubt -> reconciled
+
+An effect is known by its key, which is made of the arguments that the manifest names, not of the
+model's call id. So a duplicate that the model plans anew, a second process and a run that is
+resumed after a crash all meet what is here, and none of them sends it again.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple, Protocol
+
+from agentctl.core.canonical import Json, canonical_text, digest, parse_strict
+from agentctl.core.clock import stamp
+from agentctl.core.errors import problem
+from agentctl.core.messages import ToolError, ToolResult
+from agentctl.effects.db import prepare, rows, transaction
+
+State = Literal["intended", "dispatched", "succeeded", "unverified", "failed", "in_doubt"]
+"""How far an effect got. `unverified`: it happened, and its receipt cannot be read."""
+SETTLED: frozenset[str] = frozenset({"succeeded", "unverified", "failed"})
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS effects (
+    id INTEGER PRIMARY KEY,
+    run TEXT NOT NULL,
+    key TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    provider_key TEXT NOT NULL,
+    state TEXT NOT NULL,
+    result TEXT,
+    approval INTEGER UNIQUE,
+    intended_at TEXT NOT NULL,
+    settled_at TEXT,
+    settled_by TEXT,
+    reason TEXT,
+    UNIQUE (run, key)
+) STRICT;
+CREATE INDEX IF NOT EXISTS effects_by_key ON effects (key);
+"""
+_COLUMNS = (
+    "id, run, key, tool, arguments, provider_key, state, result, intended_at, settled_at,"
+    " settled_by, reason"
+)
+
+
+class Intent(NamedTuple):
+    """An effect that is about to be sent."""
+
+    run: str
+    key: str
+    """What makes two calls the same effect."""
+    tool: str
+    arguments: dict[str, Json]
+    """Canonical: those that were decided on."""
+    approval: int | None = None
+    """The approval it uses up, where it needed one that waited."""
+    remembered_s: float = 0.0
+    """For so many seconds the same effect of another run is refused."""
+
+
+class Effect(NamedTuple):
+    """One row of the ledger."""
+
+    id: int
+    run: str
+    key: str
+    tool: str
+    arguments: dict[str, Json]
+    provider_key: str
+    """What the provider is sent as its idempotency key."""
+    state: State
+    result: Json
+    """What the tool returned, or its error; `None` while it is not known."""
+    intended_at: str
+    settled_at: str | None
+    settled_by: str | None
+    """Who found out: `provider`, `reconcile`, or a person."""
+    reason: str | None
+
+
+class Claim(NamedTuple):
+    """What the ledger says to an effect that is about to be sent."""
+
+    effect: Effect | None
+    """The row; `None` where the effect must not happen."""
+    send: bool
+    """Whether it may be sent: nobody has sent it before."""
+    refusal: str | None = None
+    """Why it must not happen."""
+    unapproved: bool = False
+    """Whether that is for want of an approval."""
+
+
+class Uses(Protocol):
+    """What uses up an approval inside the ledger's transaction."""
+
+    def use(self, db: sqlite3.Connection, approval: int, intent: Intent) -> str | None:
+        """Use it up, or say why it cannot be used."""
+        ...
+
+
+class Ledger:
+    """The effects of one project.
+
+    Args:
+        db: The database.
+        approvals: What uses up approvals, in the same transaction.
+
+    Raises:
+        Problem: If the database cannot be used.
+    """
+
+    def __init__(self, db: sqlite3.Connection, approvals: Uses | None = None) -> None:
+        self._db = db
+        self._approvals = approvals
+        prepare(db, SCHEMA)
+
+    def claim(self, intent: Intent, now: datetime) -> Claim:
+        """Write the intent, or find what became of the same effect before.
+
+        One transaction looks for the effect, uses up the approval and writes `intended`.
+
+        Raises:
+            Problem: If the database cannot be used; then nothing may be sent.
+        """
+        with transaction(self._db):
+            own = self._one("run = ? AND key = ?", (intent.run, intent.key))
+            if own is not None and own.state != "failed":
+                if own.arguments != intent.arguments:
+                    return Claim(None, False, _other_arguments(own))
+                return Claim(own, own.state == "intended")
+            refusal = self._elsewhere(intent, now)
+            if refusal is not None:
+                return Claim(None, False, refusal)
+            if intent.approval is not None and self._approvals is not None:
+                refusal = self._approvals.use(self._db, intent.approval, intent)
+                if refusal is not None:
+                    return Claim(None, False, refusal, unapproved=True)
+            self._write(intent, own, now)
+            return Claim(self._one("run = ? AND key = ?", (intent.run, intent.key)), True)
+
+    def _elsewhere(self, intent: Intent, now: datetime) -> str | None:
+        """Say which other run stands in the way: its effect is open, or happened not long ago."""
+        since = stamp(now - timedelta(seconds=intent.remembered_s))
+        for other in self._all("key = ? AND run != ? ORDER BY id DESC", (intent.key, intent.run)):
+            if other.state not in SETTLED:
+                return (
+                    f"run {other.run} left the same effect {other.state.replace('_', ' ')};"
+                    f" settle it first: agentctl inbox settle {other.id}"
+                )
+            if other.state != "failed" and (other.settled_at or "") >= since:
+                return f"run {other.run} did this already, at {other.settled_at}"
+        return None
+
+    def _write(self, intent: Intent, failed: Effect | None, now: datetime) -> None:
+        if failed is not None:
+            self._db.execute(
+                "UPDATE effects SET state = 'intended', arguments = ?, result = NULL,"
+                " intended_at = ?, settled_at = NULL, settled_by = NULL, approval = ? WHERE id = ?",
+                (canonical_text(intent.arguments), stamp(now), intent.approval, failed.id),
+            )
+            return
+        self._db.execute(
+            "INSERT INTO effects (run, key, tool, arguments, provider_key, state, approval,"
+            " intended_at) VALUES (?, ?, ?, ?, ?, 'intended', ?, ?)",
+            (
+                intent.run,
+                intent.key,
+                intent.tool,
+                canonical_text(intent.arguments),
+                digest([intent.run, intent.key])[:32],
+                intent.approval,
+                stamp(now),
+            ),
+        )
+
+    def dispatched(self, effect: Effect) -> bool:
+        """Note that the effect is being sent; `False` where another process was faster.
+
+        Raises:
+            Problem: If it cannot be noted; then it must not be sent.
+        """
+        with transaction(self._db):
+            done = self._db.execute(
+                "UPDATE effects SET state = 'dispatched' WHERE id = ? AND state = 'intended'",
+                (effect.id,),
+            )
+            return done.rowcount == 1
+
+    def settle(
+        self,
+        effect: Effect,
+        state: State,
+        result: ToolResult,
+        now: datetime,
+        by: str = "provider",
+        reason: str | None = None,
+    ) -> None:
+        """Note what came of an effect that was sent.
+
+        Raises:
+            Problem: If it cannot be noted; the effect then stays dispatched, for `reconcile`.
+        """
+        known = result.error.as_json() if result.error else {"value": result.value}
+        with transaction(self._db):
+            self._db.execute(
+                "UPDATE effects SET state = ?, result = ?, settled_at = ?, settled_by = ?,"
+                " reason = ? WHERE id = ? AND state IN ('dispatched', 'in_doubt')",
+                (state, canonical_text(known), stamp(now), by, reason, effect.id),
+            )
+
+    def find(self, effect_id: int) -> Effect:
+        """Return one effect.
+
+        Raises:
+            Problem: If there is none of this number.
+        """
+        found = self._one("id = ?", (effect_id,))
+        if found is None:
+            raise problem("unknown-effect", f"no effect {effect_id}", hint="agentctl inbox list")
+        return found
+
+    def of_run(self, run: str) -> list[Effect]:
+        """Return the effects of one run, in the order in which they were intended."""
+        return self._all("run = ? ORDER BY id", (run,))
+
+    def open_effects(self) -> list[Effect]:
+        """Return what was sent, or may have been, and is not settled."""
+        return self._all("state IN ('intended', 'dispatched', 'in_doubt') ORDER BY id", ())
+
+    def _one(self, where: str, values: Sequence[object]) -> Effect | None:
+        found = self._all(where, values)
+        return found[0] if found else None
+
+    def _all(self, where: str, values: Sequence[object]) -> list[Effect]:
+        query = f"SELECT {_COLUMNS} FROM effects WHERE {where}"
+        return [_effect(row) for row in rows(self._db, query, values)]
+
+
+def result_of(effect: Effect) -> ToolResult:
+    """Return what a settled effect brought, as its tool returned it."""
+    known = effect.result
+    if isinstance(known, dict) and "error" in known:
+        return ToolResult(error=ToolError(known["error"], known["message"]))
+    return ToolResult(known.get("value") if isinstance(known, dict) else None)
+
+
+def _effect(row: tuple[object, ...]) -> Effect:
+    values = list(row)
+    values[4] = parse_strict(str(values[4]))
+    values[7] = None if values[7] is None else parse_strict(str(values[7]), max_bytes=2**30)
+    return Effect(*values)  # type: ignore[arg-type]  # the columns are in the order of the fields
+
+
+def _other_arguments(own: Effect) -> str:
+    return (
+        f"the same effect (by the manifest's idempotency key) was already {own.state} in this run"
+        " with other arguments"
+    )
+
+
+__all__ = [
+    "SETTLED",
+    "Claim",
+    "Effect",
+    "Intent",
+    "Ledger",
+    "State",
+    "Uses",
+    "result_of",
+]

@@ -1,0 +1,153 @@
+"""Take a run up again: play its events back through the same loop, then go on where they end.
+
+Nothing is restored from a second copy of the state. The loop runs as it did the first time, with
+the model's recorded replies, the recorded inputs and results; what it would do differently now is
+found, and refused. So whatever a run has learned, spent and been forbidden holds after a restart.
+"""
+
+from collections.abc import Sequence
+
+from agentctl.core.canonical import Json
+from agentctl.core.errors import Problem, problem
+from agentctl.core.events import Event, EventType
+from agentctl.core.exits import ExitCode
+from agentctl.core.messages import (
+    Approval,
+    ModelReply,
+    ToolCall,
+    ToolError,
+    ToolResult,
+    Usage,
+)
+
+_ASIDE: frozenset[str] = frozenset(
+    {"run.paused", "guardrail.hit", "limit.warned", "correction.made", "content.erased"}
+)
+"""Events that need not come again when a run is played back."""
+_MUST_AGREE: dict[str, tuple[str, ...]] = {
+    "run.started": ("agent", "mode", "principal", "fingerprints", "rights"),
+    "call.decided": ("call_id", "tool", "arguments", "verdict", "rules"),
+    "approval.requested": ("call_id", "call_hash"),
+    "effect.intended": ("call_id", "tool", "key"),
+}
+"""What must be as it was for a run to be the same run."""
+
+
+class Past:
+    """The events of a run that is taken up again.
+
+    Args:
+        events: In the order of the trace, from a trace that was verified.
+    """
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._events = events
+        self._next = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether everything recorded was played back."""
+        return self._next >= len(self._events)
+
+    def count(self, kind: EventType) -> int:
+        """Return how many events of one kind were recorded."""
+        return sum(event.type == kind for event in self._events)
+
+    def through(self, kind: EventType, body: dict[str, Json]) -> Sequence[Event]:
+        """Return the recorded events up to the one that happens now again.
+
+        Raises:
+            Problem: If something else would happen now.
+        """
+        start, at = self._next, self._ahead(kind)
+        found = self._events[at] if at < len(self._events) else None
+        if found is None or found.type != kind:
+            if kind in _ASIDE:
+                return ()
+            raise _diverged(found, kind)
+        for name in _MUST_AGREE.get(kind, ()):
+            if found.body.get(name) != body.get(name):
+                raise _diverged(found, kind, name)
+        self._next = at + 1
+        return self._events[start : self._next]
+
+    def peek(self, kind: EventType) -> dict[str, Json] | None:
+        """Return the body of the next event, if it is of this kind."""
+        at = self._ahead(kind)
+        if at < len(self._events) and self._events[at].type == kind:
+            return self._events[at].body
+        return None
+
+    def _ahead(self, kind: EventType) -> int:
+        at = self._next
+        while at < len(self._events) and self._events[at].type in _ASIDE:
+            if self._events[at].type == kind:
+                break
+            at += 1
+        return at
+
+    def approval(self) -> Approval | None:
+        """Return the answer that a person gave at this point, if they did."""
+        body = self.peek("approval.given")
+        if body is None:
+            return None
+        return Approval(
+            body["answer"], body["by"], body["reason"], body.get("arguments"), body.get("ticket")
+        )
+
+    def approval_used(self) -> bool:
+        """Whether anything was recorded after the answer at this point."""
+        return self._ahead("approval.given") + 1 < len(self._events)
+
+    def result(self, call_id: str) -> tuple[ToolResult, str | None] | None:
+        """Return what the call that is being carried out brought, and its effect's state."""
+        state: str | None = None
+        for event in self._events[self._next :]:
+            body = event.body
+            if event.type == "effect.settled" and body["call_id"] == call_id:
+                state = body["state"]
+            elif event.type == "tool.returned" and body["call_id"] == call_id:
+                if body["ok"]:
+                    return ToolResult(body["value"], None, body["attempts"]), state
+                error = body["error"]
+                failed = ToolError(error["error"], error["message"])
+                return ToolResult(None, failed, body["attempts"]), state
+            elif event.type in ("call.decided", "model.replied", "run.ended"):
+                return None
+        return None
+
+    def reply(self) -> ModelReply | None:
+        """Return what the model said at this point, if it was recorded."""
+        body = self.peek("model.replied")
+        if body is None:
+            return None
+        usage = body["usage"]
+        return ModelReply(
+            body["text"],
+            tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in body["calls"]),
+            body.get("output"),
+            Usage(usage["in"], usage["out"], usage["estimated"]),
+            body["model"],
+        )
+
+
+def _diverged(found: Event | None, kind: EventType, part: str | None = None) -> Problem:
+    if found is None:
+        was = "nothing more"
+    elif part is not None:
+        was = f"another `{part}`"
+    else:
+        was = f"`{found.type}`"
+    where = f" at event {found.seq}" if found is not None else ""
+    changed = kind == "run.started"
+    return problem(
+        "changed-since" if changed else "cannot-play-back",
+        f"the agent, its tools or its policy changed since the run was paused ({part})"
+        if changed
+        else f"the run cannot be taken up: it recorded {was}{where}, and would now do `{kind}`",
+        hint="nothing was done; start the task again, and let a person decide on the call anew",
+        exit_code=ExitCode.NO,
+    )
+
+
+__all__ = ["Past"]
