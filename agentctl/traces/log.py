@@ -1,6 +1,7 @@
 """Write a trace as the run goes: one `write` an event, on the disk at every barrier.
 
 If an event cannot be written, the run must not go on: what nobody can audit must not happen.
+A run that was paused is reopened by one process, and only if its trace is as it was written.
 """
 
 import os
@@ -14,6 +15,7 @@ from agentctl.core.events import BARRIERS, Event
 from agentctl.core.exits import ExitCode
 from agentctl.traces.chain import Chain
 from agentctl.traces.locks import lock, sync_folder
+from agentctl.traces.recovery import recover
 
 
 class FileTrace:
@@ -29,16 +31,57 @@ class FileTrace:
 
     def __init__(self, path: Path, run_id: str) -> None:
         self.path = path
-        self._chain = Chain(run_id, lambda _seq: secrets.token_hex(16))
-        self._broken = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY
-            self._file = os.open(path, flags, 0o600)
+            self._begin(path, run_id, os.O_CREAT | os.O_EXCL)
             sync_folder(str(path.parent))
         except OSError as error:
             raise self._failure(error) from error
-        lock(self._file, str(path))
+
+    def _begin(self, path: Path, run_id: str, flags: int) -> None:
+        self._chain = Chain(run_id, lambda _seq: secrets.token_hex(16))
+        self._broken = False
+        self._file = os.open(path, flags | os.O_APPEND | os.O_RDWR, 0o600)
+        try:
+            lock(self._file, str(path))
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    @classmethod
+    def reopen(
+        cls, path: Path, run_id: str, journal: Path | None = None
+    ) -> tuple["FileTrace", list[Event]]:
+        """Continue the trace of a run that has not ended; return it and the events so far.
+
+        A torn last line is what a killed writer leaves: it is moved to `<run>.torn`. Whatever else
+        is not as it was written is refused.
+
+        Args:
+            path: The trace.
+            run_id: The run.
+            journal: What sealed the run when it paused; a trace cut short since is refused.
+
+        Raises:
+            Problem: If another process holds the trace, if it is damaged, if the run has ended, or
+                if it cannot be read or written.
+        """
+        trace = cls.__new__(cls)
+        trace.path = path
+        try:
+            trace._begin(path, run_id, 0)
+        except OSError as error:
+            raise trace._failure(error) from error
+        try:
+            found = recover(path, trace._file, run_id, journal)
+        except OSError as error:
+            trace.close()
+            raise trace._failure(error) from error
+        except BaseException:
+            trace.close()
+            raise
+        trace._chain.head = found.head
+        return trace, found.events
 
     @property
     def head(self) -> str:

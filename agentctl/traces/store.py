@@ -15,6 +15,8 @@ from agentctl.specs.locate import state_folder
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: no i, l, o, u."""
 MAX_LINE = 64 * 1024 * 1024
+ERASED: dict[str, Json] = {"erased": True}
+"""What is read as the body of an event whose content was erased."""
 
 
 class Run(NamedTuple):
@@ -183,15 +185,22 @@ def read_events(path: Path, run: str | None = None) -> tuple[str, list[Event]]:
         if run is None:
             run = line["run"]
         if line.get("run") == run:
-            events.append(Event(line["seq"], line["type"], line["at"], line["body"]))
+            events.append(event_of(line))
     if run is None or not events:
         raise problem("unknown-run", f"{path} holds no run" + (f" `{run}`" if run else ""))
     return run, events
 
 
+def event_of(line: dict[str, Json]) -> Event:
+    """Return the event that a line holds; one whose content was erased has `ERASED` as body."""
+    return Event(line["seq"], line["type"], line["at"], line.get("body", ERASED))
+
+
 __all__ = [
+    "ERASED",
     "Run",
     "evals_folder",
+    "event_of",
     "find",
     "journal_file",
     "lines_of",

@@ -3,6 +3,9 @@
 Every line must be exactly the canonical form of what it says, its hashes must be right, and it must
 follow the line before. What this cannot prove: whoever owns the files can write all of them anew,
 unless a printed head is kept elsewhere.
+
+An event whose content was erased has neither body nor salt; it counts as whole only where a later
+`content.erased` of the same run names it. Such an event may also follow the end of its run.
 """
 
 import hashlib
@@ -19,6 +22,10 @@ from agentctl.traces.store import MAX_LINE
 
 _HEADER = ("at", "body_hash", "prev", "run", "seq", "type", "v")
 _KEYS = {*_HEADER, "body", "hash", "salt"}
+_ERASED_KEYS = {*_HEADER, "hash"}
+
+ERASURE = "content.erased"
+"""The event that makes erased content valid."""
 
 
 class Tampering(NamedTuple):
@@ -41,6 +48,10 @@ class RunCheck(NamedTuple):
     torn: bool
     """A last line without its end was set aside; only a run that has not ended may have one."""
     tampering: Tampering | None
+    heads: tuple[str, ...] = ()
+    """The hash of every event, in order: a head that was printed earlier is one of them."""
+    erased: int = 0
+    """Events whose content was erased."""
 
 
 class _Run:
@@ -51,9 +62,31 @@ class _Run:
         self.events = 0
         self.head = START
         self.ended = False
+        self.heads: list[str] = []
+        self.bare: dict[int, int] = {}
+        self.erased: set[int] = set()
+
+    def take(self, number: int, event: dict[str, Json]) -> None:
+        """Count the event of line `number` in."""
+        if "body" not in event:
+            self.bare[event["seq"]] = number
+        elif event["type"] == ERASURE and isinstance(event["body"].get("seq"), list):
+            self.erased.update(seq for seq in event["body"]["seq"] if seq in self.bare)
+        self.events += 1
+        self.head = event["hash"]
+        self.heads.append(self.head)
+        self.ended = self.ended or event["type"] == "run.ended"
 
     def done(self, tampering: Tampering | None = None, *, torn: bool = False) -> RunCheck:
-        return RunCheck(self.name, self.events, self.head, self.ended, torn, tampering)
+        lost = sorted(self.bare.keys() - self.erased)
+        if tampering is None and lost:
+            what = "its content is gone, and no later event says that it was erased"
+            tampering = Tampering(self.bare[lost[0]], lost[0], what)
+        heads = tuple(self.heads)
+        erased = len(self.bare)
+        return RunCheck(
+            self.name, self.events, self.head, self.ended, torn, tampering, heads, erased
+        )
 
 
 def verify_file(path: Path) -> list[RunCheck]:
@@ -67,7 +100,12 @@ def verify_file(path: Path) -> list[RunCheck]:
     except OSError as error:
         message = f"{path}: {error.strerror}"
         raise problem("unreadable-trace", message, exit_code=ExitCode.UNKNOWN) from error
-    return list(_runs(data, path.stem))
+    return verify_data(data, path.stem)
+
+
+def verify_data(data: bytes, name: str) -> list[RunCheck]:
+    """Check every run of a file's content; `name` stands for a run that does not say its own."""
+    return list(_runs(data, name))
 
 
 def against(journal: Journal, checks: Sequence[RunCheck], *, whole: bool) -> list[str]:
@@ -83,15 +121,19 @@ def against(journal: Journal, checks: Sequence[RunCheck], *, whole: bool) -> lis
         line, what = journal.wrong
         found.append(f"line {line} of the journal: {what}")
     runs = {check.run: check for check in checks}
+    last: dict[str, int] = {}
     for seal in journal.seals:
         check = runs.get(seal.run)
         if check is None:
-            if whole:
+            if whole and seal.run not in last:
                 found.append(f"{seal.run} was sealed, and its trace is gone")
-        elif (check.events, check.head) != (seal.events, seal.head) or check.torn:
+        elif seal.events < last.get(seal.run, 0):
+            found.append(f"{seal.run} was sealed anew with fewer events than before")
+        elif seal.head not in check.heads[seal.events - 1 : seal.events]:
             was = f"{seal.events} events, head {seal.head[:12]}"
             now = f"{check.events} events, head {check.head[:12]}"
             found.append(f"{seal.run} was sealed with {was}, and has {now}")
+        last[seal.run] = seal.events
     return found
 
 
@@ -110,9 +152,7 @@ def _runs(data: bytes, name: str) -> Iterator[RunCheck]:
             yield run.done(Tampering(number, run.events, wrong))
             return
         assert isinstance(event, dict)
-        run.events += 1
-        run.head = event["hash"]
-        run.ended = event["type"] == "run.ended"
+        run.take(number, event)
     if run is None:
         run = _Run(name)
         if not rest:
@@ -141,20 +181,18 @@ def _wrong(line: bytes, event: Json, run: _Run) -> str | None:
     """Say what is wrong with the line that should be the run's next event."""
     if not isinstance(event, dict):
         return "the line is not JSON"
-    if set(event) != _KEYS:
+    erased = set(event) == _ERASED_KEYS
+    if set(event) != _KEYS and not erased:
         return "the line lacks a field, or has one too many"
     if event["run"] != run.name:
         return f"the event is of another run, `{event['run']}`"
-    if run.ended:
+    if run.ended and (event["type"] != ERASURE or erased):
         return "an event stands after the end of the run"
     if event["seq"] != run.events or isinstance(event["seq"], bool):
         return f"event {run.events} is missing, or moved: here stands event {event['seq']}"
-    if not isinstance(event["salt"], str) or not isinstance(event["prev"], str):
-        return "salt and prev are not text"
     if event["prev"] != run.head:
         return "it does not follow the event before"
-    body = canonical_text(event["body"])
-    if hashlib.sha256((event["salt"] + body).encode()).hexdigest() != event["body_hash"]:
+    if not erased and not _holds_body(event):
         return "its content was changed"
     header = canonical_text({key: event[key] for key in _HEADER})
     if hashlib.sha256(DOMAIN + header.encode()).hexdigest() != event["hash"]:
@@ -164,4 +202,12 @@ def _wrong(line: bytes, event: Json, run: _Run) -> str | None:
     return None
 
 
-__all__ = ["RunCheck", "Tampering", "against", "verify_file"]
+def _holds_body(event: dict[str, Json]) -> bool:
+    salt, body = event["salt"], event["body"]
+    if not isinstance(salt, str) or not isinstance(body, dict):
+        return False
+    text = salt + canonical_text(body)
+    return bool(hashlib.sha256(text.encode()).hexdigest() == event["body_hash"])
+
+
+__all__ = ["ERASURE", "RunCheck", "Tampering", "against", "verify_data", "verify_file"]

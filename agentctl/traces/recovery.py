@@ -1,0 +1,102 @@
+"""Take up a trace where its writer left it: believe it only if it is as it was written.
+
+One thing may be wrong with the trace of a run that has not ended: a last line without its end, the
+mark of a writer that was killed. It is kept beside the trace and cut off. Anything else is damage.
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from agentctl.core.canonical import parse_strict
+from agentctl.core.errors import Location, Problem, problem
+from agentctl.core.events import Event
+from agentctl.core.exits import ExitCode
+from agentctl.traces.journal import read_journal
+from agentctl.traces.locks import sync_folder
+from agentctl.traces.store import MAX_LINE, event_of
+from agentctl.traces.verify import RunCheck, against, verify_data
+
+
+class Recovered(NamedTuple):
+    """A trace that can be continued."""
+
+    events: list[Event]
+    head: str
+
+
+def recover(path: Path, descriptor: int, run_id: str, journal: Path | None) -> Recovered:
+    """Check a trace whose lock is held, cut a torn last line off, and return its events.
+
+    Args:
+        path: The trace.
+        descriptor: The same file, open for reading and writing.
+        run_id: The run it must hold, and no other.
+        journal: Seals the trace must agree with, if any.
+
+    Raises:
+        Problem: If the trace is damaged, or its run has ended.
+        OSError: If it cannot be read or written.
+    """
+    data = path.read_bytes()
+    check = _checked(path, data, run_id)
+    if check.ended:
+        raise problem(
+            "run-ended",
+            f"run {run_id} has ended, and nothing can be added to it",
+            hint=f"agentctl trace show {run_id}",
+        )
+    if journal is not None:
+        for what in against(read_journal(journal), [check], whole=False):
+            raise _damaged(path, check.events, what)
+    whole = data.rfind(b"\n") + 1
+    if check.torn:
+        set_aside(path, descriptor, data[whole:], whole)
+    lines = data[:whole].decode().splitlines()
+    events = [event_of(parse_strict(line, max_bytes=MAX_LINE)) for line in lines]
+    return Recovered(events, check.head)
+
+
+def _checked(path: Path, data: bytes, run_id: str) -> RunCheck:
+    check, *more = verify_data(data, path.stem)
+    if check.tampering is not None:
+        raise _damaged(path, check.tampering.seq, check.tampering.what, check.tampering.line)
+    if check.run != run_id or more:
+        other = more[0].run if more else check.run
+        raise _damaged(path, 0, f"it holds another run, `{other}`")
+    if not check.events:
+        raise _damaged(path, 0, "no event is whole")
+    return check
+
+
+def _damaged(path: Path, seq: int, what: str, line: int | None = None) -> Problem:
+    return problem(
+        "audit-damaged",
+        f"the trace cannot be continued: event {seq}, {what}",
+        at=Location(str(path), seq + 1 if line is None else line),
+        hint="agentctl trace verify says what else is wrong; the run stays as it is",
+        exit_code=ExitCode.UNKNOWN,
+    )
+
+
+def set_aside(path: Path, descriptor: int, torn: bytes, whole: int) -> None:
+    """Move the torn end of a log into a file beside it, and cut the log after `whole` bytes.
+
+    Raises:
+        OSError: If either cannot be written; the log is then as it was.
+    """
+    aside = os.open(path.with_suffix(".torn"), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    try:
+        note = f"# {len(torn)} bytes without a line end, found after byte {whole} of {path.name}\n"
+        data = note.encode() + torn + b"\n"
+        if os.write(aside, data) != len(data):
+            raise OSError("the disk took only part of the torn line")
+        os.fsync(aside)
+    finally:
+        os.close(aside)
+    sync_folder(str(path.parent))
+    os.ftruncate(descriptor, whole)
+    os.fsync(descriptor)
+
+
+__all__ = ["Recovered", "recover", "set_aside"]
