@@ -1,6 +1,8 @@
 """The journal seals finished runs: what a trace alone cannot show, the two together do."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,10 @@ import pytest
 
 from agentctl.core.errors import Problem
 from agentctl.core.exits import ExitCode
-from agentctl.traces.journal import Seal, read_journal, seal_run
+from agentctl.traces import journal as journal_module
+from agentctl.traces.chain import START
+from agentctl.traces.journal import TAIL, Seal, read_journal, seal_run
+from agentctl.traces.verify import RunCheck, against
 from tests.test_cli import agentctl
 
 AT = "2026-01-15T09:00:00.000Z"
@@ -53,14 +58,108 @@ def test_every_changed_byte_of_the_journal_is_found(journal: Path):
     assert read_journal(journal).wrong is not None
 
 
-def test_a_tampered_journal_takes_no_further_seal(journal: Path):
-    """Nothing is added to a journal that cannot be believed, and the run is told so."""
+def test_a_journal_whose_end_was_tampered_with_takes_no_further_seal(journal: Path):
+    """Nothing is added behind a line that cannot be believed, and the run is told so."""
+    lines = journal.read_bytes().splitlines(keepends=True)
+    edited = lines[3].replace(b'"r3"', b'"rX"')
+    for variant in (
+        [*lines[:3], edited],
+        [*lines[:2], lines[3]],
+        [lines[3]],
+        [*lines, lines[3]],
+        [*lines, b"\n"],
+    ):
+        journal.write_bytes(b"".join(variant))
+        before = journal.read_bytes()
+        with pytest.raises(Problem) as met:
+            seal_run(journal, seal(9), AT)
+        assert met.value.exit_code == ExitCode.UNKNOWN
+        assert journal.read_bytes() == before
+
+
+def test_an_earlier_line_edited_before_a_further_seal_is_still_found(journal: Path):
+    """Sealing looks at the end only; reading the whole journal finds the rest."""
     journal.write_bytes(journal.read_bytes().replace(b'"r1"', b'"rX"'))
+    seal_run(journal, seal(4), AT)
+    assert read_journal(journal).wrong == (2, "it was changed")
+
+
+def test_sealing_costs_the_same_however_long_the_journal_is(journal: Path, monkeypatch):
+    """A seal reads the journal's end, not all of it."""
+    for number in range(4, 120):
+        seal_run(journal, seal(number), AT)
+    assert journal.stat().st_size > 2 * TAIL
+    read: list[int] = []
+    parsed = journal_module._parsed
+    monkeypatch.setattr(journal_module, "_parsed", lambda line: read.append(1) or parsed(line))
+    seal_run(journal, seal(120), AT)
+    assert len(read) == 2
+    monkeypatch.undo()
+    assert read_journal(journal).seals[-1] == seal(120)
+    assert read_journal(journal).wrong is None
+
+
+def test_a_seal_torn_by_a_kill_is_set_aside_by_the_next(journal: Path):
+    """What a killed process left of its line is kept beside the journal, and the chain goes on."""
+    whole = journal.read_bytes()
+    torn = whole.splitlines()[3][:50]
+    journal.write_bytes(whole + torn)
+    assert read_journal(journal).wrong == (5, "the line is torn")
+    seal_run(journal, seal(4), AT)
+    assert read_journal(journal).wrong is None
+    assert len(read_journal(journal).seals) == 5
+    assert torn in journal.with_suffix(".torn").read_bytes()
+    journal.write_bytes(torn)
+    seal_run(journal, seal(0), AT)
+    assert read_journal(journal).seals == (seal(0),)
+
+
+def test_a_disk_that_is_full_or_fails_leaves_the_run_unsealed(journal: Path, monkeypatch):
+    """A seal that may not be on the disk is told, never assumed."""
     before = journal.read_bytes()
-    with pytest.raises(Problem) as met:
-        seal_run(journal, seal(9), AT)
-    assert met.value.exit_code == ExitCode.UNKNOWN
-    assert journal.read_bytes() == before
+
+    def failing(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for name in ("write", "fsync"):
+        monkeypatch.setattr(os, name, failing)
+        with pytest.raises(Problem, match=r"not sealed.*No space left"):
+            seal_run(journal, seal(4), AT)
+        monkeypatch.undo()
+        journal.write_bytes(before)
+    monkeypatch.setattr(os, "write", lambda _file, data: len(data) - 1)
+    with pytest.raises(Problem, match="only part"):
+        seal_run(journal, seal(4), AT)
+
+
+def test_a_clock_that_jumps_back_between_seals_is_no_tampering(journal: Path):
+    """Seals keep their order; what their writers' clocks said may go back."""
+    seal_run(journal, seal(4), "2020-01-01T00:00:00.000Z")
+    read = read_journal(journal)
+    assert read.wrong is None
+    assert read.times[-2:] == (AT, "2020-01-01T00:00:00.000Z")
+
+
+def test_a_run_is_held_against_all_its_seals(tmp_path: Path):
+    """A run sealed at its pause and at its end: each seal is a prefix, the last is the whole."""
+    heads = tuple(f"{number:064x}" for number in range(1, 8))
+    check = RunCheck("r", 7, heads[6], True, False, None, heads)
+    path = tmp_path / "journal.jsonl"
+
+    def contradictions(*sealed: tuple[int, str]) -> list[str]:
+        path.unlink(missing_ok=True)
+        for events, head in sealed:
+            seal_run(path, Seal("r", events, head), AT)
+        return against(read_journal(path), [check], whole=True)
+
+    assert not contradictions((3, heads[2]), (7, heads[6]))
+    assert not contradictions((3, heads[2]), (3, heads[2]), (7, heads[6]))
+    assert contradictions((3, heads[3]), (7, heads[6])) == [
+        f"r was sealed with 3 events, head {heads[3][:12]}, and has 7 events, head {heads[6][:12]}"
+    ]
+    assert len(contradictions((3, heads[2]), (8, "0" * 64))) == 1
+    assert "fewer events" in contradictions((7, heads[6]), (3, heads[2]))[0]
+    assert len(contradictions((0, START))) == 1
 
 
 def test_many_processes_seal_at_once(tmp_path: Path):

@@ -1,8 +1,12 @@
 """One journal a project: a line seals each finished run, chained to the line before.
 
 A trace alone cannot show that it was cut short, replaced or removed as a whole. The journal can: it
-names every sealed run with its number of events and its head. Whoever owns the files can still
-rewrite both; the head that a run prints is the proof to keep elsewhere.
+names every sealed run with its number of events and its head. A run may be sealed several times, at
+each pause and at its end; each later seal covers at least the events of the one before. Whoever
+owns the files can still rewrite both; the head that a run prints is the proof to keep elsewhere.
+
+Sealing reads only the last two lines, so that it costs the same however long the journal is;
+`agentctl trace verify` reads all of it.
 
     hash = sha256(DOMAIN || canonical(line without hash)),  line = {at, events, head, prev, run, seq, v}
 """  # noqa: E501 - the formula is one line
@@ -15,13 +19,16 @@ from typing import NamedTuple
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
+from agentctl.traces.append import append, set_aside
 from agentctl.traces.chain import START
-from agentctl.traces.locks import lock
+from agentctl.traces.locks import lock, sync_folder
 
 DOMAIN = b"agentctl.journal.v1\n"
 VERSION = 1
 PATIENCE_S = 10.0
 """How long a run waits for others that are sealing."""
+TAIL = 16_384
+"""Bytes at the journal's end that hold its last two lines: a line is some 350 bytes."""
 _KEYS = {"at", "events", "hash", "head", "prev", "run", "seq", "v"}
 
 
@@ -40,10 +47,16 @@ class Journal(NamedTuple):
     head: str
     wrong: tuple[int, str] | None
     """The number of the first line that is not as it was written, and what is wrong with it."""
+    heads: tuple[str, ...] = ()
+    """The hash of every line, in order."""
+    times: tuple[str, ...] = ()
+    """When each line was written, as its writer's clock said."""
 
 
 def seal_run(path: Path, seal: Seal, at: str) -> str:
-    """Append the seal of a finished run; return the journal's new head.
+    """Append the seal of a finished or paused run; return the journal's new head.
+
+    A torn last line, the mark of a process killed while sealing, is set aside first.
 
     Args:
         path: The journal; made when it is not there.
@@ -51,7 +64,7 @@ def seal_run(path: Path, seal: Seal, at: str) -> str:
         at: The moment, as events hold it.
 
     Raises:
-        Problem: If it cannot be written, is held too long, or was tampered with.
+        Problem: If it cannot be written, is held too long, or its end was tampered with.
     """
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
@@ -59,20 +72,41 @@ def seal_run(path: Path, seal: Seal, at: str) -> str:
         raise _unwritten(path, error) from error
     try:
         lock(descriptor, str(path), patience_s=PATIENCE_S)
-        known = read_journal(path)
-        if known.wrong is not None:
-            line, what = known.wrong
-            raise _unwritten(path, f"line {line}: {what}")
-        line_text, head = _line(seal, at, len(known.seals), known.head)
-        data = line_text.encode()
-        if os.write(descriptor, data) != len(data):
-            raise _unwritten(path, "the disk took only part of the line")
+        seq, prev = _end(path, descriptor)
+        line, head = _line(seal, at, seq, prev)
+        append(descriptor, line.encode())
         os.fsync(descriptor)
     except OSError as error:
         raise _unwritten(path, error) from error
     finally:
         os.close(descriptor)
     return head
+
+
+def _end(path: Path, descriptor: int) -> tuple[int, str]:
+    """Return the position of the next line and the hash it follows; cut off a torn line."""
+    size = os.fstat(descriptor).st_size
+    if size == 0:
+        sync_folder(str(path.parent))
+        return 0, START
+    start = max(0, size - TAIL)
+    with path.open("rb") as file:
+        file.seek(start)
+        *lines, torn = file.read().split(b"\n")
+    if torn:
+        set_aside(path, descriptor, torn, size - len(torn))
+    if not lines and start == 0:
+        return 0, START
+    before, last = (_parsed(line) for line in [b"", *lines][-2:]) if lines else (None, None)
+    prev = before["hash"] if isinstance(before, dict) and "hash" in before else START
+    seq = last["seq"] if isinstance(last, dict) and "seq" in last else 0
+    what = _wrong(lines[-1] if lines else b"", last, seq, prev)
+    if what is None and (seq == 0) != (prev == START):
+        what = "lines before it are missing"
+    if what is not None:
+        raise _unwritten(path, f"its last line: {what}")
+    assert isinstance(last, dict)
+    return seq + 1, str(last["hash"])
 
 
 def _line(seal: Seal, at: str, seq: int, prev: str) -> tuple[str, str]:
@@ -117,18 +151,23 @@ def read_journal(path: Path) -> Journal:
         message = f"{path}: {error.strerror}"
         raise problem("unreadable-journal", message, exit_code=ExitCode.UNKNOWN) from error
     seals: list[Seal] = []
-    head = START
+    heads: list[str] = []
+    times: list[str] = []
     *lines, rest = data.split(b"\n")
+    wrong = None
     for number, line in enumerate(lines, start=1):
         entry = _parsed(line)
-        what = _wrong(line, entry, len(seals), head)
+        what = _wrong(line, entry, len(seals), heads[-1] if heads else START)
         if what is not None:
-            return Journal(tuple(seals), head, (number, what))
+            wrong = number, what
+            break
         seals.append(Seal(entry["run"], entry["events"], entry["head"]))
-        head = entry["hash"]
-    if rest:
-        return Journal(tuple(seals), head, (len(lines) + 1, "the line is torn"))
-    return Journal(tuple(seals), head, None)
+        heads.append(entry["hash"])
+        times.append(entry["at"])
+    if rest and wrong is None:
+        wrong = len(lines) + 1, "the line is torn"
+    head = heads[-1] if heads else START
+    return Journal(tuple(seals), head, wrong, tuple(heads), tuple(times))
 
 
 def _parsed(line: bytes) -> Json:

@@ -13,6 +13,7 @@ from agentctl.core.canonical import NotCanonical
 from agentctl.core.errors import Problem, problem
 from agentctl.core.events import BARRIERS, Event
 from agentctl.core.exits import ExitCode
+from agentctl.traces.append import append
 from agentctl.traces.chain import Chain
 from agentctl.traces.locks import lock, sync_folder
 from agentctl.traces.recovery import recover
@@ -41,9 +42,12 @@ class FileTrace:
     def _begin(self, path: Path, run_id: str, flags: int) -> None:
         self._chain = Chain(run_id, lambda _seq: secrets.token_hex(16))
         self._broken = False
+        self._next = 0
         self._file = os.open(path, flags | os.O_APPEND | os.O_RDWR, 0o600)
         try:
             lock(self._file, str(path))
+            if not os.path.samestat(os.fstat(self._file), path.stat()):  # replaced meanwhile
+                raise OSError("another process has just written it anew")
         except BaseException:
             os.close(self._file)
             raise
@@ -81,6 +85,7 @@ class FileTrace:
             trace.close()
             raise
         trace._chain.head = found.head
+        trace._next = len(found.events)
         return trace, found.events
 
     @property
@@ -89,7 +94,7 @@ class FileTrace:
         return self._chain.head
 
     def record(self, event: Event) -> None:
-        """Append one event.
+        """Append one event, the next by its position.
 
         Raises:
             Problem: If it cannot be written whole; the trace then takes no more.
@@ -97,10 +102,11 @@ class FileTrace:
         if self._broken:
             raise self._failure(None)
         try:
-            data = (self._chain.line(event) + "\n").encode()
             self._broken = True
-            if os.write(self._file, data) != len(data):
-                raise OSError("the disk took only part of the event")
+            if event.seq != self._next:
+                raise NotCanonical(f"event {self._next} is missing, {event.seq} was given")
+            append(self._file, (self._chain.line(event) + "\n").encode())
+            self._next += 1
             if event.type in BARRIERS:
                 os.fsync(self._file)
             self._broken = False

@@ -4,7 +4,6 @@ One thing may be wrong with the trace of a run that has not ended: a last line w
 mark of a writer that was killed. It is kept beside the trace and cut off. Anything else is damage.
 """
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +11,8 @@ from agentctl.core.canonical import parse_strict
 from agentctl.core.errors import Location, Problem, problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
+from agentctl.traces.append import set_aside
 from agentctl.traces.journal import read_journal
-from agentctl.traces.locks import sync_folder
 from agentctl.traces.store import MAX_LINE, event_of
 from agentctl.traces.verify import RunCheck, against, verify_data
 
@@ -79,24 +78,4 @@ def _damaged(path: Path, seq: int, what: str, line: int | None = None) -> Proble
     )
 
 
-def set_aside(path: Path, descriptor: int, torn: bytes, whole: int) -> None:
-    """Move the torn end of a log into a file beside it, and cut the log after `whole` bytes.
-
-    Raises:
-        OSError: If either cannot be written; the log is then as it was.
-    """
-    aside = os.open(path.with_suffix(".torn"), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
-    try:
-        note = f"# {len(torn)} bytes without a line end, found after byte {whole} of {path.name}\n"
-        data = note.encode() + torn + b"\n"
-        if os.write(aside, data) != len(data):
-            raise OSError("the disk took only part of the torn line")
-        os.fsync(aside)
-    finally:
-        os.close(aside)
-    sync_folder(str(path.parent))
-    os.ftruncate(descriptor, whole)
-    os.fsync(descriptor)
-
-
-__all__ = ["Recovered", "recover", "set_aside"]
+__all__ = ["Recovered", "recover"]
