@@ -9,14 +9,13 @@ from agentctl.core.messages import Message, ModelReply
 from agentctl.models.port import ModelFault, Request
 from agentctl.runtime.acting import act
 from agentctl.runtime.answering import answer
+from agentctl.runtime.framing import PAUSES, begin, finish, pause
 from agentctl.runtime.guarding import guarded
 from agentctl.runtime.handing_over import limit_stop
 from agentctl.runtime.run import Ending, Run
 from agentctl.toolbox.port import Backend
 
 OUT_OF_TURNS = "exhausted"
-PAUSES = frozenset({"waiting_approval", "waiting_reply", "escalated"})
-"""Ends that a person can turn into a continuation."""
 
 
 def play(run: Run, backend: Backend) -> Ending:
@@ -35,7 +34,7 @@ def play(run: Run, backend: Backend) -> Ending:
         raise
     if run.escalated is not None and ending.stop == "answered":
         ending = ending._replace(stop="escalated", reason=run.escalated.detail)
-    if run.given.waits and ending.stop in PAUSES:
+    if run.given.session.waits and ending.stop in PAUSES:
         pause(run, ending)
     else:
         finish(run, ending)
@@ -61,7 +60,7 @@ def taken_back(run: Run) -> bool:
     note = run.note()
     if note is None:
         return False
-    run.record("input.received", {"source": "person", "content": note})
+    run.record("input.received", {"source": "person", "by": run.given.session.by, "content": note})
     run.escalated = None
     run.tell(Message("user", f"A colleague took the case over and hands it back: {note}"))
     return True
@@ -136,47 +135,4 @@ def act_on(run: Run, backend: Backend, reply: ModelReply) -> Ending | None:
     return None
 
 
-def begin(run: Run) -> None:
-    """Record who asks which agent for what, and with which rights."""
-    principal = run.given.principal
-    body: dict[str, Json] = {
-        **run.harness.started,
-        "mode": run.given.mode,
-        "principal": {"id": principal.id, "role": principal.role},
-        "rights": {"tools": list(run.rights.names), "hash": run.rights.hash},
-    }
-    if run.given.scenario is not None:
-        body["scenario"] = dict(run.given.scenario)
-    run.record("run.started", body)
-    run.tell(run.harness.system_message(run.principal))
-
-
-def finish(run: Run, ending: Ending) -> None:
-    """Record how the run ended and what it took."""
-    run.record("run.ended", closing(run, ending))
-
-
-def pause(run: Run, ending: Ending) -> None:
-    """Record that the run waits for a person, and for which calls."""
-    run.record("run.paused", {**closing(run, ending), "pending": sorted(run.pending)})
-
-
-def closing(run: Run, ending: Ending) -> dict[str, Json]:
-    """Return how the run stands: what it came to and what it took."""
-    body: dict[str, Json] = {
-        "stop": ending.stop,
-        "reason": ending.reason,
-        "answer": ending.answer,
-        "intent": run.declared,
-        "steps": run.steps,
-        "calls": run.calls,
-        "usage": {"in": run.input_tokens, "out": run.output_tokens, "estimated": run.estimated},
-        "cost": run.cost(),
-        "duration_s": f"{run.elapsed_s():.3f}",
-    }
-    if ending.output is not None:
-        body["output"] = ending.output
-    return body
-
-
-__all__ = ["OUT_OF_TURNS", "PAUSES", "play"]
+__all__ = ["OUT_OF_TURNS", "play"]

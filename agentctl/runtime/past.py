@@ -6,6 +6,7 @@ found, and refused. So whatever a run has learned, spent and been forbidden hold
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from agentctl.core.canonical import Json
 from agentctl.core.errors import Problem, problem
@@ -33,6 +34,10 @@ _MUST_AGREE: dict[str, tuple[str, ...]] = {
 """What must be as it was for a run to be the same run."""
 
 
+_WAITING = frozenset({"run.paused", "approval.given", "content.erased"})
+"""After these, time passes without the run."""
+
+
 class Past:
     """The events of a run that is taken up again.
 
@@ -48,6 +53,23 @@ class Past:
     def over(self) -> bool:
         """Whether everything recorded was played back."""
         return self._next >= len(self._events)
+
+    @property
+    def lines_heard(self) -> int:
+        """How many inputs of the user were recorded."""
+        heard = (e.body for e in self._events if e.type == "input.received")
+        return sum(body["source"] != "person" for body in heard)
+
+    @property
+    def active_s(self) -> float:
+        """Seconds that the run took, without those it waited for a person."""
+        total, before = 0.0, None
+        for event in self._events:
+            now = datetime.fromisoformat(event.at)
+            if before is not None:
+                total += max(0.0, (now - before).total_seconds())
+            before = None if event.type in _WAITING else now
+        return total
 
     def count(self, kind: EventType) -> int:
         """Return how many events of one kind were recorded."""

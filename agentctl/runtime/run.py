@@ -61,6 +61,28 @@ class Inputs(Protocol):
         ...
 
 
+class Session(NamedTuple):
+    """What ties a run to other processes: those before it, after it and beside it."""
+
+    run_id: str = ""
+    ledger: Ledger | None = None
+    """Keeps live effects to one each; mocks need none."""
+    waits: bool = False
+    """Whether a run that needs a person stays open, to be taken up again."""
+    past: Past | None = None
+    """What happened already, where a run is taken up again."""
+    used_s: float = 0.0
+    """Seconds of the wall clock that it took then."""
+    notes: Inputs | None = None
+    """What a person says to a run that had passed to them."""
+    by: str | None = None
+    """Who that person is."""
+
+
+ALONE = Session()
+"""A run that no other process has to do with."""
+
+
 class Given(NamedTuple):
     """What a run is given from outside; nothing else reaches it."""
 
@@ -75,17 +97,7 @@ class Given(NamedTuple):
     scenario: Mapping[str, Json] | None = None
     world_start: datetime | None = None
     """The moment at which a mock world stands when the run starts; left out = the clock's."""
-    run_id: str = ""
-    ledger: Ledger | None = None
-    """Keeps live effects to one each; mocks need none."""
-    past: Past | None = None
-    """What happened already, where a run is taken up again."""
-    used_s: float = 0.0
-    """Seconds of the wall clock that it took then."""
-    waits: bool = False
-    """Whether a run that needs a person stays open, to be taken up again."""
-    notes: Inputs | None = None
-    """What a person says to a run that had passed to them."""
+    session: Session = ALONE
 
 
 class Lines:
@@ -129,7 +141,7 @@ class Run:
         self.unsure = False
         self.declared: dict[str, Json] | None = None
         self.tainted_by: str | None = None
-        self.past = given.past
+        self.past = given.session.past
         self.pending: set[str] = set()
         """Hashes of the calls that wait for a person."""
         self.tickets: dict[str, int] = {}
@@ -154,7 +166,7 @@ class Run:
         self._warned = False
         self._at = given.clock.stamp
         self._recorder = given.recorder
-        self.started_at = given.clock.now() - timedelta(seconds=given.used_s)
+        self.started_at = given.clock.now() - timedelta(seconds=given.session.used_s)
 
     def record(self, kind: EventType, body: dict[str, Json]) -> None:
         """Append one event; what is played back is recorded already."""
@@ -184,7 +196,8 @@ class Run:
         recorded = self.past.peek("input.received") if self.past is not None else None
         if recorded is not None:
             return str(recorded["content"]) if recorded["source"] == "person" else None
-        given = self.given.notes.next(None) if self.given.notes is not None else None
+        notes = self.given.session.notes
+        given = notes.next(None) if notes is not None else None
         return given if given is None else str(given)
 
     def tell(self, message: Message) -> None:
@@ -292,4 +305,14 @@ def _tokens(size: int) -> int:
     return -(-size // BYTES_PER_TOKEN)
 
 
-__all__ = ["BYTES_PER_TOKEN", "Ending", "Given", "Inputs", "Lines", "Recorder", "Run"]
+__all__ = [
+    "ALONE",
+    "BYTES_PER_TOKEN",
+    "Ending",
+    "Given",
+    "Inputs",
+    "Lines",
+    "Recorder",
+    "Run",
+    "Session",
+]

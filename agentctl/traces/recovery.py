@@ -51,7 +51,8 @@ def recover(path: Path, descriptor: int, run_id: str, journal: Path | None) -> R
     whole = data.rfind(b"\n") + 1
     if check.torn:
         set_aside(path, descriptor, data[whole:], whole)
-    lines = data[:whole].decode().splitlines()
+    # Not `splitlines`: JSON text may hold line separators other than the newline.
+    lines = data[:whole].decode().split("\n")[:-1]
     events = [event_of(parse_strict(line, max_bytes=MAX_LINE)) for line in lines]
     return Recovered(events, check.head)
 

@@ -86,7 +86,8 @@ def _summary(path: Path) -> Run | None:
             if first["type"] != "run.started":
                 return None
             last = _try(lines[-1]) if lines else None
-            stop = last["body"]["stop"] if last and last["type"] == "run.ended" else None
+            closed = last and last["type"] in ("run.ended", "run.paused")
+            stop = last["body"]["stop"] if last and closed else None
             return Run(first["run"], path, first["body"], first["at"], stop)
     except (OSError, NotCanonical, KeyError, TypeError, UnicodeDecodeError):
         return None
