@@ -222,7 +222,7 @@ def finish(
         note(f"{stop}: {result['reason']}")
     for pending in result["pending"]:
         note(f"waiting for {pending['by']}: {pending['tool']} {pending['arguments']}")
-    paused = events[-1].type == "run.paused"
+    paused = events[-1].type != "run.ended"
     following = f"agentctl resume {run_id}" if paused else f"agentctl trace show {run_id}"
     if paused and stop == "waiting_approval":
         following = "agentctl inbox list"

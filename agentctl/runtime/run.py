@@ -172,8 +172,10 @@ class Run:
         """Append one event; what is played back is recorded already."""
         events = self.events
         if self.past is not None and not self.past.over:
-            events += self.past.through(kind, body)
-            return
+            before, recorded = self.past.through(kind, body)
+            events += before
+            if recorded:
+                return
         event = Event(len(events), kind, self._at(), body)
         events.append(event)
         if self._recorder is not None:
