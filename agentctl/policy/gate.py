@@ -9,10 +9,10 @@ I/O, and what is decided depends on the call and the facts alone.
 from collections.abc import Mapping
 from typing import Any
 
-from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
+from agentctl.core.canonical import Json, NotCanonical, canonical_text, check_plain, parse_strict
 from agentctl.core.messages import Effect, ToolCall
 from agentctl.policy.facts import Decision, Facts
-from agentctl.policy.rules import Ruling, ToolRules, rules_for, speaks_about
+from agentctl.policy.rules import Ruling, ToolRules, rules_for
 from agentctl.policy.visibility import Visibility
 from agentctl.specs.bundle import Bundle
 from agentctl.specs.expressions import Expression, ExpressionError
@@ -101,6 +101,8 @@ class Gate:
             given = call.arguments
             if isinstance(given, str):
                 given = parse_strict(given or "{}")
+            else:
+                check_plain(given)
             if not isinstance(given, dict):
                 return _refused(call, effect, "invalid", "parse", "arguments are not an object")
             bound_by_model = tool.bound_names and tool.bound_names & given.keys()
@@ -122,9 +124,12 @@ class Gate:
         if bound_by_model:
             names = ", ".join(f"`{name}`" for name in sorted(bound_by_model))
             return refuse("denied", "arguments", f"{names} is set by the system, not by the model")
-        problems = tool.schema.errors(arguments) if not tool.schema.ok(arguments) else ()
-        if problems:
-            return refuse("invalid", "arguments", "; ".join(problems))
+        for name in tool.filled:
+            if arguments[name] is None:
+                reason = f"`{name}` comes from the principal, who has no {tool.spec.bind[name]}"
+                return refuse("denied", "arguments", reason)
+        if not tool.schema.ok(arguments):
+            return refuse("invalid", "arguments", "; ".join(tool.schema.errors(arguments)))
         unknown = self._unknown_record(tool, arguments, facts)
         if unknown is not None:
             return refuse("not_found", "visibility", unknown)
@@ -165,7 +170,8 @@ class Gate:
             key = tool.target.evaluate({"args": arguments})
         except ExpressionError as error:
             return f"the record to act on cannot be determined: {error}"
-        record = facts.seen.get(target.table, {}).get(key)
+        # Keys are text; a list would not even be hashable.
+        record = facts.seen.get(target.table, {}).get(key) if isinstance(key, str) else None
         if record is None:
             return f"no record `{key}` of {target.table} was seen in this run; look it up first"
         if tool.visibility is not None and not tool.visibility.may_see(record, facts.principal):
@@ -175,8 +181,7 @@ class Gate:
 
 def _built_in_rules(tool: ToolSpec, policy: Policy) -> ToolRules | None:
     """Return rules for a built-in tool where the policy names it; else it is simply allowed."""
-    named = [r for r in policy.rules if r.selector.tools and speaks_about(r, tool)]
-    named = [r for r in named if tool.name in (r.selector.tools or ())]
+    named = [r for r in policy.rules if tool.name in (r.selector.tools or ())]
     return ToolRules(named) if named else None
 
 

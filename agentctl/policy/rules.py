@@ -12,7 +12,7 @@ from agentctl.core.canonical import Json
 from agentctl.policy.facts import Facts
 from agentctl.policy.rights import any_selects
 from agentctl.specs.expressions import Expression, ExpressionError
-from agentctl.specs.matchers import matches
+from agentctl.specs.matchers import fields_match, matcher_problems
 from agentctl.specs.policy import VERDICTS, Policy, Rule, Verdict, duration
 from agentctl.specs.tools import ToolSpec
 
@@ -86,7 +86,7 @@ class ToolRules:
         ordered = sorted(rules, key=lambda rule: -VERDICTS.index(rule.verdict))
         self._rules = [(rule, Condition(rule.when) if rule.when else None) for rule in ordered]
         bare = all(not rule.args and rule.when is None for rule in ordered)
-        self._always = _ruling(ordered) if bare else None
+        self._always = _broken(ordered) or (_ruling(ordered) if bare else None)
         """The ruling, where it does not depend on the call."""
 
     def decide(self, arguments: Mapping[str, Json], facts: Facts) -> Ruling:
@@ -95,17 +95,29 @@ class ToolRules:
             return self._always
         matched: list[Rule] = []
         for rule, condition in self._rules:
-            if rule.args and not matches(rule.args, arguments):
+            if rule.args and not fields_match(rule.args, arguments):
                 continue
             if condition is not None:
                 try:
                     if not condition.holds(arguments, facts):
                         continue
                 except ExpressionError as error:
-                    reason = f"rule `{rule.id}` cannot be evaluated: {error}"
-                    return Ruling("deny", (rule.id,), reason)
+                    return _unjudged(rule, str(error))
             matched.append(rule)
         return _ruling(matched)
+
+
+def _broken(rules: Iterable[Rule]) -> Ruling | None:
+    """Return the denial of every call, where a matcher of some rule is written wrongly."""
+    for rule in rules:
+        for name, wanted in rule.args.items():
+            for path, fault in matcher_problems(wanted, name):
+                return _unjudged(rule, f"{path}: {fault}")
+    return None
+
+
+def _unjudged(rule: Rule, why: str) -> Ruling:
+    return Ruling("deny", (rule.id,), f"rule `{rule.id}` cannot be evaluated: {why}")
 
 
 def _ruling(matched: Sequence[Rule]) -> Ruling:

@@ -6,7 +6,7 @@ boolean never equals a number, and text equals neither.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -49,6 +49,18 @@ def same(left: Json, right: Json) -> bool:
 def matches(expected: Json, actual: Json) -> bool:
     """Whether `actual` is what was expected; listed fields of mappings must match."""
     return not differences(expected, actual)
+
+
+def fields_match(expected: Mapping[str, Json], actual: Mapping[str, Json]) -> bool:
+    """Whether every listed field is what was expected, one named like a matcher included.
+
+    >>> fields_match({"prefix": "+49"}, {"prefix": "+49", "number": 1})
+    True
+    """
+    for name, wanted in expected.items():
+        if _compare(wanted, actual.get(name, _NOTHING), "", False):
+            return False
+    return True
 
 
 def differences(
@@ -221,6 +233,7 @@ __all__ = [
     "MATCHERS",
     "Difference",
     "differences",
+    "fields_match",
     "matcher_name",
     "matcher_problems",
     "matches",
