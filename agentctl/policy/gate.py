@@ -9,7 +9,14 @@ I/O, and what is decided depends on the call and the facts alone.
 from collections.abc import Mapping
 from typing import Any
 
-from agentctl.core.canonical import Json, NotCanonical, canonical_text, check_plain, parse_strict
+from agentctl.core.canonical import (
+    MAX_DEPTH,
+    Json,
+    NotCanonical,
+    canonical_text,
+    check_plain,
+    parse_strict,
+)
 from agentctl.core.messages import Effect, ToolCall
 from agentctl.policy.facts import Decision, Facts
 from agentctl.policy.rules import Ruling, ToolRules, rules_for
@@ -22,6 +29,10 @@ from agentctl.specs.tools import ToolSpec
 
 TAINTED_EFFECTS: frozenset[Effect] = frozenset({"external_write", "irreversible"})
 """Effects that ask once the model has read untrusted text."""
+MOST_DEPTH = MAX_DEPTH - 16
+"""Deepest nesting of arguments: the trace they stand in must still be readable."""
+MOST_SHOWN = 2000
+"""Characters kept of arguments that have no canonical form."""
 _ALLOW_BUILT_IN = Ruling("allow", ("built-in",), "offered by the agent's spec")
 
 
@@ -100,9 +111,9 @@ class Gate:
         try:
             given = call.arguments
             if isinstance(given, str):
-                given = parse_strict(given or "{}")
+                given = parse_strict(given or "{}", max_depth=MOST_DEPTH)
             else:
-                check_plain(given)
+                check_plain(given, max_depth=MOST_DEPTH)
             if not isinstance(given, dict):
                 return _refused(call, effect, "invalid", "parse", "arguments are not an object")
             bound_by_model = tool.bound_names and tool.bound_names & given.keys()
@@ -195,13 +206,23 @@ def _principal_value(principal: Mapping[str, Json], path: list[str]) -> Json:
 def _refused(call: ToolCall, effect: Effect, error: str, stage: str, reason: str) -> Decision:
     """Refuse a call whose arguments have no canonical form; the trace keeps what was sent."""
     sent = call.arguments
-    arguments = sent if isinstance(sent, dict) else {"": sent[:2000]}
+    arguments = sent if isinstance(sent, dict) else {"": _shown(sent)}
     try:
+        check_plain(arguments, max_depth=MOST_DEPTH)
         signature = call.name + canonical_text(arguments)
     except NotCanonical:
-        arguments = {"": repr(sent)[:2000]}
+        arguments = {"": _shown(sent)}
         signature = call.name + canonical_text(arguments)
     return Decision("deny", stage, call.name, effect, arguments, (), (), reason, signature, error)
 
 
-__all__ = ["TAINTED_EFFECTS", "Gate", "GatedTool"]
+def _shown(sent: Json) -> str:
+    """Return the beginning of what was sent, as text that can be recorded."""
+    try:
+        text = sent if isinstance(sent, str) else repr(sent)
+        return text[:MOST_SHOWN].encode("utf-8", "backslashreplace").decode()
+    except RecursionError:
+        return "nested too deeply to be shown"
+
+
+__all__ = ["MOST_DEPTH", "MOST_SHOWN", "TAINTED_EFFECTS", "Gate", "GatedTool"]
