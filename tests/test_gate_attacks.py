@@ -216,6 +216,12 @@ def test_a_rejection_is_of_one_tool():
     assert decide({"order_id": "o_1"}, "cancel_order", declined).verdict == "allow"
 
 
+def test_a_default_that_a_tool_changes_stays_as_it_is():
+    """A list or object filled in for one call is not the one filled in for the next."""
+    decide({"order_id": "o_1", "amount": 1}).arguments["tags"].append("cus_8")
+    assert decide({"order_id": "o_1", "amount": 1}).arguments["tags"] == []
+
+
 def test_a_refusal_of_something_unreadable_can_always_be_recorded():
     """Whatever was sent, the decision holds plain JSON and a signature."""
     for sent in ("\ud800", {"a": float("nan")}, {"a": {1: 2}}, "x" * 5000, nested(9), None, 7):

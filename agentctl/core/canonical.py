@@ -84,12 +84,7 @@ def parse_strict(text: str, *, max_bytes: int = 1_000_000, max_depth: int = MAX_
     if len(text) > max_bytes:
         raise NotCanonical(f"longer than {max_bytes} bytes")
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_int=_integer if _LONG_NUMBER.search(text) else None,
-        )
+        value = (_EXACT if _LONG_NUMBER.search(text) else _USUAL).decode(text)
     except RecursionError as error:
         raise NotCanonical(f"nested deeper than {max_depth}") from error
     except NotCanonical:
@@ -173,6 +168,9 @@ def _integer(text: str) -> Json:
 def _constant(name: str) -> Json:
     raise NotCanonical(f"{name} is not JSON")
 
+
+_USUAL = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_EXACT = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
 
 __all__ = [
     "MAX_DEPTH",

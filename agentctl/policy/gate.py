@@ -7,6 +7,7 @@ I/O, and what is decided depends on the call and the facts alone.
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from agentctl.core.canonical import (
@@ -58,11 +59,22 @@ class GatedTool:
             for name, part in spec.input_schema.get("properties", {}).items()
             if isinstance(part, dict) and "default" in part
         }
+        self._shared = [n for n, value in self.defaults.items() if isinstance(value, dict | list)]
         self.bound = tuple((name, path.split(".")[1:]) for name, path in spec.bind.items())
         self.filled = tuple(spec.bind)
         """Names of the bound arguments, in the order of the manifest."""
         self.bound_names = frozenset(spec.bind)
         self.target = Expression(spec.target.key) if spec.target else None
+
+    def with_defaults(self, given: Mapping[str, Json]) -> dict[str, Json]:
+        """Return arguments with the defaults of the schema, which no tool can change for others."""
+        if not self.defaults:
+            return dict(given)
+        arguments = {**self.defaults, **given}
+        for name in self._shared:
+            if name not in given:
+                arguments[name] = deepcopy(self.defaults[name])
+        return arguments
 
     def bound_values(self, principal: Mapping[str, Json]) -> dict[str, Json]:
         """Return the bound arguments, filled from the principal."""
@@ -117,7 +129,7 @@ class Gate:
             if not isinstance(given, dict):
                 return _refused(call, effect, "invalid", "parse", "arguments are not an object")
             bound_by_model = tool.bound_names and tool.bound_names & given.keys()
-            arguments = {**tool.defaults, **given} if tool.defaults else dict(given)
+            arguments = tool.with_defaults(given)
             if tool.bound:
                 arguments.update(tool.bound_values(facts.principal))
             signature = call.name + canonical_text(arguments)
@@ -197,8 +209,8 @@ def _built_in_rules(tool: ToolSpec, policy: Policy) -> ToolRules | None:
 
 
 def _principal_value(principal: Mapping[str, Json], path: list[str]) -> Json:
-    value: Json = principal
-    for part in path:
+    value: Json = principal.get(path[0]) if path else None
+    for part in path[1:]:
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
 
