@@ -38,9 +38,9 @@ def selects(selector: str, name: str) -> bool:
     if len(name) < len(first) + len(last):
         return False
     rest = name[len(first) : len(name) - len(last)]
-    for part in middle:
+    for part in filter(None, middle):
         _, found, rest = rest.partition(part)
-        if part and not found:
+        if not found:
             return False
     return True
 
