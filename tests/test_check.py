@@ -92,7 +92,7 @@ def test_a_mega_tool_is_warned_about(root, capsys):
     (root / "tools" / "more.yaml").write_text(
         "tools:\n"
         "  - {name: create_or_update_order, description: Both., effect: internal_write,\n"
-        "     mock: {replies: []}}\n"
+        "     accept_risk: a test, mock: {replies: []}}\n"
         "  - name: big\n    description: Much.\n    effect: none\n    mock: {replies: []}\n"
         f"    inputSchema: {{type: object, properties: {{{many}}}}}\n"
     )
@@ -111,7 +111,8 @@ def test_a_condition_that_means_nothing_is_warned_about(root, capsys):
     """A condition on what another rule allows anyway protects nobody."""
     policy = root / "agents" / "policy.yaml"
     rule = "  - {id: small, allow: [cancel_order], when: args.order_id == principal.id}\n"
-    policy.write_text(policy.read_text() + rule)
+    before, writes, after = policy.read_text().partition("  - {id: writes")
+    policy.write_text(before + rule + writes + after)
     assert warnings(capsys) == ["idle-condition"]
 
 
@@ -119,7 +120,8 @@ def test_missing_owner_mock_and_turns_are_warned_about(root, capsys):
     """An agent nobody answers for, a tool no scenario can use, a scenario that replays nothing."""
     (root / "agents" / "order-desk.yaml").write_text(AGENT)
     (root / "tools" / "more.yaml").write_text(
-        "tools:\n  - {name: ship, description: Ship it., effect: external_write}\n"
+        "tools:\n  - {name: ship, description: Ship it., effect: external_write,\n"
+        "     accept_risk: a test}\n"
     )
     case = passing("one")
     del case["turns"]

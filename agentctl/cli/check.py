@@ -17,13 +17,23 @@ from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import expected_world
 from agentctl.specs.agent import AgentSpec
 from agentctl.specs.golden import GoldenSet, World
+from agentctl.specs.governance import Holder, governance_problems, write_problems
 from agentctl.specs.kinds import KINDS, json_schema
 from agentctl.specs.lint import agent_warnings, manifest_warnings, scenario_warnings
-from agentctl.specs.load import Project
-from agentctl.specs.locate import PROJECT_FILE, YAML_SUFFIXES, files_in, find_root, shown
+from agentctl.specs.load import Loaded, Project
+from agentctl.specs.locate import (
+    PROJECT_FILE,
+    YAML_SUFFIXES,
+    files_in,
+    find_root,
+    may_be,
+    shown,
+)
+from agentctl.specs.names import agents_alike, argument_names, people_names, tools_alike
 from agentctl.specs.policy import Policy
 from agentctl.specs.project import ProjectSpec
 from agentctl.specs.references import idle_conditions
+from agentctl.specs.risks import manifest_risks
 from agentctl.specs.sets import LoadedScenario, LoadedSet
 from agentctl.specs.tools import ToolManifest
 from agentctl.specs.yaml import read_yaml
@@ -107,6 +117,7 @@ class _Checking:
         self.project = project
         self._checked: Counter[str] = Counter()
         self._found: dict[tuple[str, str, str], Diagnostic] = {}
+        self._governed: set[Path] = set()
 
     def file(self, path: Path) -> None:
         """Check one file, with everything it references."""
@@ -167,11 +178,47 @@ class _Checking:
             bundle = self.project.agent(str(path.resolve()))
             Harness(bundle)
             self._warn(agent_warnings(loaded.model, loaded.source))
+            self._warn(agents_alike(loaded, list(self._agents())))
             policy = self.project.policy_of(loaded)
             self._warn(idle_conditions(policy.model, policy.source, bundle.tools))
+            self._govern(policy, Holder(loaded.model, loaded.source, bundle.tools))
         elif isinstance(loaded.model, ToolManifest):
             self._warn(self.project.manifest_problems(loaded))
             self._warn(manifest_warnings(loaded.model, loaded.source))
+            self._warn(manifest_risks(loaded.model, loaded.source))
+            self._warn(write_problems(loaded.model, loaded.source))
+            self._warn(argument_names(loaded.model, loaded.source))
+            self._warn(tools_alike(loaded, self.project.manifests))
+        elif isinstance(loaded.model, ProjectSpec):
+            self._warn(people_names(loaded.model, loaded.source))
+
+    def _agents(self) -> Iterator[Loaded[AgentSpec]]:
+        """Yield the project's agents; what is wrong with one is told where it is checked."""
+        for file in files_in(self.project.agents):
+            if may_be(file, "Agent"):
+                try:
+                    yield self.project.read(AgentSpec, file)
+                except Problem:
+                    continue
+
+    def _govern(self, policy: Loaded[Policy], holder: Holder) -> None:
+        """Look at a policy with every agent that works under it."""
+        path = policy.path.resolve()
+        if path in self._governed:
+            return
+        self._governed.add(path)
+        holders = {holder.source.file: holder}
+        for agent in self._agents():
+            try:
+                if self.project.policy_of(agent).path.resolve() == path:
+                    tools = self.project.agent(str(agent.path.resolve())).tools
+                    holders[agent.source.file] = Holder(agent.model, agent.source, tools)
+            except Problem:
+                continue
+        found = governance_problems(
+            policy.model, policy.source, list(holders.values()), self.project.spec
+        )
+        self._warn(found)
 
     def _set(self, path: Path) -> None:
         loaded = self.project.golden_set(str(path.resolve()))

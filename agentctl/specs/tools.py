@@ -24,6 +24,11 @@ from agentctl.specs.base import (
     short_form,
 )
 
+Risk = Literal[
+    "moves_money", "deletes", "cancels", "changes_account", "sends_to_many", "commits_legally"
+]
+"""What a call can do that is hard to take back, whatever its `effect`."""
+
 
 class Compare(Spec):
     """How the final state of a table is compared in an evaluation."""
@@ -195,8 +200,11 @@ class ToolSpec(Spec):
     retry: Retry | None = None
     draft: ToolName | None = None
     """The tool that saves a draft instead, for a rule that says `draft`."""
+    risk: Many[Risk] | None = None
+    """What a call can do that needs a person, a draft or a condition in the policy; `[]` says that
+    it does none of it, where its name or description sounds as if it did."""
     accept_risk: Text | None = None
-    """Why this tool may do what `check` warns about."""
+    """Why this tool may do so without any of them, or may write without an idempotency key."""
     live: Live | None = None
     mock: Mock | None = None
 
@@ -228,6 +236,7 @@ __all__ = [
     "Reply",
     "Requirement",
     "Retry",
+    "Risk",
     "TableSpec",
     "Target",
     "ToolManifest",
