@@ -156,11 +156,9 @@ def _weights(
     ]
     if verb in lists.verbs and not _signs_in(verb, name):
         found.append((3, f"`{verb}` in its name"))
-    elif verb in _HARMLESS:
-        found += [(1, f"`{word}` in its name") for word in rest[:1]]
-    elif paired:
+    elif paired and verb not in _HARMLESS:
         found.append((3, f"`{paired[0][0]}` with `{paired[0][1]}`"))
-    elif rest and not _signs_in(rest[0], name):
+    elif rest and verb not in _HARMLESS and not _signs_in(rest[0], name):
         found.append((2, f"`{rest[0]}` in its name"))
     if described[:1] and described[0] in lists.verbs and not _signs_in(described[0], described):
         found.append((2, f"its description begins with `{described[0]}`"))
