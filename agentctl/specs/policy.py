@@ -25,6 +25,8 @@ VERDICTS: tuple[Verdict, ...] = ("allow", "ask", "draft", "deny")
 
 Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d)$")]
 """`30s`, `15m`, `4h`, `2d`."""
+FieldPath = Annotated[str, StringConstraints(pattern=r"^[^.]+(\.[^.]+){0,15}$")]
+"""A field of a record, or of a record inside it: `iban`, `contact.phone`."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -64,6 +66,13 @@ class Role(Spec):
     tools: Many[Text]
     """Exact names; `*` stands for any characters and must be written."""
     scopes: Many[Text] = ()
+    visible_fields: dict[Name, Many[FieldPath]] = {}
+    """Table -> the only fields of its records this role sees, besides the table's key:
+    `{customers: [name, address.city]}`. A table that is not named is seen whole. What a write on
+    the table returns counts as a record of it."""
+    hidden_fields: dict[Name, Many[FieldPath]] = {}
+    """Table -> the fields this role never sees: `{customers: [iban, contact.phone]}`. They are
+    taken out of everything a tool returns that reads or writes the table, at any depth."""
 
 
 class Selector(Spec):
@@ -170,6 +179,7 @@ class Policy(Document):
 __all__ = [
     "VERDICTS",
     "Duration",
+    "FieldPath",
     "Guardrail",
     "Guardrails",
     "Policy",

@@ -209,6 +209,21 @@ class ToolSpec(Spec):
     mock: Mock | None = None
 
 
+def tables_of(tool: ToolSpec) -> tuple[str, ...]:
+    """Return the tables whose records a tool may return, the one it says first.
+
+    That is where `records:` says, else the one its mock works on, else that of its target.
+    """
+    found = [tool.records.table] if tool.records else []
+    if tool.mock is not None:
+        mock = tool.mock
+        named = (mock.get, mock.find, mock.insert, mock.update, mock.delete)
+        found += [table for table in named if table is not None]
+    if tool.target is not None:
+        found.append(tool.target.table)
+    return tuple(dict.fromkeys(found))
+
+
 def _keys(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
@@ -241,4 +256,5 @@ __all__ = [
     "Target",
     "ToolManifest",
     "ToolSpec",
+    "tables_of",
 ]
