@@ -138,8 +138,9 @@ def _judged(harness: Harness, tool: ToolSpec, result: ToolResult) -> Outcome:
     schema = harness.results.get(tool.name)
     if schema is None or schema.ok(result.value):
         return Outcome(result, None if reads else "succeeded")
-    problems = "; ".join(schema.errors(result.value)[:3])
-    broken = ToolError("invalid_output", f"`{tool.name}` broke its output schema: {problems}")
+    # What broke is told without the value: it was not filtered yet.
+    problems = ", ".join(schema.broken_at(result.value)[:3])
+    broken = ToolError("invalid_output", f"`{tool.name}` broke its output schema at {problems}")
     # A write is done even when its receipt is unreadable: it must not be repeated.
     return Outcome(result._replace(value=None, error=broken), None if reads else "unverified")
 
