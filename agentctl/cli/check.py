@@ -181,7 +181,7 @@ class _Checking:
             self._warn(agents_alike(loaded, list(self._agents())))
             policy = self.project.policy_of(loaded)
             self._warn(idle_conditions(policy.model, policy.source, bundle.tools))
-            self._govern(policy, Holder(loaded.model, loaded.source, bundle.tools))
+            self._govern(policy, Holder(loaded.model, loaded.source, bundle.tools, bundle.tables))
         elif isinstance(loaded.model, ToolManifest):
             self._warn(self.project.manifest_problems(loaded))
             self._warn(manifest_warnings(loaded.model, loaded.source))
@@ -211,8 +211,10 @@ class _Checking:
         for agent in self._agents():
             try:
                 if self.project.policy_of(agent).path.resolve() == path:
-                    tools = self.project.agent(str(agent.path.resolve())).tools
-                    holders[agent.source.file] = Holder(agent.model, agent.source, tools)
+                    bundle = self.project.agent(str(agent.path.resolve()))
+                    holders[agent.source.file] = Holder(
+                        agent.model, agent.source, bundle.tools, bundle.tables
+                    )
             except Problem:
                 continue
         found = governance_problems(

@@ -11,11 +11,12 @@ from typing import NamedTuple
 from agentctl.core.errors import Diagnostic
 from agentctl.specs.agent import BUILT_IN_TOOLS, AgentSpec
 from agentctl.specs.expressions import Expression
-from agentctl.specs.policy import Policy, Role, Rule, selects
+from agentctl.specs.field_checks import field_problems, field_warnings
+from agentctl.specs.policy import Policy, Rule, role_holds
 from agentctl.specs.project import ProjectSpec
 from agentctl.specs.references import is_unconditional, shadow_problem, tools_of
 from agentctl.specs.risks import DOES
-from agentctl.specs.tools import ToolManifest, ToolSpec
+from agentctl.specs.tools import TableSpec, ToolManifest, ToolSpec
 from agentctl.specs.yaml import Source
 
 WRITES = frozenset({"internal_write", "external_write", "irreversible"})
@@ -29,6 +30,7 @@ class Holder(NamedTuple):
     agent: AgentSpec
     source: Source
     tools: Mapping[str, ToolSpec]
+    tables: Mapping[str, TableSpec]
 
 
 def write_problems(manifest: ToolManifest, source: Source) -> Iterator[Diagnostic]:
@@ -49,7 +51,7 @@ def governance_problems(
         name: tool
         for holder in holders
         for name, tool in holder.tools.items()
-        if any(holds(role, tool) for role in policy.roles.values())
+        if any(role_holds(role, tool.name, tool.scopes) for role in policy.roles.values())
     }
     for index, rule in enumerate(policy.rules):
         at = source.at("rules", index, "id")
@@ -63,12 +65,9 @@ def governance_problems(
         yield from _taint_problems(policy, holder, tools, project)
     for tool in tools.values():
         yield from _risk_problems(policy, source, tool)
-
-
-def holds(role: Role, tool: ToolSpec) -> bool:
-    """Whether a role gives the right to a tool: its name and all of its scopes."""
-    named = any(selects(selector, tool.name) for selector in role.tools)
-    return named and set(tool.scopes) <= set(role.scopes)
+    tables = {name: table for holder in holders for name, table in holder.tables.items()}
+    yield from field_problems(policy, source, tools, tables)
+    yield from field_warnings(policy, source, tools)
 
 
 def _names_built_in(rule: Rule) -> bool:
@@ -172,6 +171,5 @@ __all__ = [
     "WRITES",
     "Holder",
     "governance_problems",
-    "holds",
     "write_problems",
 ]

@@ -1,6 +1,7 @@
 """The shape of a policy: roles, rules and guardrails."""
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -73,6 +74,13 @@ class Role(Spec):
     hidden_fields: dict[Name, Many[FieldPath]] = {}
     """Table -> the fields this role never sees: `{customers: [iban, contact.phone]}`. They are
     taken out of everything a tool returns that reads or writes the table, at any depth."""
+
+
+def role_holds(role: Role, name: str, scopes: Iterable[str]) -> bool:
+    """Whether a role gives the right to a tool: its name, and all of the scopes it needs."""
+    return any(selects(selector, name) for selector in role.tools) and set(scopes) <= set(
+        role.scopes
+    )
 
 
 class Selector(Spec):
@@ -188,5 +196,6 @@ __all__ = [
     "Selector",
     "Verdict",
     "duration",
+    "role_holds",
     "selects",
 ]

@@ -126,6 +126,11 @@ def policy_problems(
             if not _covered(selector, tools) and selector not in BUILT_IN_TOOLS:
                 at = source.at("roles", role, "tools", place)
                 yield unknown("tool", selector, tools, at)
+        for kind in ("visible_fields", "hidden_fields"):
+            for table in getattr(spec, kind):
+                if table not in tables:
+                    at = source.key_at("roles", role, kind, table)
+                    yield unknown("table", table, tables, at)
     ids: set[str] = set()
     for index, rule in enumerate(policy.rules):
         at = source.at("rules", index, "id")
