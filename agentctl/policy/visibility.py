@@ -93,6 +93,14 @@ class Visibility:
             value = _replaced(value, self._path, left)
         return Filtered(value, dropped, False, self._keyed(kept))
 
+    def shown(self, record: Mapping[str, Json], principal: Mapping[str, Json]) -> Json:
+        """Return what this tool shows of one record; `None` where it does not show the record."""
+        if not self.may_see(record, principal):
+            return None
+        role = principal.get("role")
+        columns = self._columns.get(role) if isinstance(role, str) else None
+        return columns.of_record(dict(record)) if columns is not None else dict(record)
+
     def _withheld(self) -> Filtered:
         return Filtered(None, 1, self._reads, ())
 
