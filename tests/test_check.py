@@ -162,3 +162,23 @@ def test_a_closed_pipe_is_no_error(root):
     command = f"{sys.executable} -m agentctl check | head -c 0"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=root)  # noqa: S602
     assert done.stderr == ""
+
+
+def test_a_stray_key_in_free_json_is_warned_about(root, capsys):
+    """An unquoted comma makes a key of the rest of the text; where any may stand, it is told."""
+    world = root / "golden_sets" / "worlds" / "shop.yaml"
+    world.write_text(world.read_text() + "    o_3: {customer_id: cus_7, note: late, please}\n")
+    code, out, _ = check(capsys)
+    assert code == ExitCode.OK
+    assert out.startswith(
+        "warning[bare-key]: the key `please` has no value\n --> golden_sets/worlds/shop.yaml:6:43\n"
+    )
+    assert "put the text in quotes" in out
+    world.write_text(world.read_text().replace("late, please", '"late, please", odd: null'))
+    assert warnings(capsys) == []
+    who = {"principal": {"id": "cus_7", "attributes": {}}}
+    make(root, [passing("one")], defaults=who)
+    (root / "agents" / "order-desk.yaml").write_text(OWNED)
+    sets = root / "golden_sets" / "orders.yaml"
+    sets.write_text(sets.read_text().replace('"attributes": {}', '"attributes": {a: b, c}'))
+    assert warnings(capsys) == ["bare-key"]

@@ -19,7 +19,12 @@ from agentctl.specs.agent import AgentSpec
 from agentctl.specs.golden import GoldenSet, World
 from agentctl.specs.governance import Holder, governance_problems, write_problems
 from agentctl.specs.kinds import KINDS, json_schema
-from agentctl.specs.lint import agent_warnings, manifest_warnings, scenario_warnings
+from agentctl.specs.lint import (
+    agent_warnings,
+    bare_keys,
+    manifest_warnings,
+    scenario_warnings,
+)
 from agentctl.specs.load import Loaded, Project
 from agentctl.specs.locate import (
     PROJECT_FILE,
@@ -174,6 +179,7 @@ class _Checking:
             self._set(path)
             return
         loaded: Any = self.project.read(kind, path)
+        self._warn(bare_keys(loaded.source))
         if isinstance(loaded.model, AgentSpec):
             bundle = self.project.agent(str(path.resolve()))
             Harness(bundle)
@@ -227,6 +233,7 @@ class _Checking:
         if path.suffix != ".jsonl":
             source = read_yaml(path, shown(path))
             self._warn(scenario_warnings(loaded.scenarios(), source))
+            self._warn(bare_keys(source))
         harness = Harness(loaded.bundle)
         for case in loaded.scenarios():
             for diagnostic in _expected_calls(harness, loaded, case):

@@ -46,7 +46,7 @@ class Judge:
         self.defaults = {name: tool.defaults for name, tool in tools.items() if tool.defaults}
         self._effects = {name: tool.spec.effect for name, tool in tools.items()}
         self._marks = {name: _tables_of(tool.spec) for name, tool in tools.items()}
-        self.foreign = Foreign(harness)
+        self.foreign = Foreign(harness, tables)
         self._worlds: tuple[Scenario, list[World]] | None = None
 
     def leaves_no_mark(self, tool: str, effect: str | None = None) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from agentctl.core.errors import Diagnostic
 from agentctl.specs.agent import AgentSpec
 from agentctl.specs.checks import arguments_of
+from agentctl.specs.decode import QUOTE
 from agentctl.specs.golden import Scenario
 from agentctl.specs.tools import ToolManifest, ToolSpec
 from agentctl.specs.yaml import Source
@@ -26,6 +27,17 @@ _NOT_ACTED_ON = ("memory", "knowledge", "triggers", "handoffs")
 
 def _warning(code: str, message: str, source: Source, *path: str | int, hint: str) -> Diagnostic:
     return Diagnostic(code, message, source.key_at(*path), hint, "warning")
+
+
+def bare_keys(source: Source) -> Iterator[Diagnostic]:
+    """Yield keys of `{...}` without a value: where any key is allowed, no other check finds them.
+
+    `{note: late, please}` says that there is a key `please`, which is null.
+    """
+    for path in sorted(source.bare, key=str):
+        message = f"the key `{path[-1]}` has no value"
+        hint = f"{QUOTE}; where nothing is meant, write `null`"
+        yield _warning("bare-key", message, source, *path, hint=hint)
 
 
 def agent_warnings(agent: AgentSpec, source: Source) -> Iterator[Diagnostic]:
@@ -80,4 +92,10 @@ def scenario_warnings(
             yield _warning("no-turns", message, source, "scenarios", index, "id", hint=hint)
 
 
-__all__ = ["MOST_ARGUMENTS", "agent_warnings", "manifest_warnings", "scenario_warnings"]
+__all__ = [
+    "MOST_ARGUMENTS",
+    "agent_warnings",
+    "bare_keys",
+    "manifest_warnings",
+    "scenario_warnings",
+]
