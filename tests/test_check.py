@@ -182,3 +182,13 @@ def test_a_stray_key_in_free_json_is_warned_about(root, capsys):
     sets = root / "golden_sets" / "orders.yaml"
     sets.write_text(sets.read_text().replace('"attributes": {}', '"attributes": {a: b, c}'))
     assert warnings(capsys) == ["bare-key"]
+
+
+def test_a_tool_that_shows_what_another_one_filters_is_warned_about(root, capsys):
+    """Whose records they are is no use where a second tool shows them all."""
+    tool = "  - {{name: export, description: Export it., effect: none, mock: {{find: orders}}{}}}\n"
+    (root / "tools" / "orders.yaml").write_text(TOOLS + tool.format(""))
+    assert warnings(capsys) == ["unfiltered-records"]
+    mine = ", records: {table: orders}, visible_when: record.customer_id == principal.id"
+    (root / "tools" / "orders.yaml").write_text(TOOLS + tool.format(mine))
+    assert warnings(capsys) == []

@@ -8,7 +8,7 @@ from agentctl.specs.agent import AgentSpec
 from agentctl.specs.checks import arguments_of
 from agentctl.specs.decode import QUOTE
 from agentctl.specs.golden import Scenario
-from agentctl.specs.tools import ToolManifest, ToolSpec
+from agentctl.specs.tools import ToolManifest, ToolSpec, tables_of
 from agentctl.specs.yaml import Source
 
 MOST_ARGUMENTS = 8
@@ -60,6 +60,12 @@ def manifest_warnings(manifest: ToolManifest, source: Source) -> Iterator[Diagno
             message = f"`{tool.name}` takes {len(arguments)} arguments: a mega-tool"
             hint = f"split it; {MOST_ARGUMENTS} arguments are plenty"
             yield _warning("mega-tool", message, source, *here, "name", hint=hint)
+        whose = _filtered_elsewhere(tool, manifest)
+        if whose is not None:
+            other, table = whose
+            message = f"`{tool.name}` shows every record of {table}; `{other}` filters them"
+            hint = "give it `records:` and `visible_when:`, or `bind:` what it looks up"
+            yield _warning("unfiltered-records", message, source, *here, "name", hint=hint)
         verbs = _verbs(tool)
         if len(verbs) > 1:
             message = f"`{tool.name}` does several things: {' and '.join(verbs)}"
@@ -72,6 +78,18 @@ def manifest_warnings(manifest: ToolManifest, source: Source) -> Iterator[Diagno
             message = f"`live` of `{tool.name}` is read, and this version does nothing with it"
             hint = "live tools are refused until there is an effect ledger"
             yield _warning("not-acted-on", message, source, *here, "live", hint=hint)
+
+
+def _filtered_elsewhere(tool: ToolSpec, manifest: ToolManifest) -> tuple[str, str] | None:
+    """Return another tool that filters the records this one shows unfiltered, and their table."""
+    if tool.effect != "none" or tool.visible_when is not None or tool.bind:
+        return None
+    for other in manifest.tools:
+        if other.visible_when is not None:
+            for table in tables_of(tool):
+                if table in tables_of(other)[:1]:
+                    return other.name, table
+    return None
 
 
 def _verbs(tool: ToolSpec) -> list[str]:
