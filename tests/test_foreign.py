@@ -90,6 +90,28 @@ def test_an_unfiltered_tool_is_caught():
     assert leaks(turns, tools=[GET, CANCEL, export], rules=ALLOW_ALL) == [MAIL]
 
 
+def test_a_tool_without_a_filter_is_no_excuse_beside_one_with():
+    """That it shows the record is the leak."""
+    export = {
+        "name": "export",
+        "description": "Export.",
+        "effect": "none",
+        "records": {"table": "orders"},
+        "mock": {"find": "orders"},
+    }
+    turns = [{"call": {"export": {}}}, {"say": "One is bo@example.org."}]
+    assert leaks(turns, tools=[GET, CANCEL, export], rules=ALLOW_ALL) == [MAIL]
+    assert leaks(turns, tools=[export], rules=ALLOW_ALL[:1]) == []
+
+
+def test_what_an_approver_wrote_into_a_call_is_theirs():
+    """They may know more than the principal does."""
+    turns = [{"call": {"send_mail": {"text": "Hello"}}}, {"say": "Sent."}]
+    rules = [*ALLOW_ALL, {"id": "send", "ask": ["send_mail"], "by": "desk"}]
+    changed = {"modify": {"text": "cc bo@example.org"}}
+    assert leaks(turns, rules=rules, approvals={"send_mail": changed}) == []
+
+
 @pytest.mark.parametrize(
     "say",
     [

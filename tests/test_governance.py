@@ -204,3 +204,12 @@ def test_a_constant_condition_names_nothing():
     """What the check of conditions rests on: a constant refers to no variable."""
     assert not Expression("1 == 1").roots
     assert Expression("args.x == 1").roots == {"args"}
+
+
+def test_a_manifest_outside_the_folder_for_tools_is_held_to_the_same(root, capsys):
+    """An agent that names its manifests does not get around the check."""
+    (root / "tools" / "orders.yaml").rename(root / "elsewhere.yaml")
+    (root / "elsewhere.yaml").write_text(RISKY.replace("    risk: [cancels]\n", ""))
+    agent = AGENT + "owner: team\nmanifests: [../elsewhere.yaml]\n"
+    (root / "agents" / "order-desk.yaml").write_text(agent)
+    assert codes(capsys) == ["undeclared-risk"]

@@ -184,19 +184,25 @@ class _Checking:
             bundle = self.project.agent(str(path.resolve()))
             Harness(bundle)
             self._warn(agent_warnings(loaded.model, loaded.source))
+            for name in loaded.model.manifests:
+                # They need not stand in the folder for tools.
+                self._manifest(self.project.read(ToolManifest, loaded.path.parent / name))
             self._warn(agents_alike(loaded, list(self._agents())))
             policy = self.project.policy_of(loaded)
             self._warn(idle_conditions(policy.model, policy.source, bundle.tools))
             self._govern(policy, Holder(loaded.model, loaded.source, bundle.tools, bundle.tables))
         elif isinstance(loaded.model, ToolManifest):
             self._warn(self.project.manifest_problems(loaded))
-            self._warn(manifest_warnings(loaded.model, loaded.source))
-            self._warn(manifest_risks(loaded.model, loaded.source))
-            self._warn(write_problems(loaded.model, loaded.source))
-            self._warn(argument_names(loaded.model, loaded.source))
-            self._warn(tools_alike(loaded, self.project.manifests))
+            self._manifest(loaded)
         elif isinstance(loaded.model, ProjectSpec):
             self._warn(people_names(loaded.model, loaded.source))
+
+    def _manifest(self, manifest: Loaded[ToolManifest]) -> None:
+        self._warn(manifest_warnings(manifest.model, manifest.source))
+        self._warn(manifest_risks(manifest.model, manifest.source))
+        self._warn(write_problems(manifest.model, manifest.source))
+        self._warn(argument_names(manifest.model, manifest.source))
+        self._warn(tools_alike(manifest, self.project.manifests))
 
     def _agents(self) -> Iterator[Loaded[AgentSpec]]:
         """Yield the project's agents; what is wrong with one is told where it is checked."""

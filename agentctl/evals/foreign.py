@@ -8,8 +8,8 @@ Its limits: only tables that a tool declares with `records:` are judged, and onl
 out: texts of six characters or more with a digit, an `@` or a space in them, word for word. A value
 that the principal may know from elsewhere is not foreign: it stands in a visible record as well, in
 what the user said, in the agent's own instructions, or it is a key, which tells nothing by itself.
-Numbers and rewordings are not found. Records that the run itself changed are left out, because
-whose they were before is no longer known.
+Numbers and rewordings are not found. Arguments that an approver wrote are theirs. Records that the
+run itself changed are left out, because whose they were before is no longer known.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,6 +51,10 @@ class Foreign:
             if tool.visibility is not None and tool.visibility.table is not None:
                 looks = self._by_table.setdefault(tool.visibility.table, [])
                 looks.append((name, tool.visibility))
+        for table, looks in self._by_table.items():
+            # A tool that filters nothing beside one that does is the leak, not the measure.
+            filtering = [(name, look) for name, look in looks if look.filters]
+            self._by_table[table] = filtering or looks
         self._start = {
             id(record): _telling(record)
             for table in self._by_table
@@ -126,7 +130,7 @@ def _said(calls: Iterable[CallRecord], events: Sequence[Event]) -> Iterator[_Sai
         elif event.type == "run.ended":
             yield from (_Said("the answer", text) for _, text in _texts(body.get("answer")))
     for call in calls:
-        if call.ran:
+        if call.ran and call.approval != "modify":
             own = {k: v for k, v in call.arguments.items() if k not in call.bound}
             where = f"a call of `{call.tool}`"
             yield from (_Said(where, text) for _, text in _texts(own))

@@ -58,6 +58,11 @@ class Visibility:
         """Whether results must be filtered, and their records remembered."""
         return self._path is not None or bool(self._columns)
 
+    @property
+    def filters(self) -> bool:
+        """Whether records are chosen by whose they are."""
+        return self._when is not None
+
     def may_see(self, record: Mapping[str, Json], principal: Mapping[str, Json]) -> bool:
         """Whether the record is for this principal; an error means no."""
         if self._when is None:
