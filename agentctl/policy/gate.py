@@ -105,7 +105,7 @@ class Gate:
             name: GatedTool(
                 tool,
                 rules_for(tool, bundle.policy),
-                Visibility(tool, bundle.tables),
+                Visibility(tool, bundle.tables, bundle.policy.roles),
                 bundle.agent.limits.per_tool.get(name),
             )
             for name, tool in bundle.tools.items()

@@ -230,8 +230,9 @@ def _checked(harness: Harness, tool: ToolSpec, result: ToolResult) -> ToolResult
     schema = harness.results.get(tool.name)
     if result.error is not None or schema is None or schema.ok(result.value):
         return result
-    problems = "; ".join(schema.errors(result.value)[:3])
-    broken = ToolError("invalid_output", f"`{tool.name}` broke its output schema: {problems}")
+    # What broke is told without the value: it was not filtered yet.
+    problems = ", ".join(schema.broken_at(result.value)[:3])
+    broken = ToolError("invalid_output", f"`{tool.name}` broke its output schema at {problems}")
     return result._replace(value=None, error=broken)
 
 

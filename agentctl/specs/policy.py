@@ -1,9 +1,10 @@
 """The shape of a policy: roles, rules and guardrails."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from agentctl.core.messages import Effect
 from agentctl.specs.base import (
@@ -22,6 +23,9 @@ from agentctl.specs.base import (
 Verdict = Literal["allow", "ask", "draft", "deny"]
 VERDICTS: tuple[Verdict, ...] = ("allow", "ask", "draft", "deny")
 """From the weakest to the strongest: of all rules that match, the strongest verdict holds."""
+
+FieldPath = Annotated[str, StringConstraints(pattern=r"^[^.]+(\.[^.]+){0,15}$")]
+"""A field of a record, or of a record inside it: `iban`, `contact.phone`."""
 
 
 def selects(selector: str, name: str) -> bool:
@@ -51,6 +55,20 @@ class Role(Spec):
     tools: Many[Text]
     """Exact names; `*` stands for any characters and must be written."""
     scopes: Many[Text] = ()
+    visible_fields: dict[Name, Many[FieldPath]] = {}
+    """Table -> the only fields of its records this role sees, besides the table's key:
+    `{customers: [name, address.city]}`. A table that is not named is seen whole. What a write on
+    the table returns counts as a record of it."""
+    hidden_fields: dict[Name, Many[FieldPath]] = {}
+    """Table -> the fields this role never sees: `{customers: [iban, contact.phone]}`. They are
+    taken out of everything a tool returns that reads or writes the table, at any depth."""
+
+
+def role_holds(role: Role, name: str, scopes: Iterable[str]) -> bool:
+    """Whether a role gives the right to a tool: its name, and all of the scopes it needs."""
+    return any(selects(selector, name) for selector in role.tools) and set(scopes) <= set(
+        role.scopes
+    )
 
 
 class Selector(Spec):
@@ -156,6 +174,7 @@ class Policy(Document):
 
 __all__ = [
     "VERDICTS",
+    "FieldPath",
     "Guardrail",
     "Guardrails",
     "Policy",
@@ -163,5 +182,6 @@ __all__ = [
     "Rule",
     "Selector",
     "Verdict",
+    "role_holds",
     "selects",
 ]

@@ -25,6 +25,11 @@ from agentctl.specs.base import (
     short_form,
 )
 
+Risk = Literal[
+    "moves_money", "deletes", "cancels", "changes_account", "sends_to_many", "commits_legally"
+]
+"""What a call can do that is hard to take back, whatever its `effect`."""
+
 
 class Compare(Spec):
     """How the final state of a table is compared in an evaluation."""
@@ -228,10 +233,28 @@ class ToolSpec(Spec):
     """For an effect whose answer was lost."""
     draft: ToolName | None = None
     """The tool that saves a draft instead, for a rule that says `draft`."""
+    risk: Many[Risk] | None = None
+    """What a call can do that needs a person, a draft or a condition in the policy; `[]` says that
+    it does none of it, where its name or description sounds as if it did."""
     accept_risk: Text | None = None
-    """Why this tool may do what `check` warns about."""
+    """Why this tool may do so without any of them, or may write without an idempotency key."""
     live: Live | None = None
     mock: Mock | None = None
+
+
+def tables_of(tool: ToolSpec) -> tuple[str, ...]:
+    """Return the tables whose records a tool may return, the one it says first.
+
+    That is where `records:` says, else the one its mock works on, else that of its target.
+    """
+    found = [tool.records.table] if tool.records else []
+    if tool.mock is not None:
+        mock = tool.mock
+        named = (mock.get, mock.find, mock.insert, mock.update, mock.delete)
+        found += [table for table in named if table is not None]
+    if tool.target is not None:
+        found.append(tool.target.table)
+    return tuple(dict.fromkeys(found))
 
 
 def _keys(value: Any) -> Any:
@@ -262,8 +285,10 @@ __all__ = [
     "Reply",
     "Requirement",
     "Retry",
+    "Risk",
     "TableSpec",
     "Target",
     "ToolManifest",
     "ToolSpec",
+    "tables_of",
 ]
