@@ -11,6 +11,7 @@ from agentctl.policy.triggers import Trip
 from agentctl.runtime.approvals import Pending
 from agentctl.runtime.asking import built_in
 from agentctl.runtime.dispatch import MockBackend, Outcome, dispatch
+from agentctl.runtime.guarding import after_denial
 from agentctl.runtime.handing_over import escalate, note_escalation, stop_or_escalate
 from agentctl.runtime.run import Ending, Run
 from agentctl.toolbox.port import Ask
@@ -67,7 +68,7 @@ def refused(run: Run, call: ToolCall, decision: Decision) -> Ending | None:
     if ending is None and decision.stage == "limit":
         trip = run.triggers.on_limit("per_tool", decision.reason)
         return escalate(run, trip, by="runtime") if trip else None
-    return ending
+    return ending or after_denial(run, decision)
 
 
 def save_draft(run: Run, backend: Backend, call: ToolCall, decision: Decision) -> Ending | None:

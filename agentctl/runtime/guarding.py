@@ -1,7 +1,9 @@
 """What follows from the guardrails and keyword triggers on words that come in or go out."""
 
+from itertools import takewhile
 from typing import Literal
 
+from agentctl.policy.facts import Decision
 from agentctl.policy.guardrails import Checked
 from agentctl.runtime.handing_over import escalate
 from agentctl.runtime.run import Ending, Run
@@ -21,7 +23,7 @@ def guarded(run: Run, on: Literal["input", "output"], checked: Checked, text: st
             "guardrail.hit",
             {"rail": hit.rail.id, "on": on, "action": hit.rail.action, "found": hit.found},
         )
-        trip = run.triggers.on_guardrail(hit.rail.id)
+        trip = run.triggers.on_guardrail(hit.rail.id, on)
         if trip is None and hit.rail.action == "escalate":
             trip = run.triggers.always("guardrail", hit.rail.id)
         if trip is not None:
@@ -35,4 +37,12 @@ def guarded(run: Run, on: Literal["input", "output"], checked: Checked, text: st
     return escalate(run, trip, by="runtime") if trip else None
 
 
-__all__ = ["guarded"]
+def after_denial(run: Run, decision: Decision) -> Ending | None:
+    """Judge a row of calls that the policy denied, the last of them `decision`."""
+    decided = (e.body["verdict"] for e in reversed(run.events) if e.type == "call.decided")
+    row = sum(1 for _ in takewhile(lambda verdict: verdict == "deny", decided))
+    trip = run.triggers.on_denied(row, decision.tool)
+    return escalate(run, trip, by="runtime") if trip else None
+
+
+__all__ = ["after_denial", "guarded"]
