@@ -11,7 +11,8 @@ case too many with a person is better than one too few.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 _LOOK_ALIKES = str.maketrans(
     # Cyrillic, then Greek: capitals look like other letters than small ones do.
@@ -53,6 +54,34 @@ def plain(text: str) -> str:
     return "\n".join(" ".join(part.split()) for part in parts)
 
 
+def unmasked(text: str, *, fold: bool = False) -> tuple[str, Sequence[int]]:
+    """Take off what hides letters: width, invisible characters, look-alikes.
+
+    Args:
+        text: Any text.
+        fold: Take away case and accents too.
+
+    Returns:
+        The text, and for each of its characters where it stands in `text`.
+    """
+    if text.isascii():
+        return (text.lower() if fold else text), range(len(text))
+    out: list[str] = []
+    places: list[int] = []
+    form: Literal["NFKD", "NFKC"] = "NFKD" if fold else "NFKC"
+    gone = _ACCENT_OR_INVISIBLE if fold else ("Cf",)
+    for place, char in enumerate(text):
+        if unicodedata.category(char) in gone:
+            continue
+        for part in unicodedata.normalize(form, char).translate(_LOOK_ALIKES):
+            if unicodedata.category(part) in gone:
+                continue
+            folded = part.casefold() if fold else part
+            out.append(folded)
+            places.extend([place] * len(folded))
+    return "".join(out), places
+
+
 def denied(before: str) -> bool:
     """Whether the word that follows `before` is negated; `before` is `plain` text.
 
@@ -68,6 +97,10 @@ def denied(before: str) -> bool:
     return False
 
 
+def _pattern(word: str) -> str:
+    return r"\s+".join(re.escape(part) for part in word.split())
+
+
 class Words:
     """Words and phrases, compiled.
 
@@ -76,7 +109,7 @@ class Words:
     """
 
     def __init__(self, words: Iterable[str]) -> None:
-        parts = sorted({re.escape(plain(word)) for word in words}, key=len, reverse=True)
+        parts = sorted({_pattern(plain(word)) for word in words}, key=len, reverse=True)
         self._pattern = re.compile(r"(?<!\w)(?:" + "|".join(parts) + r")(?!\w)")
 
     def found(self, text: str) -> str | None:
@@ -87,10 +120,20 @@ class Words:
         """
         return next(self._said(text), None)
 
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Find each of the words in `text` as it stands, denied or not, and say where.
+
+        >>> [(s, e) for s, e in Words(["drop table"]).spans("now DRÖP\\nTABLE")]
+        [(4, 14)]
+        """
+        bare, places = unmasked(text, fold=True)
+        for match in self._pattern.finditer(bare):
+            yield places[match.start()], places[match.end() - 1] + 1
+
     def _said(self, text: str) -> Iterator[str]:
         for match in self._pattern.finditer(text):
             if not denied(text[: match.start()]):
                 yield match.group()
 
 
-__all__ = ["Words", "denied", "plain"]
+__all__ = ["Words", "denied", "plain", "unmasked"]

@@ -19,14 +19,16 @@ def answer(run: Run, reply: ModelReply) -> Ending | None:
         problems = run.harness.output.errors(output)
         if problems:
             return repair(run, problems)
-    text = reply.text
-    if text is None or output is not None:
-        text = text if output is None or not isinstance(output, dict) else _spoken(output, text)
-    checked = run.harness.rails_out.check(text or "")
-    ending = guarded(run, "output", checked, checked.text)
+    text = _spoken(output, reply.text) if isinstance(output, dict) else reply.text or ""
+    spoken_again = isinstance(output, dict) and output.get("reply") == text
+    checked = run.harness.rails_out.check_value(["" if spoken_again else text, output])
+    text, output = checked.value
+    if spoken_again:
+        text = output.get("reply", "")
+    ending = guarded(run, "output", checked, text)
     if ending is not None:
         return ending
-    return goal(run, Ending("answered", "the model answered", checked.text, output))
+    return goal(run, Ending("answered", "the model answered", text, output))
 
 
 def structured(reply: ModelReply) -> Json:

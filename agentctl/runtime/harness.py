@@ -55,6 +55,8 @@ class Harness:
         self.mocks = MockTools(bundle)
         self.rails_in = Rails(bundle.policy.guardrails.input)
         self.rails_out = Rails(bundle.policy.guardrails.output)
+        self.rails_tool = Rails(bundle.policy.guardrails.tool)
+        self.rails_handoff = Rails(bundle.policy.guardrails.handoff)
         self.results = {
             name: Schema(tool.output_schema)
             for name, tool in bundle.tools.items()

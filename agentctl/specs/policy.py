@@ -124,15 +124,21 @@ class Rule(Spec):
         return selector
 
 
+Action = Literal["block", "redact", "escalate", "flag"]
+"""What follows from a hit; `flag` records it and lets the words pass."""
+
+
 class Guardrail(Spec):
-    """A check on words: what comes in or goes out."""
+    """A check on words. Exactly one of `regex`, `lexicon` and `kind`."""
 
     id: Name
     regex: Text | None = None
+    """Looked for in the text as it stands and with look-alike letters made Latin."""
     lexicon: Many[Text] | None = None
-    """Whole words, ignoring case and width."""
-    kind: Literal["pii", "secrets"] | None = None
-    action: Literal["block", "redact", "escalate"] = "block"
+    """Whole words, ignoring case, width, accents and look-alike letters."""
+    kind: Literal["pii", "secrets", "prices", "contract"] | None = None
+    """Detectors and word lists that ship; `prices` and `contract` are for `action: escalate`."""
+    action: Action = "block"
     say: Text | None = None
     """With `block`: what the user is told instead."""
 
@@ -148,10 +154,16 @@ class Guardrail(Spec):
 
 
 class Guardrails(Spec):
-    """Checks on what the user says and on what the agent answers."""
+    """Checks at every boundary of an agent."""
 
     input: Many[Guardrail] = ()
+    """On what the user says, the answers to questions included, before the model reads it."""
     output: Many[Guardrail] = ()
+    """On what the agent answers, every text of a structured answer included."""
+    tool: Many[Guardrail] = ()
+    """On what a tool returns, before trace and model get it; `block` withholds the whole result."""
+    handoff: Many[Guardrail] = ()
+    """On the model's words in a hand-over; `block` withholds the words, never the hand-over."""
 
 
 class Policy(Document):
@@ -169,6 +181,7 @@ class Policy(Document):
 
 __all__ = [
     "VERDICTS",
+    "Action",
     "Duration",
     "Guardrail",
     "Guardrails",
