@@ -1,10 +1,10 @@
-"""Check an answer before it counts: output contract, guardrails, triggers, the goal."""
+"""Check an answer before it counts: output contract, what may be said, the goal."""
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.messages import Message, ModelReply
-from agentctl.runtime.guarding import guarded
 from agentctl.runtime.handing_over import stop_or_escalate
 from agentctl.runtime.run import Ending, Run
+from agentctl.runtime.speaking import speak
 from agentctl.specs.expressions import ExpressionError
 
 MOST_REPAIRS = 1
@@ -20,15 +20,10 @@ def answer(run: Run, reply: ModelReply) -> Ending | None:
         if problems:
             return repair(run, problems)
     text = _spoken(output, reply.text) if isinstance(output, dict) else reply.text or ""
-    spoken_again = isinstance(output, dict) and output.get("reply") == text
-    checked = run.harness.rails_out.check_value(["" if spoken_again else text, output])
-    text, output = checked.value
-    if spoken_again:
-        text = output.get("reply", "")
-    ending = guarded(run, "output", checked, text)
-    if ending is not None:
-        return ending
-    return goal(run, Ending("answered", "the model answered", text, output))
+    said = speak(run, text, output)
+    if said.ending is not None:
+        return said.ending
+    return goal(run, Ending("answered", "the model answered", said.text, said.output))
 
 
 def structured(reply: ModelReply) -> Json:

@@ -7,6 +7,7 @@ from agentctl.policy.triggers import Trip
 from agentctl.runtime.guarding import heard
 from agentctl.runtime.handing_over import escalate
 from agentctl.runtime.run import Ending, Run
+from agentctl.runtime.speaking import speak
 from agentctl.specs.agent import OUT_OF_DOMAIN
 
 
@@ -28,6 +29,10 @@ def built_in(run: Run, call: ToolCall, decision: Decision) -> Ending | None:
 
 def ask_user(run: Run, call: ToolCall, question: str) -> Ending | None:
     """Ask the user; without an answer the run waits for one."""
+    asked = speak(run, question)
+    if asked.ending is not None:
+        return asked.ending
+    question = asked.text
     run.record("question.asked", {"question": question})
     line = run.given.inputs.next(question)
     if line is None:

@@ -9,6 +9,7 @@ from agentctl.core.messages import Message
 from agentctl.core.money import PriceStatus
 from agentctl.models.port import ToolOffer
 from agentctl.models.pricing import price_of
+from agentctl.policy.claims import Claims
 from agentctl.policy.gate import Gate
 from agentctl.policy.guardrails import Rails
 from agentctl.policy.rights import Rights, effective_rights
@@ -57,6 +58,7 @@ class Harness:
         self.rails_out = Rails(bundle.policy.guardrails.output)
         self.rails_tool = Rails(bundle.policy.guardrails.tool)
         self.rails_handoff = Rails(bundle.policy.guardrails.handoff)
+        self.claims = Claims(bundle.policy.guardrails.claims)
         self.results = {
             name: Schema(tool.output_schema)
             for name, tool in bundle.tools.items()

@@ -12,6 +12,7 @@ from agentctl.runtime.answering import answer
 from agentctl.runtime.guarding import guarded
 from agentctl.runtime.handing_over import limit_stop
 from agentctl.runtime.run import Ending, Run
+from agentctl.runtime.speaking import parting
 
 OUT_OF_TURNS = "exhausted"
 
@@ -32,6 +33,7 @@ def play(run: Run, backend: Backend) -> Ending:
         raise
     if run.escalated is not None and ending.stop == "answered":
         ending = ending._replace(stop="escalated", reason=run.escalated.detail)
+    ending = parting(run, ending)
     finish(run, ending)
     return ending
 

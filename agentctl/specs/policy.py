@@ -153,6 +153,49 @@ class Guardrail(Spec):
         return self
 
 
+ClaimTemplate = Literal["refunded", "cancelled", "sent", "booked"]
+StopAction = Literal["block", "escalate", "flag"]
+
+
+class ClaimNeeds(Spec):
+    """What must stand behind a claim. Exactly one of `tools`, `effects` and `offered`."""
+
+    tools: Many[Text] | None = None
+    """One of these took effect in this run; `*` stands for any characters and must be written."""
+    effects: Many[Effect] | None = None
+    """A tool with one of these effects took effect in this run."""
+    offered: Many[Text] | None = None
+    """One of these exists for the agent at this moment: for "I can ...", claims of a capability."""
+
+    @model_validator(mode="after")
+    def _one(self) -> "ClaimNeeds":
+        exactly_one(self, ("tools", "effects", "offered"))
+        return self
+
+
+class Claim(Spec):
+    """Something an answer may say only with a deed behind it."""
+
+    id: Name
+    says: Annotated[Many[Text] | ClaimTemplate, Field(union_mode="left_to_right")]
+    """A template that ships, in five languages, or regular expressions, tried clause by clause on
+    lower-case text. A clause that denies, asks, or says "if", "can" or "will" makes no claim, so
+    the words "I can" of a capability belong into the expression."""
+    needs: ClaimNeeds
+    action: StopAction = "block"
+    say: Text | None = None
+    """With `block`: what the user is told instead."""
+
+    @model_validator(mode="after")
+    def _compiles(self) -> "Claim":
+        for pattern in self.says if isinstance(self.says, tuple) else ():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from error
+        return self
+
+
 class Guardrails(Spec):
     """Checks at every boundary of an agent."""
 
@@ -164,6 +207,8 @@ class Guardrails(Spec):
     """On what a tool returns, before trace and model get it; `block` withholds the whole result."""
     handoff: Many[Guardrail] = ()
     """On the model's words in a hand-over; `block` withholds the words, never the hand-over."""
+    claims: Many[Claim] = ()
+    """On what the agent says it did."""
 
 
 class Policy(Document):
@@ -182,6 +227,9 @@ class Policy(Document):
 __all__ = [
     "VERDICTS",
     "Action",
+    "Claim",
+    "ClaimNeeds",
+    "ClaimTemplate",
     "Duration",
     "Guardrail",
     "Guardrails",
@@ -189,6 +237,7 @@ __all__ = [
     "Role",
     "Rule",
     "Selector",
+    "StopAction",
     "Verdict",
     "duration",
     "selects",
