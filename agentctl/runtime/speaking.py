@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.policy.claims import deeds
+from agentctl.policy.grounding import sources
 from agentctl.policy.guardrails import Hit
 from agentctl.runtime.guarding import after_hits, guarded
 from agentctl.runtime.handing_over import note_hits
@@ -43,10 +44,16 @@ def speak(run: Run, text: str, output: Json = None) -> Said:
 def unfounded(run: Run, text: str, output: Json) -> tuple[Hit, ...]:
     """Return what the words say that this run has nothing to show for."""
     harness = run.harness
-    if not harness.claims:
-        return ()
-    texts = [text, *_sentences(output)]
-    return harness.claims.check(texts, deeds(run.events, run.offered()))
+    hits: tuple[Hit, ...] = ()
+    if harness.claims:
+        said = [text, *(leaf for leaf in _leaves(output) if _is_sentence(leaf))]
+        hits = harness.claims.check(said, deeds(run.events, run.offered()))
+    if harness.grounding is not None:
+        instructions = [m.content for m in run.messages if m.role == "system"]
+        described = [tool.spec.description or "" for tool in harness.gate.tools.values()]
+        known = sources(run.events, [*map(str, instructions), *described])
+        hits += harness.grounding.check([text, *_leaves(output)], known)
+    return hits
 
 
 def parting(run: Run, ending: Ending) -> Ending:
@@ -63,13 +70,17 @@ def parting(run: Run, ending: Ending) -> Ending:
     return ending._replace(answer=stopped.say if stopped else checked.text)
 
 
-def _sentences(value: Json) -> Iterator[str]:
-    """Return the texts of a structured answer that are sentences; a word alone is a category."""
-    if isinstance(value, str) and len(value.split()) > 2:
+def _leaves(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from _sentences(item)
+            yield from _leaves(item)
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether a field of an answer claims anything: a word alone is a category."""
+    return len(text.split()) > 2
 
 
 __all__ = ["Said", "parting", "speak", "unfounded"]

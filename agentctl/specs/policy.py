@@ -196,6 +196,22 @@ class Claim(Spec):
         return self
 
 
+class Grounding(Spec):
+    """Holds what an answer states against what the run has seen.
+
+    Amounts (money, percentages, numbers with cents), dates, times and ids of the answer must occur
+    in a tool's result, in what the user said or in the instructions, however they are written.
+    """
+
+    id: Name = "grounding"
+    check: Annotated[Many[Literal["amounts", "dates", "times", "ids"]], Field(min_length=1)]
+    action: StopAction = "block"
+    allow: Many[Text] = ()
+    """Texts whose amounts, dates, times and ids may always be said."""
+    say: Text | None = None
+    """With `block`: what the user is told instead."""
+
+
 class Guardrails(Spec):
     """Checks at every boundary of an agent."""
 
@@ -209,6 +225,15 @@ class Guardrails(Spec):
     """On the model's words in a hand-over; `block` withholds the words, never the hand-over."""
     claims: Many[Claim] = ()
     """On what the agent says it did."""
+    grounding: Grounding | None = None
+    """On the amounts, dates, times and ids the agent states."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The names of all checks, for triggers."""
+        rails = (*self.input, *self.output, *self.tool, *self.handoff)
+        last = (self.grounding.id,) if self.grounding else ()
+        return (*(rail.id for rail in rails), *(claim.id for claim in self.claims), *last)
 
 
 class Policy(Document):
@@ -231,6 +256,7 @@ __all__ = [
     "ClaimNeeds",
     "ClaimTemplate",
     "Duration",
+    "Grounding",
     "Guardrail",
     "Guardrails",
     "Policy",
