@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
+from agentctl.cli.render.packet import handed_over, packet_markdown
 from agentctl.cli.render.trace import (
     View,
     check_json,
@@ -18,6 +19,7 @@ from agentctl.cli.render.trace import (
     run_json,
 )
 from agentctl.core.errors import problem
+from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
 from agentctl.specs.locate import find_root, shown
@@ -69,9 +71,19 @@ def list_command(
 
 
 @trace_app.command("show")
-def show_command(reference: Reference, full: Full = False, shape: Shape = "text") -> int:
+def show_command(
+    reference: Reference,
+    full: Full = False,
+    packet: Annotated[
+        bool, typer.Option("--packet", help="Show the hand-over packet, as Markdown or JSON.")
+    ] = False,
+    shape: Shape = "text",
+) -> int:
     """Show one run, step by step: perceive, plan, act, observe."""
     run, events = read_events(*find(_root(), reference))
+    if packet:
+        write_packet(run, events, shape)
+        return ExitCode.OK
     match shape:
         case "json":
             listed = [event._asdict() for event in events]
@@ -82,6 +94,25 @@ def show_command(reference: Reference, full: Full = False, shape: Shape = "text"
             for line in View(full=full).lines(run, events):
                 write_line(line)
     return ExitCode.OK
+
+
+def write_packet(run: str, events: Sequence[Event], shape: Format) -> None:
+    """Write the last hand-over of a run.
+
+    Raises:
+        Problem: If nobody was given the case.
+    """
+    body = handed_over(events)
+    if body is None:
+        hint = f"agentctl trace show {run} shows how the run went"
+        raise problem("no-packet", "the run was not passed to a person", hint=hint)
+    match shape:
+        case "json":
+            write_json({"schema_version": "1", "run": run, **body})
+        case "jsonl":
+            write_jsonl([body])
+        case "text":
+            write_line(packet_markdown(body, run).rstrip("\n"))
 
 
 @trace_app.command("verify")

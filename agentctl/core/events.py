@@ -16,7 +16,7 @@ Body of each event (keys marked ? may be absent; `call_id` ties a call's events 
 | effect.settled | call_id, tool, state (succeeded, failed, in_doubt, unverified), by? (look-up, ledger, nobody) |
 | tool.returned | call_id, tool, ok, value or error{error, message}, dropped (records filtered), attempts, untrusted? |
 | limit.warned | limit, used, most |
-| guardrail.hit | rail, on (input, output), action, found (count, never the text) |
+| guardrail.hit | rail, on (input, tool, output, handoff), action, found (count, never the text) |
 | question.asked | question |
 | handoff.made | agent, reason, confidence |
 | escalated | queue, reason, trigger{kind, detail}, by (model, runtime, tool), packet |

@@ -11,6 +11,7 @@ from agentctl.policy.triggers import Trip
 from agentctl.runtime.approvals import Pending
 from agentctl.runtime.asking import built_in
 from agentctl.runtime.dispatch import Outcome, dispatch
+from agentctl.runtime.guarding import after_denial, after_tool, screened
 from agentctl.runtime.handing_over import escalate, note_escalation, stop_or_escalate
 from agentctl.runtime.run import Ending, Run
 from agentctl.toolbox.port import Ask, Backend
@@ -66,7 +67,7 @@ def refused(run: Run, call: ToolCall, decision: Decision) -> Ending | None:
     if ending is None and decision.stage == "limit":
         trip = run.triggers.on_limit("per_tool", decision.reason)
         return escalate(run, trip, by="runtime") if trip else None
-    return ending
+    return ending or after_denial(run, decision)
 
 
 def save_draft(run: Run, backend: Backend, call: ToolCall, decision: Decision) -> Ending | None:
@@ -227,6 +228,7 @@ def observe(run: Run, call: ToolCall, decision: Decision, outcome: Outcome) -> E
             table = run.seen.setdefault(visibility.table or "", {})
             for key, record in filtered.records:
                 table[key] = {**table[key], **record} if key in table else record
+    result, trip = screened(run, result)
     body: dict[str, Json] = {
         "call_id": call.id,
         "tool": decision.tool,
@@ -245,7 +247,7 @@ def observe(run: Run, call: ToolCall, decision: Decision, outcome: Outcome) -> E
     run.tell(Message("tool", shown, (), call.id))
     if result.ok:
         run.results.setdefault(decision.tool, []).append(result.value)
-    return consequences(run, decision, outcome.state, result)
+    return consequences(run, decision, outcome.state, result) or after_tool(run, trip)
 
 
 def consequences(

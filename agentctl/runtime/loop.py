@@ -13,6 +13,7 @@ from agentctl.runtime.framing import PAUSES, begin, finish, pause
 from agentctl.runtime.guarding import guarded
 from agentctl.runtime.handing_over import limit_stop
 from agentctl.runtime.run import Ending, Run
+from agentctl.runtime.speaking import parting
 from agentctl.toolbox.port import Backend
 
 OUT_OF_TURNS = "exhausted"
@@ -34,6 +35,7 @@ def play(run: Run, backend: Backend) -> Ending:
         raise
     if run.escalated is not None and ending.stop == "answered":
         ending = ending._replace(stop="escalated", reason=run.escalated.detail)
+    ending = parting(run, ending)
     if run.given.session.waits and ending.stop in PAUSES:
         pause(run, ending)
     else:

@@ -96,7 +96,7 @@ def _trigger_problems(agent: AgentSpec, source: Source, policy: Policy) -> Itera
     if agent.escalation is None:
         return
     intents = [intent.id for intent in agent.intents]
-    rails = [rail.id for rail in (*policy.guardrails.input, *policy.guardrails.output)]
+    rails = policy.guardrails.ids
     for index, trigger in enumerate(agent.escalation.triggers):
         at = source.at("escalation", "triggers", index)
         for name in trigger.intents or ():
