@@ -109,6 +109,19 @@ def _end(path: Path, descriptor: int) -> tuple[int, str]:
     return seq + 1, str(last["hash"])
 
 
+def journal_head(path: Path) -> str | None:
+    """Return the hash of the last whole line of a journal, unchecked; `None` if there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL))
+            *lines, _ = file.read().split(b"\n")
+    except OSError:
+        return None
+    entry = _parsed(lines[-1]) if lines else None
+    head = entry.get("hash") if isinstance(entry, dict) else None
+    return head if isinstance(head, str) else None
+
+
 def _line(seal: Seal, at: str, seq: int, prev: str) -> tuple[str, str]:
     body: dict[str, Json] = {
         "at": at,
@@ -189,4 +202,4 @@ def _wrong(line: bytes, entry: Json, seq: int, head: str) -> str | None:
     return None
 
 
-__all__ = ["Journal", "Seal", "read_journal", "seal_run"]
+__all__ = ["Journal", "Seal", "journal_head", "read_journal", "seal_run"]

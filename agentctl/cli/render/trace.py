@@ -9,7 +9,6 @@ from agentctl.core.events import PHASES, Event
 from agentctl.core.text import shorten
 from agentctl.traces.diff import Change, Difference, TraceDiff
 from agentctl.traces.store import Run
-from agentctl.traces.verify import RunCheck
 
 _WIDTH = 96
 _INDENT = " " * 13
@@ -150,37 +149,6 @@ def run_json(run: Run) -> dict[str, Any]:
     }
 
 
-def check_lines(file: str, check: RunCheck) -> Iterator[str]:
-    """Yield what verification found of one run."""
-    if check.tampering is not None:
-        wrong = check.tampering
-        yield f"{paint('tampered', 'red')}  {check.run}: event {wrong.seq}, {wrong.what}"
-        yield f"  --> {file}:{wrong.line}"
-        return
-    notes = "" if check.ended else ", not ended"
-    if check.torn:
-        notes += ", a torn last line was set aside"
-    yield f"{paint('intact', 'green')}  {check.run}: {check.events} events{notes}"
-    yield f"  head {check.head}"
-
-
-def check_json(file: str, check: RunCheck) -> dict[str, Any]:
-    """Return what verification found as JSON."""
-    wrong = check.tampering
-    return {
-        "run": check.run,
-        "file": file,
-        "intact": wrong is None,
-        "events": check.events,
-        "head": check.head,
-        "ended": check.ended,
-        "torn": check.torn,
-        "tampering": None
-        if wrong is None
-        else {"line": wrong.line, "event": wrong.seq, "what": wrong.what},
-    }
-
-
 def diff_lines(left: str, right: str, found: TraceDiff, *, full: bool) -> Iterator[str]:
     """Yield where two runs differ."""
     yield f"--- {left}"
@@ -246,8 +214,6 @@ def _difference_json(difference: Difference) -> dict[str, Any]:
 
 __all__ = [
     "View",
-    "check_json",
-    "check_lines",
     "diff_json",
     "diff_lines",
     "list_lines",
