@@ -61,7 +61,7 @@ def _verdict(audit: Audit, proofs: Mapping[str, str | None]) -> str:
     if bad or audit.contradictions or lost:
         told = f"{bad} of {runs} tampered with"
         if audit.contradictions:
-            told += f"; the journal contradicts {count(len(audit.contradictions), 'run')}"
+            told += f"; {count(len(audit.contradictions), 'contradiction')} with the journal"
         if lost:
             told += f"; {count(lost, 'head')} not found"
         return told
