@@ -32,6 +32,7 @@ from agentctl.specs.bundle import Bundle, Tables
 from agentctl.specs.load import Project
 from agentctl.specs.sets import LoadedSet
 from agentctl.toolbox.world import World
+from agentctl.traces.content import kept_content
 from agentctl.traces.journal import Seal, seal_run
 from agentctl.traces.log import FileTrace
 from agentctl.traces.store import journal_file, new_run_id, traces_folder
@@ -123,7 +124,8 @@ def run(
         moment = f", as of {start.now:%Y-%m-%d %H:%M} UTC" if start.now else ""
         note(f"mock world of {start.source}{moment}, acting for {who.role}:{who.id}")
     answering = _live_model(bundle, model)
-    with FileTrace(traces_folder(project.root) / f"{run_id}.jsonl", run_id) as trace:
+    keep = kept_content(project.spec)
+    with FileTrace(traces_folder(project.root) / f"{run_id}.jsonl", run_id, keep) as trace:
         view = RunView(trace, show=not quiet)
         given = Given(
             principal=start.principal,
@@ -171,7 +173,8 @@ def _play_scenario(
     harness = Harness(loaded.bundle, model)
     answering = _live_model(loaded.bundle, model) if model is not None else None
     run_id = new_run_id(datetime.now(UTC), secrets.token_bytes(5))
-    with FileTrace(traces_folder(project.root) / f"{run_id}.jsonl", run_id) as trace:
+    keep = kept_content(project.spec)
+    with FileTrace(traces_folder(project.root) / f"{run_id}.jsonl", run_id, keep) as trace:
         view = RunView(trace, show=not quiet)
         trial = play_trial(
             harness,

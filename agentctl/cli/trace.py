@@ -14,6 +14,7 @@ from agentctl.cli.trace_verify import verify_command
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
 from agentctl.specs.locate import find_root
+from agentctl.traces.content import require_content
 from agentctl.traces.diff import diff
 from agentctl.traces.store import find, list_runs, read_events
 
@@ -79,6 +80,8 @@ def diff_command(
     root = _root()
     left_run, before = read_events(*find(root, left))
     right_run, after = read_events(*find(root, right))
+    require_content(left_run, before, "compared")
+    require_content(right_run, after, "compared")
     found = diff(before, after)
     if shape == "text":
         if not found.equal:
