@@ -135,6 +135,9 @@ def test_a_journal_cut_at_its_end_cannot_be_told_from_a_killed_run(desk, verify)
     assert "3 runs intact, 1 without a seal" in said
     last = traces(desk)[2]
     assert f"unsealed  {last.stem}" in said
+    path.write_bytes(path.read_bytes() + b'{"at":"20')
+    code, said = verify()
+    assert (code, "a torn last line: the next seal sets it aside" in said) == (3, True)
     assert run(["trace", "seal"]) == 0
     assert verify()[0] == 0
     assert read_journal(path).seals[2].run == last.stem

@@ -9,6 +9,7 @@ import typer
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.trace import View, diff_json, diff_lines, list_lines, run_json
 from agentctl.cli.trace_checkpoint import checkpoint_command
+from agentctl.cli.trace_erase import erase_command
 from agentctl.cli.trace_seal import seal_command
 from agentctl.cli.trace_verify import verify_command
 from agentctl.core.exits import ExitCode
@@ -26,6 +27,7 @@ trace_app = typer.Typer(
 trace_app.command("verify")(verify_command)
 trace_app.command("seal")(seal_command)
 trace_app.command("checkpoint")(checkpoint_command)
+trace_app.command("erase")(erase_command)
 
 Shape = Annotated[Format, typer.Option("--format", help="What stdout gets.")]
 Full = Annotated[bool, typer.Option("--full", help="Write long values out.")]

@@ -13,7 +13,7 @@ from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
 from agentctl.specs.locate import find_root
 from agentctl.traces.journal import Seal, seal_run
-from agentctl.traces.project import verify_project
+from agentctl.traces.project import reseal, verify_project
 from agentctl.traces.store import find, journal_file
 
 
@@ -35,6 +35,7 @@ def seal_command(
             hint="agentctl trace verify says what is wrong",
             exit_code=ExitCode.UNKNOWN,
         )
+    reseal(root, stamp(datetime.now(UTC)))
     wanted = {find(root, reference)[0].stem for reference in references or audit.unsealed}
     sealed = [one.check for one in audit.checked if one.path.stem in wanted and one.check.ended]
     for check in sealed:

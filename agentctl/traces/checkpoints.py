@@ -121,7 +121,7 @@ def _entries(path: Path) -> Iterator[tuple[int, dict[str, Json]]]:
     except (OSError, UnicodeDecodeError) as error:
         raise problem("unreadable-file", f"cannot read {path}: {error}") from error
     found = False
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.rstrip("\n").split("\n") if text else (), start=1):
         found = True
         yield number, _entry(path, number, line)
     if not found:

@@ -24,6 +24,7 @@ MARK = "hmac-sha256:"
 
 Keep = Callable[[Event], Event]
 _CALL = frozenset({"call_id", "tool"})
+_END = frozenset({"stop", "steps", "calls", "usage", "cost", "duration_s"})
 _KEPT: Mapping[str, frozenset[str]] = {
     "run.started": frozenset(
         {"agent", "model", "mode", "fingerprints", "rights", "limits", "scenario", "principal"}
@@ -31,18 +32,19 @@ _KEPT: Mapping[str, frozenset[str]] = {
     "input.received": frozenset({"source"}),
     "model.replied": frozenset({"step", "usage", "cost", "model", "calls"}),
     "call.decided": _CALL | {"bound", "effect", "verdict", "stage", "rules", "policy"},
-    "approval.requested": _CALL | {"origins", "rule", "by", "within_s"},
-    "approval.given": _CALL | {"answer", "by"},
+    "approval.requested": _CALL | {"origins", "rule", "by", "within_s", "ticket"},
+    "approval.given": _CALL | {"answer", "by", "os_user", "ticket"},
     "effect.intended": _CALL | {"effect"},
-    "effect.settled": _CALL | {"state"},
-    "tool.returned": _CALL | {"ok", "dropped", "attempts", "untrusted", "error"},
+    "effect.settled": _CALL | {"state", "by"},
+    "tool.returned": _CALL | {"ok", "dropped", "attempts", "untrusted", "error", "cost"},
     "limit.warned": frozenset({"limit", "used", "most"}),
     "guardrail.hit": frozenset({"rail", "on", "action", "found"}),
     "handoff.made": frozenset({"agent", "confidence"}),
     "escalated": frozenset({"queue", "by", "trigger"}),
-    "correction.made": _CALL | {"by"},
+    "correction.made": _CALL | {"by", "os_user"},
     "content.erased": frozenset({"seq", "reason", "by", "kept"}),
-    "run.ended": frozenset({"stop", "steps", "calls", "usage", "cost", "duration_s"}),
+    "run.paused": _END,
+    "run.ended": _END,
 }
 """Event -> the fields that are structure."""
 _INSIDE: Mapping[tuple[str, str], frozenset[str]] = {

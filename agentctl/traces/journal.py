@@ -51,6 +51,8 @@ class Journal(NamedTuple):
     """The hash of every line, in order."""
     times: tuple[str, ...] = ()
     """When each line was written, as its writer's clock said."""
+    torn: bool = False
+    """The last line has no end: its writer was killed. The next seal sets it aside."""
 
 
 def seal_run(path: Path, seal: Seal, at: str) -> str:
@@ -177,10 +179,10 @@ def read_journal(path: Path) -> Journal:
         seals.append(Seal(entry["run"], entry["events"], entry["head"]))
         heads.append(entry["hash"])
         times.append(entry["at"])
-    if rest and wrong is None:
-        wrong = len(lines) + 1, "the line is torn"
     head = heads[-1] if heads else START
-    return Journal(tuple(seals), head, wrong, tuple(heads), tuple(times))
+    if rest and wrong is None and _wrong(rest[:-1], _parsed(rest[:-1]), len(seals), head) is None:
+        wrong = len(lines) + 1, "the end of its line was changed"
+    return Journal(tuple(seals), head, wrong, tuple(heads), tuple(times), bool(rest))
 
 
 def _parsed(line: bytes) -> Json:

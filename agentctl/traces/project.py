@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
-from agentctl.traces.journal import Journal, read_journal
+from agentctl.traces.journal import Journal, Seal, read_journal, seal_run
 from agentctl.traces.store import evals_folder, journal_file, run_files
 from agentctl.traces.verify import RunCheck, against, verify_file
 
@@ -86,6 +86,28 @@ def _audit(root: Path, files: Sequence[Path], trials: Sequence[Path], *, whole: 
     return Audit((*runs, *others), journal, tuple(found), tuple(unsealed), tuple(going))
 
 
+def reseal(root: Path, at: str) -> list[str]:
+    """Seal ended runs that have events behind their last seal; return them.
+
+    That is what an erasure leaves that was killed before it could seal the run anew.
+
+    Args:
+        root: The project.
+        at: The moment, as events hold it.
+
+    Raises:
+        Problem: If a file cannot be read, or the journal cannot be written.
+    """
+    audit = verify_project(root)
+    if audit.tampered or audit.contradictions:
+        return []
+    behind = [one.check for one in audit.checked if one.check.run in audit.open]
+    for check in behind:
+        if check.ended:
+            seal_run(journal_file(root), Seal(check.run, check.events, check.head), at)
+    return [check.run for check in behind if check.ended]
+
+
 def place_of(head: str, audit: Audit) -> str | None:
     """Say where a head that was kept elsewhere stands; `None` if it is nowhere any more.
 
@@ -138,6 +160,7 @@ __all__ = [
     "Checked",
     "file_head",
     "place_of",
+    "reseal",
     "verify_files",
     "verify_project",
 ]

@@ -50,7 +50,8 @@ def recover(path: Path, descriptor: int, run_id: str, journal: Path | None) -> R
         for what in against(read_journal(journal), [check], whole=False):
             raise _damaged(path, check.events, what)
     whole = data.rfind(b"\n") + 1
-    lines = data[:whole].decode().splitlines()
+    # Not `splitlines`: JSON text may hold line separators other than the newline.
+    lines = data[:whole].decode().split("\n")[:-1]
     events = [event_of(parse_strict(line, max_bytes=MAX_LINE)) for line in lines]
     require_content(run_id, events, "continued")
     if check.torn:

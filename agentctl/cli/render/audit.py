@@ -19,6 +19,8 @@ def audit_lines(audit: Audit, proofs: Mapping[str, str | None]) -> Iterator[str]
     """
     for what in audit.contradictions:
         yield f"{paint('journal', 'red')}   {what}"
+    if audit.journal.torn and audit.journal.wrong is None:
+        yield f"{paint('journal', 'yellow')}   a torn last line: the next seal sets it aside"
     for one in audit.checked:
         yield from _run_lines(one, audit)
     for head, place in proofs.items():
@@ -87,6 +89,7 @@ def audit_json(audit: Audit, proofs: Mapping[str, str | None]) -> dict[str, Any]
         "runs": [check_json(one) for one in audit.checked],
         "journal": list(audit.contradictions),
         "journal_head": audit.journal.head,
+        "journal_torn": audit.journal.torn,
         "seals": len(audit.journal.seals),
         "unsealed": list(audit.unsealed),
         "open": list(audit.open),
