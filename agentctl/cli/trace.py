@@ -10,6 +10,7 @@ from agentctl.cli.output import Format, note, write_json, write_jsonl, write_lin
 from agentctl.cli.render.trace import View, diff_json, diff_lines, list_lines, run_json
 from agentctl.cli.trace_checkpoint import checkpoint_command
 from agentctl.cli.trace_erase import erase_command
+from agentctl.cli.trace_report import report_command
 from agentctl.cli.trace_seal import seal_command
 from agentctl.cli.trace_verify import verify_command
 from agentctl.core.exits import ExitCode
@@ -28,6 +29,7 @@ trace_app.command("verify")(verify_command)
 trace_app.command("seal")(seal_command)
 trace_app.command("checkpoint")(checkpoint_command)
 trace_app.command("erase")(erase_command)
+trace_app.command("report")(report_command)
 
 Shape = Annotated[Format, typer.Option("--format", help="What stdout gets.")]
 Full = Annotated[bool, typer.Option("--full", help="Write long values out.")]
