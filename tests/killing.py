@@ -89,7 +89,7 @@ def start(root: Path, *raw: Any) -> None:
     project, how = Project.find(root), recipe()
     parts = _parts(project, how, ScriptedModel(turns(*raw)))
     state = sessions.state_of(root)
-    run_id, trace = sessions.new_trace(root)
+    run_id, trace = sessions.new_trace(project)
     state.sessions.keep(run_id, how)
     begun = sessions.Begun(
         run_id,

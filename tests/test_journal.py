@@ -104,9 +104,10 @@ def test_a_seal_torn_by_a_kill_is_set_aside_by_the_next(journal: Path):
     whole = journal.read_bytes()
     torn = whole.splitlines()[3][:50]
     journal.write_bytes(whole + torn)
-    assert read_journal(journal).wrong == (5, "the line is torn")
+    read = read_journal(journal)
+    assert (read.wrong, read.torn, len(read.seals)) == (None, True, 4)
     seal_run(journal, seal(4), AT)
-    assert read_journal(journal).wrong is None
+    assert (read_journal(journal).wrong, read_journal(journal).torn) == (None, False)
     assert len(read_journal(journal).seals) == 5
     assert torn in journal.with_suffix(".torn").read_bytes()
     journal.write_bytes(torn)

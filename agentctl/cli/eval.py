@@ -28,7 +28,9 @@ from agentctl.reports.table import check_suffix, table_text
 from agentctl.specs.load import Project
 from agentctl.specs.locate import shown, state_folder
 from agentctl.specs.sets import LoadedSet
-from agentctl.traces.store import evals_folder
+from agentctl.traces.journal import journal_head
+from agentctl.traces.project import file_head
+from agentctl.traces.store import evals_folder, journal_file
 
 
 class Outputs(NamedTuple):
@@ -80,6 +82,8 @@ def evaluate(
         _stamp(results)
     _write_files(outputs, results, project, time.monotonic() - started)
     _show(results, shape, kept=keep != "none")
+    if keep != "none":
+        _note_heads(results, project.root)
     return combined([result.verdict for result in results]).exit_code
 
 
@@ -273,6 +277,17 @@ def _show(results: Sequence[SetResult], shape: Format, *, kept: bool) -> None:
                     write_line(line)
                 write_line()
             write_line(verdict_line(results, traces=kept))
+
+
+def _note_heads(results: Sequence[SetResult], root: Path) -> None:
+    """Print what proves the traces of this evaluation, and the journal before it, later on."""
+    for result in results:
+        file = evals_folder(root) / f"{result.loaded.name}.jsonl"
+        if file.is_file():
+            note(f"traces of {result.loaded.name}: head {file_head(file)}")
+    head = journal_head(journal_file(root))
+    if head is not None:
+        note(f"journal: head {head}. Later: agentctl trace verify --against {head[:16]}")
 
 
 __all__ = ["evaluate"]

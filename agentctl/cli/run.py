@@ -83,7 +83,7 @@ def run(
         _say_world(recipe, parts)
     waits = approvals == "queue"
     state = state_of(project.root) if waits or live else None
-    run_id, trace = new_trace(project.root)
+    run_id, trace = new_trace(project)
     asker: Approver | None = None
     if state is not None:
         state.sessions.keep(run_id, recipe)

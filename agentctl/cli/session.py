@@ -34,6 +34,7 @@ from agentctl.specs.locate import state_folder
 from agentctl.specs.sets import LoadedSet
 from agentctl.toolbox.port import Backend
 from agentctl.toolbox.world import World
+from agentctl.traces.content import kept_content
 from agentctl.traces.journal import Seal, seal_run
 from agentctl.traces.log import FileTrace
 from agentctl.traces.store import journal_file, new_run_id, traces_folder
@@ -121,10 +122,11 @@ def load(project: Project, recipe: Recipe) -> Parts:
     return Parts(harness, lender, None, _model(bundle, recipe.model), backend)
 
 
-def new_trace(root: Path) -> tuple[str, FileTrace]:
+def new_trace(project: Project) -> tuple[str, FileTrace]:
     """Begin the trace of a new run."""
     run_id = new_run_id(datetime.now(UTC), secrets.token_bytes(5))
-    return run_id, FileTrace(traces_folder(root) / f"{run_id}.jsonl", run_id)
+    path = traces_folder(project.root) / f"{run_id}.jsonl"
+    return run_id, FileTrace(path, run_id, kept_content(project.spec))
 
 
 def queue_approver(parts: Parts, recipe: Recipe, state: State, run_id: str,

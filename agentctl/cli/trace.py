@@ -1,4 +1,4 @@
-"""`agentctl trace`: list, show, verify and compare runs."""
+"""`agentctl trace`: list, show and compare runs; what is about the audit has files of its own."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -9,37 +9,31 @@ import typer
 
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.packet import handed_over, packet_markdown
-from agentctl.cli.render.trace import (
-    View,
-    check_json,
-    check_lines,
-    diff_json,
-    diff_lines,
-    list_lines,
-    run_json,
-)
+from agentctl.cli.render.trace import View, diff_json, diff_lines, list_lines, run_json
+from agentctl.cli.trace_checkpoint import checkpoint_command
+from agentctl.cli.trace_erase import erase_command
+from agentctl.cli.trace_report import report_command
+from agentctl.cli.trace_seal import seal_command
+from agentctl.cli.trace_verify import verify_command
 from agentctl.core.errors import problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
-from agentctl.specs.locate import find_root, shown
+from agentctl.specs.locate import find_root
+from agentctl.traces.content import require_content
 from agentctl.traces.diff import diff
-from agentctl.traces.journal import read_journal
-from agentctl.traces.store import (
-    evals_folder,
-    find,
-    journal_file,
-    list_runs,
-    read_events,
-    run_files,
-)
-from agentctl.traces.verify import RunCheck, against, verify_file
+from agentctl.traces.store import find, list_runs, read_events
 
 trace_app = typer.Typer(
     help="List, show, verify and compare runs.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+trace_app.command("verify")(verify_command)
+trace_app.command("seal")(seal_command)
+trace_app.command("checkpoint")(checkpoint_command)
+trace_app.command("erase")(erase_command)
+trace_app.command("report")(report_command)
 
 Shape = Annotated[Format, typer.Option("--format", help="What stdout gets.")]
 Full = Annotated[bool, typer.Option("--full", help="Write long values out.")]
@@ -115,58 +109,6 @@ def write_packet(run: str, events: Sequence[Event], shape: Format) -> None:
             write_line(packet_markdown(body, run).rstrip("\n"))
 
 
-@trace_app.command("verify")
-def verify_command(
-    references: Annotated[
-        list[str] | None, typer.Argument(help="Runs or files; none = the whole project.")
-    ] = None,
-    shape: Shape = "text",
-) -> int:
-    """Find every change made to a trace after it was written.
-
-    Each run is also held against the journal that sealed it when it ended, which shows a trace that
-    was cut short, replaced or removed. What neither can show: that somebody who owns the files
-    wrote all of them anew. Keep the printed heads somewhere else for that.
-    """
-    root = _root()
-    files = [find(root, reference)[0] for reference in references or ()]
-    if not references:
-        files = [*run_files(root), *sorted(evals_folder(root).glob("*.jsonl"))]
-    if not files:
-        hint = "agentctl run AGENT TASK makes one"
-        raise problem("no-runs", "there is no trace to verify", hint=hint)
-    checks = [(shown(file), check) for file in files for check in verify_file(file)]
-    journal = read_journal(journal_file(root))
-    sealed = against(journal, [check for _, check in checks], whole=not references)
-    match shape:
-        case "json":
-            found = [check_json(file, check) for file, check in checks]
-            write_json({"schema_version": "1", "runs": found, "journal": list(sealed)})
-        case "jsonl":
-            write_jsonl(check_json(file, check) for file, check in checks)
-        case "text":
-            _write_checks(checks, sealed)
-    bad = bool(sealed) or any(check.tampering for _, check in checks)
-    return ExitCode.NO if bad else ExitCode.OK
-
-
-def _write_checks(checks: list[tuple[str, RunCheck]], sealed: Sequence[str]) -> None:
-    for what in sealed:
-        write_line(f"journal   {what}")
-    for file, check in checks:
-        for line in check_lines(file, check):
-            write_line(line)
-    bad = sum(1 for _, check in checks if check.tampering)
-    if bad or sealed:
-        told = f"; the journal contradicts {count(len(sealed), 'run')}" if sealed else ""
-        write_line(f"{bad} of {count(len(checks), 'run')} tampered with{told}")
-        return
-    write_line(
-        f"{count(len(checks), 'run')} intact. Whoever owns the files can write them anew as a"
-        " whole: compare the heads with ones kept elsewhere."
-    )
-
-
 @trace_app.command("diff")
 def diff_command(
     left: Reference, right: Reference, full: Full = False, shape: Shape = "text"
@@ -175,6 +117,8 @@ def diff_command(
     root = _root()
     left_run, before = read_events(*find(root, left))
     right_run, after = read_events(*find(root, right))
+    require_content(left_run, before, "compared")
+    require_content(right_run, after, "compared")
     found = diff(before, after)
     if shape == "text":
         if not found.equal:

@@ -21,7 +21,7 @@ Body of each event (keys marked ? may be absent; `call_id` ties a call's events 
 | handoff.made | agent, reason, confidence |
 | escalated | queue, reason, trigger{kind, detail}, by (model, runtime, tool), packet |
 | correction.made | by, call_id, before, after |
-| content.erased | seq, reason, by |
+| content.erased | seq [positions], reason, by, kept (what an auditor counts, without content) |
 | run.paused | as run.ended, and pending [call hashes] |
 | run.ended | stop, reason, answer, output?, intent?, steps, calls, usage{in, out, estimated}, cost{usd, status}, duration_s |
 """  # noqa: E501 - a table row is one line

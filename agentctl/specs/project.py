@@ -23,6 +23,15 @@ class Person(Spec):
     """Queues whose approvals this person may give."""
 
 
+class Audit(Spec):
+    """What the audit log keeps of runs; trials of golden sets keep everything."""
+
+    content: Literal["full", "hashed"] = "full"
+    """`hashed` keeps HMAC-SHA256 hashes of messages, arguments and results, with the key in
+    `AGENTCTL_AUDIT_KEY`: equal values can be compared, and not read; such runs cannot be resumed
+    or compared."""
+
+
 class ProjectSpec(Document):
     """Settings of a project."""
 
@@ -33,6 +42,7 @@ class ProjectSpec(Document):
     prices: dict[str, Price] = {}
     """Model name -> price, before litellm's map."""
     people: dict[str, Person] = {}
+    audit: Audit = Audit()
 
 
-__all__ = ["Paths", "Person", "ProjectSpec"]
+__all__ = ["Audit", "Paths", "Person", "ProjectSpec"]

@@ -51,6 +51,8 @@ class Journal(NamedTuple):
     """The hash of every line, in order."""
     times: tuple[str, ...] = ()
     """When each line was written, as its writer's clock said."""
+    torn: bool = False
+    """The last line has no end: its writer was killed. The next seal sets it aside."""
 
 
 def seal_run(path: Path, seal: Seal, at: str) -> str:
@@ -109,6 +111,19 @@ def _end(path: Path, descriptor: int) -> tuple[int, str]:
     return seq + 1, str(last["hash"])
 
 
+def journal_head(path: Path) -> str | None:
+    """Return the hash of the last whole line of a journal, unchecked; `None` if there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL))
+            *lines, _ = file.read().split(b"\n")
+    except OSError:
+        return None
+    entry = _parsed(lines[-1]) if lines else None
+    head = entry.get("hash") if isinstance(entry, dict) else None
+    return head if isinstance(head, str) else None
+
+
 def _line(seal: Seal, at: str, seq: int, prev: str) -> tuple[str, str]:
     body: dict[str, Json] = {
         "at": at,
@@ -164,10 +179,10 @@ def read_journal(path: Path) -> Journal:
         seals.append(Seal(entry["run"], entry["events"], entry["head"]))
         heads.append(entry["hash"])
         times.append(entry["at"])
-    if rest and wrong is None:
-        wrong = len(lines) + 1, "the line is torn"
     head = heads[-1] if heads else START
-    return Journal(tuple(seals), head, wrong, tuple(heads), tuple(times))
+    if rest and wrong is None and _wrong(rest[:-1], _parsed(rest[:-1]), len(seals), head) is None:
+        wrong = len(lines) + 1, "the end of its line was changed"
+    return Journal(tuple(seals), head, wrong, tuple(heads), tuple(times), bool(rest))
 
 
 def _parsed(line: bytes) -> Json:
@@ -189,4 +204,4 @@ def _wrong(line: bytes, entry: Json, seq: int, head: str) -> str | None:
     return None
 
 
-__all__ = ["Journal", "Seal", "read_journal", "seal_run"]
+__all__ = ["Journal", "Seal", "journal_head", "read_journal", "seal_run"]

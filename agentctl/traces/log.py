@@ -15,6 +15,7 @@ from agentctl.core.events import BARRIERS, Event
 from agentctl.core.exits import ExitCode
 from agentctl.traces.append import append
 from agentctl.traces.chain import Chain
+from agentctl.traces.content import Keep
 from agentctl.traces.locks import lock, sync_folder
 from agentctl.traces.recovery import recover
 
@@ -25,13 +26,15 @@ class FileTrace:
     Args:
         path: A file that does not exist yet; its folder is made.
         run_id: The run.
+        keep: What is done to the content of each event before it is written.
 
     Raises:
         Problem: If the file exists, is held by another process, or cannot be written.
     """
 
-    def __init__(self, path: Path, run_id: str) -> None:
+    def __init__(self, path: Path, run_id: str, keep: Keep | None = None) -> None:
         self.path = path
+        self._keep = keep
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._begin(path, run_id, os.O_CREAT | os.O_EXCL)
@@ -67,11 +70,12 @@ class FileTrace:
             journal: What sealed the run when it paused; a trace cut short since is refused.
 
         Raises:
-            Problem: If another process holds the trace, if it is damaged, if the run has ended, or
-                if it cannot be read or written.
+            Problem: If another process holds the trace, if it is damaged, if the run has ended or
+                keeps no content, or if it cannot be read or written.
         """
         trace = cls.__new__(cls)
         trace.path = path
+        trace._keep = None
         try:
             trace._begin(path, run_id, 0)
         except OSError as error:
@@ -105,6 +109,8 @@ class FileTrace:
             self._broken = True
             if event.seq != self._next:
                 raise NotCanonical(f"event {self._next} is missing, {event.seq} was given")
+            if self._keep is not None:
+                event = self._keep(event)
             append(self._file, (self._chain.line(event) + "\n").encode())
             self._next += 1
             if event.type in BARRIERS:

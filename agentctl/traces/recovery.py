@@ -12,6 +12,7 @@ from agentctl.core.errors import Location, Problem, problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
 from agentctl.traces.append import set_aside
+from agentctl.traces.content import require_content
 from agentctl.traces.journal import read_journal
 from agentctl.traces.store import MAX_LINE, event_of
 from agentctl.traces.verify import RunCheck, against, verify_data
@@ -34,7 +35,7 @@ def recover(path: Path, descriptor: int, run_id: str, journal: Path | None) -> R
         journal: Seals the trace must agree with, if any.
 
     Raises:
-        Problem: If the trace is damaged, or its run has ended.
+        Problem: If the trace is damaged, or its run has ended or keeps no content.
         OSError: If it cannot be read or written.
     """
     data = path.read_bytes()
@@ -49,11 +50,12 @@ def recover(path: Path, descriptor: int, run_id: str, journal: Path | None) -> R
         for what in against(read_journal(journal), [check], whole=False):
             raise _damaged(path, check.events, what)
     whole = data.rfind(b"\n") + 1
-    if check.torn:
-        set_aside(path, descriptor, data[whole:], whole)
     # Not `splitlines`: JSON text may hold line separators other than the newline.
     lines = data[:whole].decode().split("\n")[:-1]
     events = [event_of(parse_strict(line, max_bytes=MAX_LINE)) for line in lines]
+    require_content(run_id, events, "continued")
+    if check.torn:
+        set_aside(path, descriptor, data[whole:], whole)
     return Recovered(events, check.head)
 
 

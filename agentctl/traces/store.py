@@ -82,15 +82,25 @@ def _summary(path: Path) -> Run | None:
         with path.open("rb") as file:
             first = parse_strict(file.readline().decode(), max_bytes=MAX_LINE)
             file.seek(max(0, path.stat().st_size - 65536))
-            lines = file.read().decode(errors="replace").splitlines()
+            lines = file.read().decode(errors="replace").rstrip("\n").split("\n")
             if first["type"] != "run.started":
                 return None
+            if "body" not in first:
+                return _erased(first, path, _try(lines[-1]))
             last = _try(lines[-1]) if lines else None
             closed = last and last["type"] in ("run.ended", "run.paused")
             stop = last["body"]["stop"] if last and closed else None
             return Run(first["run"], path, first["body"], first["at"], stop)
     except (OSError, NotCanonical, KeyError, TypeError, UnicodeDecodeError):
         return None
+
+
+def _erased(first: dict[str, Json], path: Path, last: dict[str, Json] | None) -> Run:
+    """Return a run whose content was erased, from what its last event says was kept."""
+    kept = (last or {}).get("body", {}).get("kept", {})
+    who = {"id": "[erased]", "role": kept.get("role", "unknown")}
+    started = {"agent": "unknown", "model": "unknown", **kept, "principal": who}
+    return Run(first["run"], path, started, first["at"], kept.get("stop"))
 
 
 def _try(line: str) -> dict[str, Json] | None:

@@ -8,8 +8,7 @@ from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import PHASES, Event
 from agentctl.core.text import shorten
 from agentctl.traces.diff import Change, Difference, TraceDiff
-from agentctl.traces.store import Run
-from agentctl.traces.verify import RunCheck
+from agentctl.traces.store import ERASED, Run
 
 _WIDTH = 96
 _INDENT = " " * 13
@@ -28,13 +27,11 @@ class View:
     def lines(self, run: str, events: Sequence[Event]) -> Iterator[str]:
         """Yield the lines of one run."""
         started = events[0].body
-        who = started["principal"]
         yield f"run {run}  {events[0].at}"
-        model = f"{started['model']} ({started['mode']})"
-        yield f"agent {started['agent']}  model {model}  for {who['role']}:{who['id']}"
-        yield f"may use: {', '.join(started['rights']['tools'])}"
+        if started != ERASED:
+            yield from self._start(started)
         for event in events[1:]:
-            if event.type == "model.replied":
+            if event.type == "model.replied" and event.body != ERASED:
                 yield ""
                 yield paint(f"step {event.body['step']}", "bold")
             phase = PHASES.get(event.type, "")
@@ -42,8 +39,19 @@ class View:
                 label = phase if number == 0 else ""
                 yield f"  {label:<9}  {line}"
 
+    def _start(self, started: Mapping[str, Json]) -> Iterator[str]:
+        who = started["principal"]
+        model = f"{started['model']} ({started['mode']})"
+        yield f"agent {started['agent']}  model {model}  for {who['role']}:{who['id']}"
+        yield f"may use: {', '.join(started['rights']['tools'])}"
+        if started.get("content") == "hashed":
+            yield "content is kept as keyed hashes"
+
     def _event(self, event: Event) -> Iterator[str]:
         body = event.body
+        if body == ERASED:
+            yield f"{event.type}: content erased"
+            return
         match event.type:
             case "input.received":
                 yield f"{body['source']}: {self._value(body['content'])}"
@@ -106,6 +114,9 @@ class View:
     def _escalation(self, body: Mapping[str, Json]) -> Iterator[str]:
         yield f"escalated to {body['queue']} by {body['by']}: {self._value(body['reason'])}"
         packet = body["packet"]
+        if not isinstance(packet, dict):
+            yield f"    packet: {self._value(packet)}"
+            return
         for part in ("done", "pending", "blocked", "doubts", "questions"):
             for entry in packet.get(part, []):
                 yield f"    {part}: {self._value(entry)}"
@@ -147,37 +158,6 @@ def run_json(run: Run) -> dict[str, Any]:
         "model": started["model"],
         "stop": run.stop,
         "path": str(run.path),
-    }
-
-
-def check_lines(file: str, check: RunCheck) -> Iterator[str]:
-    """Yield what verification found of one run."""
-    if check.tampering is not None:
-        wrong = check.tampering
-        yield f"{paint('tampered', 'red')}  {check.run}: event {wrong.seq}, {wrong.what}"
-        yield f"  --> {file}:{wrong.line}"
-        return
-    notes = "" if check.ended else ", not ended"
-    if check.torn:
-        notes += ", a torn last line was set aside"
-    yield f"{paint('intact', 'green')}  {check.run}: {check.events} events{notes}"
-    yield f"  head {check.head}"
-
-
-def check_json(file: str, check: RunCheck) -> dict[str, Any]:
-    """Return what verification found as JSON."""
-    wrong = check.tampering
-    return {
-        "run": check.run,
-        "file": file,
-        "intact": wrong is None,
-        "events": check.events,
-        "head": check.head,
-        "ended": check.ended,
-        "torn": check.torn,
-        "tampering": None
-        if wrong is None
-        else {"line": wrong.line, "event": wrong.seq, "what": wrong.what},
     }
 
 
@@ -246,8 +226,6 @@ def _difference_json(difference: Difference) -> dict[str, Any]:
 
 __all__ = [
     "View",
-    "check_json",
-    "check_lines",
     "diff_json",
     "diff_lines",
     "list_lines",
