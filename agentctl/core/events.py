@@ -14,7 +14,7 @@ Body of each event (keys marked ? may be absent; `call_id` ties a call's events 
 | approval.given | call_id, answer, by, reason, arguments?, call_hash |
 | effect.intended | call_id, tool, effect, key |
 | effect.settled | call_id, tool, state (succeeded, failed, in_doubt, unverified), reference? |
-| tool.returned | call_id, tool, ok, value or error{error, message}, dropped (records filtered), attempts, untrusted? |
+| tool.returned | call_id, tool, ok, value or error{error, message}, dropped (records filtered), attempts, untrusted?, cost?{usd, status} |
 | limit.warned | limit, used, most |
 | guardrail.hit | rail, on (input, output), action, found (count, never the text) |
 | question.asked | question |

@@ -86,17 +86,14 @@ class Budgets:
         micros = _up(amount)
         day = at.astimezone(UTC).date().isoformat()
         with transaction(self._db):
-            levels = self._levels(agent, day, limits)
-            for level in levels:
+            for level in self._levels(agent, day, limits):
                 if _up(level.used) + micros > _down(level.most):
                     return Refusal(level, amount)
             row = self._db.execute(
                 "INSERT INTO reserved (agent, run, day, micros) VALUES (?, ?, ?, ?) RETURNING id",
                 (agent, run_id, day, micros),
             ).fetchone()
-        held = _dollars(micros)
-        after = tuple(level._replace(used=level.used + held) for level in levels)
-        return Hold(row[0], held, after)
+        return Hold(row[0], _dollars(micros))
 
     def settle(self, reservation: int, amount: Decimal) -> None:
         """Book what a call did cost, which may be more than was held, or nothing.
@@ -139,7 +136,7 @@ class Budgets:
             ended: Whether a run, by its id, is over.
         """
         rows = self._db.execute("SELECT id, agent, run, day, micros FROM reserved ORDER BY id")
-        held = [Reservation(*row[:4], _dollars(row[4])) for row in rows]
+        held = [Reservation(*row, _dollars(micros)) for *row, micros in rows]
         return [reservation for reservation in held if ended(reservation.run)]
 
     def _levels(self, agent: str, day: str, limits: DayLimits) -> tuple[Level, ...]:

@@ -13,6 +13,10 @@ Period = Literal["run", "session", "day", "month"]
 """What a limit is for: `run` is the share of a sub-run, `session` one run of an agent."""
 
 
+Breach = Literal["cost_warning", "cost_limit"]
+"""A limit is nearly used up, or forbade a call."""
+
+
 class Level(NamedTuple):
     """How far a limit is used up, in US dollars."""
 
@@ -27,8 +31,6 @@ class Hold(NamedTuple):
 
     id: int
     amount: Decimal
-    levels: tuple[Level, ...] = ()
-    """The limits it was taken from, this hold included."""
 
 
 class Refusal(NamedTuple):
@@ -51,8 +53,12 @@ class Purse(Protocol):
         """
         ...
 
-    def settle(self, hold: Hold, amount: Decimal) -> None:
-        """Book what the call did cost; nothing, when it was never made."""
+    def settle(self, hold: Hold, amount: Decimal) -> tuple[Level, ...]:
+        """Book what the call did cost, nothing when it was never made; return the limits then."""
+        ...
+
+    def tell(self, what: Breach, level: Level, at: datetime) -> None:
+        """Let people know that a limit is near or met."""
         ...
 
 
@@ -88,9 +94,9 @@ class ChildPurse:
                 return Refusal(Level("run", used, most), amount)
             self._number += 1
             self._open[self._number] = amount
-            return Hold(self._number, amount, (Level("run", used + amount, most),))
+            return Hold(self._number, amount)
 
-    def settle(self, hold: Hold, amount: Decimal) -> None:
+    def settle(self, hold: Hold, amount: Decimal) -> tuple[Level, ...]:
         """Book what a call did cost.
 
         Raises:
@@ -99,6 +105,12 @@ class ChildPurse:
         with self._lock:
             del self._open[hold.id]
             self._spent += amount
+            used = self._spent + sum(self._open.values())
+        return (Level("run", used, self._hold.amount),)
+
+    def tell(self, what: Breach, level: Level, at: datetime) -> None:
+        """Pass it on to the parent."""
+        self._parent.tell(what, level, at)
 
     def close(self) -> None:
         """Book the whole with the parent and give the rest back.
@@ -117,4 +129,4 @@ def share(parent: Purse, amount: Decimal, at: datetime) -> ChildPurse | Refusal:
     return held if isinstance(held, Refusal) else ChildPurse(parent, held)
 
 
-__all__ = ["ChildPurse", "Hold", "Level", "Period", "Purse", "Refusal", "share"]
+__all__ = ["Breach", "ChildPurse", "Hold", "Level", "Period", "Purse", "Refusal", "share"]

@@ -12,6 +12,7 @@ from agentctl.runtime.answering import answer
 from agentctl.runtime.guarding import guarded
 from agentctl.runtime.handing_over import limit_stop
 from agentctl.runtime.run import Ending, Run
+from agentctl.runtime.spending import OutOfMoney
 
 OUT_OF_TURNS = "exhausted"
 
@@ -25,11 +26,15 @@ def play(run: Run, backend: Backend) -> Ending:
     begin(run)
     try:
         ending = converse(run, backend)
+    except OutOfMoney as met:
+        ending = limit_stop(run, "cost_usd", str(met))
     except KeyboardInterrupt:
         ending = Ending("interrupted", "stopped by the user", run.said)
     except ModelFault as fault:
         finish(run, Ending("model_error", fault.message, run.said))
         raise
+    finally:
+        run.money.close()
     if run.escalated is not None and ending.stop == "answered":
         ending = ending._replace(stop="escalated", reason=run.escalated.detail)
     finish(run, ending)
@@ -81,12 +86,13 @@ def work(run: Run, backend: Backend) -> Ending:
 
 def plan(run: Run) -> ModelReply:
     """Ask the model for its next turn and record what it said and cost."""
-    run.steps += 1
     offers = run.harness.offers(run.offered())
     request = Request(tuple(run.messages), offers, run.harness.agent.output)
-    reply = run.given.model.reply(request, run.left_s)
+    held = run.money.hold_turn(request)
+    run.steps += 1
+    reply = run.money.ask(run.given.model, request, run.left_s, held)
     run.given.clock.advance(1.0)
-    usage, cost = run.charge(reply)
+    usage, cost = run.money.charge(reply, request.messages, held)
     body: dict[str, Json] = {
         "step": run.steps,
         "text": reply.text,
@@ -133,6 +139,7 @@ def begin(run: Run) -> None:
 
 def finish(run: Run, ending: Ending) -> None:
     """Record how the run ended and what it took."""
+    money = run.money
     body: dict[str, Json] = {
         "stop": ending.stop,
         "reason": ending.reason,
@@ -140,8 +147,12 @@ def finish(run: Run, ending: Ending) -> None:
         "intent": run.declared,
         "steps": run.steps,
         "calls": run.calls,
-        "usage": {"in": run.input_tokens, "out": run.output_tokens, "estimated": run.estimated},
-        "cost": run.cost(),
+        "usage": {
+            "in": money.input_tokens,
+            "out": money.output_tokens,
+            "estimated": money.estimated,
+        },
+        "cost": money.cost(),
         "duration_s": f"{run.elapsed_s():.3f}",
     }
     if ending.output is not None:

@@ -33,7 +33,7 @@ def packet(run: Run, summary: str | None) -> dict[str, Json]:
         "blocked": parts.blocked,
         "doubts": parts.doubts,
         "questions": parts.questions,
-        "cost": run.cost(),
+        "cost": run.money.cost(),
         "how_to_continue": _next_step(parts),
     }
 

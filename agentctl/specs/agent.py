@@ -145,12 +145,21 @@ class EscalationSpec(Spec):
 
 
 class CostLimit(Spec):
-    """Dollars an agent may spend."""
+    """Dollars an agent may spend, on models and on tools with a price."""
 
     session: Dollars | None = None
+    """In one run."""
     day: Dollars | None = None
+    """On one day (UTC), all runs of the agent together; evaluations are not counted."""
+    month: Dollars | None = None
+    """In one calendar month, likewise."""
     alert_at: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Share of a limit at which a warning is recorded."""
+
+    @property
+    def any(self) -> bool:
+        """Whether money is limited at all."""
+        return (self.session, self.day, self.month) != (None, None, None)
 
 
 def _repeats(value: Any) -> Any:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from agentctl.core.messages import Effect, ToolErrorKind
 from agentctl.specs.base import (
     Document,
+    Dollars,
     Expression,
     Json,
     JsonObject,
@@ -160,6 +161,13 @@ class Mock(Spec):
         return self
 
 
+class ToolCost(Spec):
+    """What a call costs, as its provider bills it."""
+
+    usd: Dollars
+    """US dollars for one call; each attempt counts."""
+
+
 class Live(Spec):
     """Where the real tool is."""
 
@@ -193,6 +201,8 @@ class ToolSpec(Spec):
     """`untrusted`: what it returns may hold instructions of strangers."""
     idempotency: Idempotency | None = None
     retry: Retry | None = None
+    cost: ToolCost | None = None
+    """Left out = free."""
     draft: ToolName | None = None
     """The tool that saves a draft instead, for a rule that says `draft`."""
     accept_risk: Text | None = None
@@ -230,6 +240,7 @@ __all__ = [
     "Retry",
     "TableSpec",
     "Target",
+    "ToolCost",
     "ToolManifest",
     "ToolSpec",
 ]
