@@ -11,7 +11,7 @@ import pytest
 from agentctl.core.errors import Problem
 from agentctl.effects.budgets import Budgets, DayLimits
 from agentctl.effects.db import open_db
-from agentctl.effects.purse import ChildPurse, Hold, Level, Refusal, share
+from agentctl.effects.purse import Breach, ChildPurse, Hold, Level, Refusal, share
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -227,8 +227,12 @@ class Wallet:
             return Refusal(Level("day", Decimal(0), self.most), amount)
         return Hold(1, amount)
 
-    def settle(self, hold: Hold, amount: Decimal) -> None:
+    def settle(self, hold: Hold, amount: Decimal) -> tuple[Level, ...]:
         self.booked.append(amount)
+        return ()
+
+    def tell(self, what: Breach, level: Level, at: datetime) -> None:
+        pass
 
 
 def child(parent: Wallet | ChildPurse, amount: str) -> ChildPurse:

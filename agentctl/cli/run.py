@@ -13,6 +13,7 @@ import typer
 
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.run import RunView, describe, text_answer
+from agentctl.cli.spending import purse_of
 from agentctl.cli.terminal import TerminalApprover, TerminalInputs, on_terminal
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.clock import SystemClock, stamp
@@ -133,6 +134,7 @@ def run(
             inputs=inputs,
             recorder=view,
             world_start=start.now,
+            purse=purse_of(bundle, run_id),
         )
         state = Run(harness, given)
         backend = MockBackend(harness.mocks, World(start.tables, bundle.tables))

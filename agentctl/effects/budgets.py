@@ -136,7 +136,10 @@ class Budgets:
             ended: Whether a run, by its id, is over.
         """
         rows = self._db.execute("SELECT id, agent, run, day, micros FROM reserved ORDER BY id")
-        held = [Reservation(*row, _dollars(micros)) for *row, micros in rows]
+        held = [
+            Reservation(number, agent, run, day, _dollars(micros))
+            for number, agent, run, day, micros in rows
+        ]
         return [reservation for reservation in held if ended(reservation.run)]
 
     def _levels(self, agent: str, day: str, limits: DayLimits) -> tuple[Level, ...]:
