@@ -118,6 +118,8 @@ def test_a_turn_that_the_day_cannot_pay_is_not_asked_for(budgets: Budgets):
     assert reason == (
         "0.16 US dollars on one day: 0.1 are used or reserved, and the next call may cost 0.1"
     )
+    warned = {"limit": "cost_usd.day", "used": "0.1", "most": "0.16", "asked": "0.1"}
+    assert bodies(run, "limit.warned") == [warned]
     assert bodies(run, "run.ended")[0]["steps"] == 2
     assert used(budgets) == Decimal("0.1")
     assert model.left == 1

@@ -15,7 +15,7 @@ Body of each event (keys marked ? may be absent; `call_id` ties a call's events 
 | effect.intended | call_id, tool, effect, key |
 | effect.settled | call_id, tool, state (succeeded, failed, in_doubt, unverified), reference? |
 | tool.returned | call_id, tool, ok, value or error{error, message}, dropped (records filtered), attempts, untrusted?, cost?{usd, status} |
-| limit.warned | limit, used, most |
+| limit.warned | limit, used, most, asked? (the limit forbade a call of this cost) |
 | guardrail.hit | rail, on (input, output), action, found (count, never the text) |
 | question.asked | question |
 | handoff.made | agent, reason, confidence |

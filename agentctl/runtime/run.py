@@ -6,6 +6,7 @@ events.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from agentctl.core.canonical import Json
@@ -189,9 +190,12 @@ class Run:
         spent = self.money.limit_met()
         return ("cost_usd", spent) if spent is not None else None
 
-    def _warn(self, limit: str, level: Level) -> None:
+    def _warn(self, limit: str, level: Level, asked: Decimal | None) -> None:
         used, most = money_text(level.used), money_text(level.most)
-        self.record("limit.warned", {"limit": limit, "used": used, "most": most})
+        body: dict[str, Json] = {"limit": limit, "used": used, "most": most}
+        if asked is not None:
+            body["asked"] = money_text(asked)
+        self.record("limit.warned", body)
 
 
 __all__ = ["Ending", "Given", "Inputs", "Lines", "Recorder", "Run"]

@@ -51,7 +51,8 @@ class Spending:
         purse: Where money comes from that is shared; `None` = nothing is shared.
         real: Whether tools are live; the calls of mocked ones take nothing from the purse.
         now: The run's clock.
-        warn: Told of each limit that is nearly used up, once.
+        warn: Told of each limit that is nearly used up, once, and of each call that a limit
+            forbids, with the money it asked for.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Spending:
         *,
         real: bool,
         now: Callable[[], datetime],
-        warn: Callable[[str, Level], None],
+        warn: Callable[[str, Level, Decimal | None], None],
     ) -> None:
         self.spent = Decimal(0)
         self.input_tokens = 0
@@ -164,9 +165,7 @@ class Spending:
         amount = tool.cost.usd * (tool.retry.attempts if tool.retry else 1)
         session = self._harness.agent.limits.cost_usd.session
         if session is not None and self.spent + amount > session:
-            level = Level("session", self.spent, session)
-            self._tell("cost_limit", level)
-            raise OutOfMoney(Refusal(level, amount))
+            raise self._refused(Refusal(Level("session", self.spent, session), amount))
         return self._hold(amount) if self._purse is not None and self._real else None
 
     def charge_call(
@@ -209,10 +208,14 @@ class Spending:
         assert self._purse is not None
         got = self._purse.reserve(amount, self._now())
         if isinstance(got, Refusal):
-            self._tell("cost_limit", got.level)
-            raise OutOfMoney(got)
+            raise self._refused(got)
         self._open[got.id] = got
         return got
+
+    def _refused(self, refusal: Refusal) -> OutOfMoney:
+        self._warn(_name(refusal.level), refusal.level, refusal.asked)
+        self._tell("cost_limit", refusal.level)
+        return OutOfMoney(refusal)
 
     def _settle(self, held: Hold, amount: Decimal) -> None:
         assert self._purse is not None
@@ -224,8 +227,7 @@ class Spending:
         share = Decimal(str(self._harness.agent.limits.cost_usd.alert_at))
         if level.period not in self._warned and level.used >= level.most * share:
             self._warned.add(level.period)
-            name = "cost_usd" if level.period == "session" else f"cost_usd.{level.period}"
-            self._warn(name, level)
+            self._warn(_name(level), level, None)
             self._tell("cost_warning", level)
 
     def _tell(self, what: Breach, level: Level) -> None:
@@ -248,6 +250,10 @@ class Spending:
         said = most if isinstance(most, int) else MOST_OUTPUT_TOKENS
         costs = [token_cost(heard, said, p.input_per_mtok, p.output_per_mtok) for p in prices]
         return max(costs, default=Decimal(0))
+
+
+def _name(level: Level) -> str:
+    return "cost_usd" if level.period == "session" else f"cost_usd.{level.period}"
 
 
 def _estimate(reply: ModelReply, messages: Sequence[Message]) -> Usage:
