@@ -175,6 +175,7 @@ def test_a_cost_that_nobody_knows_is_not_zero(root: Path, capfd: pytest.CaptureF
     assert lines[1].endswith("0.1 + unknown")
     assert lines[2].endswith("unknown")
     assert "+" not in lines[2]
+    assert lines[-1].endswith("; without what is unknown)")
 
 
 def test_what_nobody_is_billed_for_is_not_counted(root: Path, capfd: pytest.CaptureFixture[str]):
@@ -205,7 +206,7 @@ def test_the_forecast_goes_on_with_the_mean_day(root: Path, capfd: pytest.Captur
         "month": "2026-01", "spent": "10", "days": 10, "days_in_month": 31, "usd": "31"
     }  # fmt: skip
     assert (
-        "forecast for 2026-01: 31 US dollars (the mean of 10 days so far, 10 in all, times 31 days)"
+        "forecast for 2026-01: ~31 US dollars (the mean of 10 days so far, 10 in all, times 31 days)"
         in text(capfd, now="2026-01-10")
     )
 

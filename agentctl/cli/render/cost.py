@@ -39,10 +39,11 @@ def report_lines(report: CostReport) -> Iterator[str]:
     else:
         yield from _table(report)
     ahead = report.forecast
+    missing = any(total.unknown for total in report.total.values())
     yield (
-        f"forecast for {ahead.month}: {money_text(ahead.usd)} US dollars (the mean of"
+        f"forecast for {ahead.month}: ~{money_text(ahead.usd)} US dollars (the mean of"
         f" {count(ahead.days, 'day')} so far, {money_text(ahead.spent)} in all, times"
-        f" {ahead.days_in_month} days)"
+        f" {ahead.days_in_month} days{'; without what is unknown' if missing else ''})"
     )
     for spike in report.spikes:
         told = (
