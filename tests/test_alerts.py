@@ -218,6 +218,17 @@ def test_why_an_alert_was_not_sent_is_said_without_addresses(
     assert "t0ken" not in note
 
 
+def test_an_alert_that_cannot_be_remembered_is_not_sent_and_stops_nothing(root: Path):
+    """Nobody could say whether it had been sent before."""
+    notes: list[str] = []
+    db = open_db(root / "state.db")
+    desk = AlertDesk(db, Alerts(command=tuple(tell())), root, notes.append)
+    db.execute("PRAGMA query_only = ON")
+    desk.tell(DAY)
+    assert "attempt to write a readonly database" in notes[0]
+    assert told(root) == []
+
+
 def test_a_command_that_hangs_is_given_up(root: Path, monkeypatch: pytest.MonkeyPatch):
     """The run goes on after the time-out."""
     monkeypatch.setattr("agentctl.effects.alerts.COMMAND_TIMEOUT_S", 0.2)

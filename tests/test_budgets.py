@@ -215,6 +215,40 @@ def test_amounts_are_rounded_against_the_spender(budgets: Budgets):
     assert isinstance(got, Refusal)
 
 
+def test_a_state_that_is_no_database_is_refused(tmp_path: Path):
+    """Without the state nobody knows what is left, so nothing is spent."""
+    file = tmp_path / "state.db"
+    file.write_text("something else, and long enough to be taken for the head of a file" * 20)
+    with pytest.raises(Problem, match=r"state\.db: file is not a database"):
+        open_db(file)
+
+
+def test_a_state_that_cannot_be_written_holds_no_money(tmp_path: Path):
+    """The reservation fails as a whole, with the way out, and not as a fault of the program."""
+    db = open_db(tmp_path / "state.db")
+    budgets = Budgets(db)
+    db.execute("PRAGMA query_only = ON")
+    with pytest.raises(Problem, match="attempt to write a readonly database"):
+        hold(budgets, "1", limits("2"))
+    db.execute("PRAGMA query_only = OFF")
+    assert budgets.used("desk", NOON, limits("2"))[0].used == 0
+    assert hold(budgets, "1", limits("2"))
+
+
+def test_a_state_that_is_held_too_long_is_told(tmp_path: Path):
+    """Somebody who never ends their transaction does not hang the others for ever."""
+    file = tmp_path / "state.db"
+    budgets, other = Budgets(open_db(file)), open_db(file)
+    db = open_db(file)
+    waiting = Budgets(db)
+    db.execute("PRAGMA busy_timeout = 1")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Problem, match="database is locked"):
+        hold(waiting, "1", limits("2"))
+    other.execute("ROLLBACK")
+    assert hold(budgets, "1", limits("2"))
+
+
 class Wallet:
     """A purse for tests that gives what it has."""
 

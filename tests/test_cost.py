@@ -205,10 +205,8 @@ def test_the_forecast_goes_on_with_the_mean_day(root: Path, capfd: pytest.Captur
     assert report["forecast"] == {
         "month": "2026-01", "spent": "10", "days": 10, "days_in_month": 31, "usd": "31"
     }  # fmt: skip
-    assert (
-        "forecast for 2026-01: ~31 US dollars (the mean of 10 days so far, 10 in all, times 31 days)"
-        in text(capfd, now="2026-01-10")
-    )
+    told = "~31 US dollars (the mean of 10 days so far, 10 in all, times 31 days)"
+    assert f"forecast for 2026-01: {told}" in text(capfd, now="2026-01-10")
 
 
 def test_a_leap_february_has_its_days():

@@ -92,9 +92,16 @@ class AlertDesk:
         if alert.what not in self._spec.on:
             return
         if self._spec.command is not None:
-            self._once(alert, "command", self._run)
+            self._try(alert, "command", self._run)
         if self._spec.webhook is not None:
-            self._once(alert, "webhook", self._post)
+            self._try(alert, "webhook", self._post)
+
+    def _try(self, alert: Alert, channel: str, send: Callable[[bytes], None]) -> None:
+        try:
+            self._once(alert, channel, send)
+        except (_NotSent, sqlite3.Error) as error:
+            told = f"{alert.limit} of {alert.agent}"
+            self._note(f"warning: the alert on {told} was not sent: {error}")
 
     def _once(self, alert: Alert, channel: str, send: Callable[[bytes], None]) -> None:
         key = (alert.agent, alert.what, alert.limit, alert.period, channel)
@@ -105,15 +112,13 @@ class AlertDesk:
             return
         try:
             send(json.dumps(alert.as_json(), ensure_ascii=False).encode() + b"\n")
-        except _NotSent as error:
+        except _NotSent:
             self._db.execute(
                 "DELETE FROM alerts WHERE agent = ? AND what = ? AND limit_name = ?"
                 " AND period = ? AND channel = ?",
                 key,
             )
-            self._note(
-                f"warning: the alert on {alert.limit} of {alert.agent} was not sent: {error}"
-            )
+            raise
 
     def _run(self, body: bytes) -> None:
         command = self._spec.command or ()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agentctl.core.errors import problem
+from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
 
 BUSY_TIMEOUT_S = 10.0
@@ -30,25 +30,32 @@ def open_db(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
     except (OSError, sqlite3.Error) as error:
-        raise problem(
-            "state-unreadable",
-            f"{path}: {error}",
-            hint="nothing was done; the file must be a database of agentctl that can be written",
-            exit_code=ExitCode.UNKNOWN,
-        ) from error
+        raise _unusable(f"{path}: {error}") from error
     return db
 
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """Do what is inside as a whole or not at all, with nobody else writing meanwhile."""
-    db.execute("BEGIN IMMEDIATE")
+    """Do what is inside as a whole or not at all, with nobody else writing meanwhile.
+
+    Raises:
+        Problem: If it cannot be written, or another process holds it for too long.
+    """
     try:
+        db.execute("BEGIN IMMEDIATE")
         yield
-    except BaseException:
-        db.execute("ROLLBACK")
+        db.execute("COMMIT")
+    except BaseException as error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        if isinstance(error, sqlite3.OperationalError):
+            raise _unusable(f"the project's state: {error}") from error
         raise
-    db.execute("COMMIT")
+
+
+def _unusable(message: str) -> Problem:
+    hint = "nothing was done; state.db must be a database of agentctl that can be written"
+    return problem("state-unusable", message, hint=hint, exit_code=ExitCode.UNKNOWN)
 
 
 __all__ = ["BUSY_TIMEOUT_S", "open_db", "transaction"]

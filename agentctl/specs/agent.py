@@ -183,8 +183,8 @@ class Limits(Spec):
     per_tool: dict[ToolName, Annotated[int, Field(ge=0)]] = {}
     """Calls of one tool that may run."""
     repeats: Annotated[int, Field(ge=0), short_form(_repeats, int | Literal["off"])] = 3
-    """The same call this many times, or A-B-A-B, is a loop; so is the same error of a tool, and a case
-    that agents hand back and forth, when nothing new comes between. `off` = never."""
+    """The same call this many times, or A-B-A-B, is a loop; so is the same error of a tool, when
+    nothing new comes between. `off` = never."""
 
 
 class Domain(Spec):
