@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.run import RunView, describe, text_answer
+from agentctl.cli.spending import purse_of, state_file
 from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.errors import problem
 from agentctl.core.events import Event, StopReason
@@ -30,7 +31,6 @@ from agentctl.runtime.trial import play_trial
 from agentctl.specs.bundle import Bundle, Tables
 from agentctl.specs.golden import Scenario
 from agentctl.specs.load import Project
-from agentctl.specs.locate import state_folder
 from agentctl.specs.sets import LoadedSet
 from agentctl.toolbox.port import Backend
 from agentctl.toolbox.world import World
@@ -96,7 +96,7 @@ def state_of(root: Path) -> State:
     Raises:
         Problem: If it cannot be used.
     """
-    db: sqlite3.Connection = open_db(state_folder(root) / "state.db")
+    db: sqlite3.Connection = open_db(state_file(root))
     approvals = Approvals(db)
     return State(Ledger(db, approvals), approvals, Sessions(db))
 
@@ -188,6 +188,7 @@ def _play(
         mode=recipe.mode,
         world_start=parts.lender.head.now if parts.lender is not None else None,
         session=begun.session,
+        purse=purse_of(parts.harness.bundle, begun.run_id),
     )
     run = Run(parts.harness, given)
     try:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from agentctl.cli.cost import cost_command
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.packet import handed_over, packet_markdown
 from agentctl.cli.render.trace import View, diff_json, diff_lines, list_lines, run_json
@@ -134,6 +135,9 @@ def diff_command(
         else f"different in {count(len(found.differences) + len(found.ending), 'place')}"
     )
     return ExitCode.OK if found.equal else ExitCode.NO
+
+
+trace_app.command("cost")(cost_command)
 
 
 def _root() -> Path:

@@ -207,11 +207,19 @@ def carry_out(run: Run, backend: Backend, call: ToolCall, decision: Decision) ->
     run.ran[decision.tool] = run.ran.get(decision.tool, 0) + 1
     tool = run.harness.bundle.tools[decision.tool]
     ask = Ask(decision.arguments, run.principal, run.world_now())
+    held = run.money.hold_call(tool)
     outcome = dispatch(run, backend, call.id, tool, ask)
-    return observe(run, call, decision, outcome)
+    cost = run.money.charge_call(tool, outcome.result, held)
+    return observe(run, call, decision, outcome, cost)
 
 
-def observe(run: Run, call: ToolCall, decision: Decision, outcome: Outcome) -> Ending | None:
+def observe(
+    run: Run,
+    call: ToolCall,
+    decision: Decision,
+    outcome: Outcome,
+    cost: dict[str, Json] | None = None,
+) -> Ending | None:
     """Filter, record and remember a result, tell the model, and judge what it means for the run."""
     result = outcome.result
     gated = run.harness.gate.tools.get(decision.tool)
@@ -241,6 +249,8 @@ def observe(run: Run, call: ToolCall, decision: Decision, outcome: Outcome) -> E
     untrusted = gated is not None and gated.spec.trust == "untrusted"
     if untrusted:
         body["untrusted"] = True
+    if cost is not None:
+        body["cost"] = cost
     run.record("tool.returned", body)
     if untrusted and run.tainted_by is None:
         run.tainted_by = decision.tool

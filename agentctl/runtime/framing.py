@@ -34,6 +34,7 @@ def pause(run: Run, ending: Ending) -> None:
 
 def closing(run: Run, ending: Ending) -> dict[str, Json]:
     """Return how the run stands: what it came to and what it took."""
+    money = run.money
     body: dict[str, Json] = {
         "stop": ending.stop,
         "reason": ending.reason,
@@ -41,8 +42,12 @@ def closing(run: Run, ending: Ending) -> dict[str, Json]:
         "intent": run.declared,
         "steps": run.steps,
         "calls": run.calls,
-        "usage": {"in": run.input_tokens, "out": run.output_tokens, "estimated": run.estimated},
-        "cost": run.cost(),
+        "usage": {
+            "in": money.input_tokens,
+            "out": money.output_tokens,
+            "estimated": money.estimated,
+        },
+        "cost": money.cost(),
         "duration_s": f"{run.elapsed_s():.3f}",
     }
     if ending.output is not None:

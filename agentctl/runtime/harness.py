@@ -39,8 +39,7 @@ class Harness:
         self.agent = bundle.agent
         self.model_name = model or bundle.agent.model.name
         self.price_of = lru_cache(maxsize=64)(self._price_of)
-        limits = bundle.agent.limits.cost_usd
-        if limits.session is not None or limits.day is not None:
+        if bundle.agent.limits.cost_usd.any:
             asked = (self.model_name, *(() if model else bundle.agent.model.fallbacks))
             unpriced = [name for name in asked if self.price_of(name)[0] is None]
             if unpriced:

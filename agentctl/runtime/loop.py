@@ -14,6 +14,7 @@ from agentctl.runtime.guarding import guarded
 from agentctl.runtime.handing_over import limit_stop
 from agentctl.runtime.run import Ending, Run
 from agentctl.runtime.speaking import parting
+from agentctl.runtime.spending import OutOfMoney
 from agentctl.toolbox.port import Backend
 
 OUT_OF_TURNS = "exhausted"
@@ -28,11 +29,15 @@ def play(run: Run, backend: Backend) -> Ending:
     begin(run)
     try:
         ending = converse(run, backend)
+    except OutOfMoney as met:
+        ending = limit_stop(run, "cost_usd", str(met))
     except KeyboardInterrupt:
         ending = Ending("interrupted", "stopped by the user", run.said)
     except ModelFault as fault:
         finish(run, Ending("model_error", fault.message, run.said))
         raise
+    finally:
+        run.money.close()
     if run.escalated is not None and ending.stop == "answered":
         ending = ending._replace(stop="escalated", reason=run.escalated.detail)
     ending = parting(run, ending)
@@ -101,13 +106,14 @@ def work(run: Run, backend: Backend) -> Ending:
 
 def plan(run: Run) -> ModelReply:
     """Ask the model for its next turn and record what it said and cost."""
-    run.steps += 1
     offers = run.harness.offers(run.offered())
     request = Request(tuple(run.messages), offers, run.harness.agent.output)
     recorded = run.past.reply() if run.past is not None else None
-    reply = recorded or run.given.model.reply(request, run.left_s)
+    held = run.money.hold_turn(request) if recorded is None else None
+    run.steps += 1
+    reply = recorded or run.money.ask(run.given.model, request, run.left_s, held)
     run.given.clock.advance(1.0)
-    usage, cost = run.charge(reply)
+    usage, cost = run.money.charge(reply, request.messages, held)
     body: dict[str, Json] = {
         "step": run.steps,
         "text": reply.text,

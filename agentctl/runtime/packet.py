@@ -44,7 +44,7 @@ def packet(run: Run, summary: str | None) -> dict[str, Json]:
         "corrections": parts.corrections,
         "guardrails": parts.guardrails,
         "questions": parts.questions,
-        "cost": run.cost(),
+        "cost": run.money.cost(),
         "how_to_continue": _next_step(parts, doubts),
         "commands": list(COMMANDS),
     }

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.canonical import Json
 from agentctl.core.clock import Clock
 from agentctl.core.events import Event, EventType, StopReason
-from agentctl.core.messages import Message, ModelReply, Principal, Usage
-from agentctl.core.money import money_text, token_cost
+from agentctl.core.messages import Message, Principal
+from agentctl.core.money import money_text
 from agentctl.effects.ledger import Ledger
+from agentctl.effects.purse import Level, Purse
 from agentctl.models.port import Model
 from agentctl.policy.facts import Facts
 from agentctl.policy.loops import LoopWatch
@@ -23,9 +24,7 @@ from agentctl.policy.visibility import Seen
 from agentctl.runtime.approvals import Approver
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.past import Past
-
-BYTES_PER_TOKEN = 4
-"""A turn nobody counted is priced at ceil(bytes / 4)."""
+from agentctl.runtime.spending import Spending
 
 
 class Ending(NamedTuple):
@@ -98,6 +97,8 @@ class Given(NamedTuple):
     world_start: datetime | None = None
     """The moment at which a mock world stands when the run starts; left out = the clock's."""
     session: Session = ALONE
+    purse: Purse | None = None
+    """Money shared with other runs; left out = none is."""
 
 
 class Lines:
@@ -155,15 +156,17 @@ class Run:
         """The last words of the model to the user."""
         self.missing_mock: str | None = None
         self.unknown_tools: list[str] = []
-        self.spent = Decimal(0)
-        price, self.price_status = harness.price_of(given.model.name)
-        self.unpriced = price is None
+        self.money = Spending(
+            harness,
+            given.model.name,
+            given.purse,
+            real=given.mode == "live",
+            now=given.clock.now,
+            warn=self._warn,
+            played_back=lambda: self.past is not None and not self.past.over,
+        )
         self.left_s = harness.agent.limits.wall_clock_s
         """Seconds of the wall clock that were left before this model turn."""
-        self.input_tokens = 0
-        self.output_tokens = 0
-        self.estimated = False
-        self._warned = False
         self._at = given.clock.stamp
         self._recorder = given.recorder
         self.started_at = given.clock.now() - timedelta(seconds=given.session.used_s)
@@ -231,46 +234,6 @@ class Run:
         """Return the seconds since the run started."""
         return (self.given.clock.now() - self.started_at).total_seconds()
 
-    def charge(self, reply: ModelReply) -> tuple[dict[str, Json], dict[str, Json]]:
-        """Add the cost of a model turn; return its usage and cost as the event holds them."""
-        usage = reply.usage or self._estimate(reply)
-        self.input_tokens += usage.input_tokens
-        self.output_tokens += usage.output_tokens
-        self.estimated = self.estimated or usage.estimated
-        price, status = self.harness.price_of(reply.model or self.given.model.name)
-        cost: dict[str, Json] = {"usd": None, "status": "unknown"}
-        if price is None:
-            self.unpriced = True
-        else:
-            dollars = token_cost(
-                usage.input_tokens,
-                usage.output_tokens,
-                price.input_per_mtok,
-                price.output_per_mtok,
-            )
-            self.spent += dollars
-            self.price_status = status
-            shown = "estimated" if usage.estimated else status
-            cost = {"usd": money_text(dollars), "status": shown}
-        said, heard = usage.output_tokens, usage.input_tokens
-        return {"in": heard, "out": said, "estimated": usage.estimated}, cost
-
-    def _estimate(self, reply: ModelReply) -> Usage:
-        heard = sum(_size(message.content) for message in self.messages)
-        said = len(reply.text or "") + len(canonical_text(reply.output) if reply.output else "")
-        for call in reply.calls:
-            arguments = call.arguments
-            text = arguments if isinstance(arguments, str) else canonical_text(arguments)
-            said += len(call.name) + len(text)
-        return Usage(_tokens(heard), _tokens(said), estimated=True)
-
-    def cost(self) -> dict[str, Json]:
-        """Return what the run has cost so far."""
-        if self.unpriced:
-            return {"usd": None, "status": "unknown"}
-        status = "estimated" if self.estimated else self.price_status
-        return {"usd": money_text(self.spent), "status": status}
-
     def limit_met(self) -> tuple[str, str] | None:
         """Return the name of the limit that forbids another model turn, and the detail."""
         limits = self.harness.agent.limits
@@ -279,37 +242,21 @@ class Run:
         self.left_s = limits.wall_clock_s - self.elapsed_s()
         if self.left_s <= 0:
             return "wall_clock_s", f"{limits.wall_clock_s} s"
-        if limits.tokens is not None and self.input_tokens + self.output_tokens >= limits.tokens:
+        if limits.tokens is not None and self.money.tokens >= limits.tokens:
             return "tokens", f"{limits.tokens} tokens"
-        session = limits.cost_usd.session
-        if session is not None:
-            if self.spent >= session:
-                return "cost_usd", f"{money_text(session)} US dollars in one run"
-            if not self._warned and self.spent >= session * Decimal(str(limits.cost_usd.alert_at)):
-                self._warned = True
-                self.record(
-                    "limit.warned",
-                    {
-                        "limit": "cost_usd",
-                        "used": money_text(self.spent),
-                        "most": money_text(session),
-                    },
-                )
-        return None
+        spent = self.money.limit_met()
+        return ("cost_usd", spent) if spent is not None else None
 
-
-def _size(content: Json) -> int:
-    text = content if isinstance(content, str) else canonical_text(content)
-    return len(text.encode())
-
-
-def _tokens(size: int) -> int:
-    return -(-size // BYTES_PER_TOKEN)
+    def _warn(self, limit: str, level: Level, asked: Decimal | None) -> None:
+        used, most = money_text(level.used), money_text(level.most)
+        body: dict[str, Json] = {"limit": limit, "used": used, "most": most}
+        if asked is not None:
+            body["asked"] = money_text(asked)
+        self.record("limit.warned", body)
 
 
 __all__ = [
     "ALONE",
-    "BYTES_PER_TOKEN",
     "Ending",
     "Given",
     "Inputs",

@@ -175,12 +175,21 @@ class EscalationSpec(Spec):
 
 
 class CostLimit(Spec):
-    """Dollars an agent may spend."""
+    """Dollars an agent may spend, on models and on tools with a price."""
 
     session: Dollars | None = None
+    """In one run."""
     day: Dollars | None = None
+    """On one day (UTC), all runs of the agent together; evaluations are not counted."""
+    month: Dollars | None = None
+    """In one calendar month, likewise."""
     alert_at: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Share of a limit at which a warning is recorded."""
+
+    @property
+    def any(self) -> bool:
+        """Whether money is limited at all."""
+        return (self.session, self.day, self.month) != (None, None, None)
 
 
 def _repeats(value: Any) -> Any:
@@ -204,7 +213,8 @@ class Limits(Spec):
     per_tool: dict[ToolName, Annotated[int, Field(ge=0)]] = {}
     """Calls of one tool that may run."""
     repeats: Annotated[int, Field(ge=0), short_form(_repeats, int | Literal["off"])] = 3
-    """The same call this many times, or A-B-A-B this many times, is a loop; `off` = never."""
+    """The same call this many times, or A-B-A-B, is a loop; so is the same error of a tool, when
+    nothing new comes between. `off` = never."""
 
 
 class Domain(Spec):

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from agentctl.core.messages import Effect, ToolErrorKind
 from agentctl.specs.base import (
     Document,
+    Dollars,
     Duration,
     Expression,
     Json,
@@ -178,6 +179,13 @@ class Mock(Spec):
         return self
 
 
+class ToolCost(Spec):
+    """What a call costs, as its provider bills it."""
+
+    usd: Dollars
+    """US dollars for one call; each attempt counts."""
+
+
 Status = Annotated[str, StringConstraints(pattern=r"^[1-5][0-9][0-9]$")]
 """An HTTP status."""
 
@@ -229,6 +237,8 @@ class ToolSpec(Spec):
     """`untrusted`: what it returns may hold instructions of strangers."""
     idempotency: Idempotency | None = None
     retry: Retry | None = None
+    cost: ToolCost | None = None
+    """Left out = free."""
     reconcile: Reconcile | None = None
     """For an effect whose answer was lost."""
     draft: ToolName | None = None
@@ -288,6 +298,7 @@ __all__ = [
     "Risk",
     "TableSpec",
     "Target",
+    "ToolCost",
     "ToolManifest",
     "ToolSpec",
     "tables_of",
