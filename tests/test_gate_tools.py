@@ -68,6 +68,9 @@ def test_the_schema_shown_is_the_manifest_s_own_without_bound_arguments():
     """Nothing is left out, nothing is added, where nothing is bound."""
     gate = Gate(bundle(), {})
     assert gate.tools["get_order"].parameters() == GET["inputSchema"]
+    free = {**GET, "inputSchema": {"type": "object"}}
+    shown = Gate(bundle(tools=[free, CANCEL]), {}).tools["get_order"].parameters()
+    assert shown == {"type": "object"}
 
 
 @pytest.mark.parametrize("required", [None, ["order_id"], ["who", "order_id"]])
