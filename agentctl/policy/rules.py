@@ -95,7 +95,7 @@ class ToolRules:
     def __init__(self, rules: Iterable[Rule]) -> None:
         ordered = sorted(rules, key=lambda rule: -VERDICTS.index(rule.verdict))
         broken = _broken(ordered)
-        self._rules = [_asked(rule) for rule in ordered] if broken is None else []
+        self._rules = [_asked(rule) for rule in ordered]
         bare = all(not rule.args and rule.when is None for rule in ordered)
         self._always = broken or (_together([r.says for r in self._rules]) if bare else None)
         """The ruling, where it does not depend on the call."""
