@@ -161,3 +161,26 @@ def test_the_console_of_the_library_stays_out():
         "assert cel.compile('1 + 1').execute({}) == 2\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_library_that_is_loaded_already_is_used_as_it_is():
+    """Whoever imports `cel` first, the expressions work: it can be initialised only once."""
+    code = (
+        "import cel\n"
+        "from agentctl.specs.expressions import Expression\n"
+        "assert Expression('a > 1').evaluate({'a': 2}) is True\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_interruption_is_no_error_of_an_expression():
+    """Ctrl-C during an evaluation stops the program; it does not become a denial."""
+
+    class Interrupted:
+        def execute(self, _given: object) -> None:
+            raise KeyboardInterrupt
+
+    expression = Expression("args.n > 1")
+    expression._program = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        expression.evaluate(ENV)

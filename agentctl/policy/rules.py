@@ -54,13 +54,11 @@ class Condition:
         Raises:
             ExpressionError: If it cannot be evaluated or is not a boolean.
         """
-        variables: dict[str, Json] = {}
-        if "args" in self._uses:
-            variables["args"] = arguments
-        if "principal" in self._uses:
-            variables["principal"] = facts.principal
-        if "now" in self._uses:
-            variables["now"] = facts.now
+        variables: dict[str, Json] = {
+            "args": arguments,
+            "principal": facts.principal,
+            "now": facts.now,
+        }
         if "seen" in self._uses:
             variables["seen"] = self._seen(arguments, facts)
         result = self._expression.evaluate(variables)
@@ -76,10 +74,9 @@ class Condition:
             value: Json = {"args": arguments, "principal": facts.principal}
             for part in path:
                 value = value.get(part) if isinstance(value, Mapping) else None
-            record = facts.seen.get(table, {}).get(value) if isinstance(value, str) else None
-            records = found.setdefault(table, {})
-            if record is not None and isinstance(value, str):
-                records[value] = record
+            known, records = facts.seen.get(table, {}), found.setdefault(table, {})
+            if isinstance(value, str) and value in known:
+                records[value] = known[value]
         return found
 
 
@@ -99,7 +96,7 @@ class ToolRules:
     def __init__(self, rules: Iterable[Rule]) -> None:
         ordered = sorted(rules, key=lambda rule: -VERDICTS.index(rule.verdict))
         broken = _broken(ordered)
-        self._rules = [_asked(rule) for rule in ordered] if broken is None else []
+        self._rules = [_asked(rule) for rule in ordered]
         bare = all(not rule.args and rule.when is None for rule in ordered)
         self._always = broken or (_together([r.says for r in self._rules]) if bare else None)
         """The ruling, where it does not depend on the call."""
