@@ -150,6 +150,12 @@ def test_a_dotted_path_hides_one_field_of_a_record_inside():
     }
 
 
+def test_hiding_the_field_that_holds_the_records_hides_them_all():
+    """The branch is gone, and nothing is put back."""
+    spec = tool("$.page.items", when=None)
+    assert hidden({"page": {"items": [OWN]}, "n": 1}, "page", spec=spec) == {"n": 1}
+
+
 def test_visible_fields_are_all_there_is_besides_the_key():
     """A field that was added to the system later is hidden until somebody lists it."""
     assert visible(OWN, "name") == {"id": "c_1", "name": "Ana"}
