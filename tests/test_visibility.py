@@ -144,6 +144,16 @@ def test_a_dotted_path_hides_one_field_of_a_record_inside():
     many = {"id": "c_1", "contact": [{"phone": "1"}, {"phone": "2", "way": {"phone": "3"}}]}
     assert hidden(many, "contact.phone")["contact"] == [{}, {"way": {"phone": "3"}}]
     assert hidden(many, "contact.way.phone")["contact"][1] == {"phone": "2", "way": {}}
+    both = {"contact": {"way": {"phone": "1", "fax": "2"}, "home": {"phone": "3", "fax": "4"}}}
+    assert hidden(both, "contact.way.phone", "contact.home.fax") == {
+        "contact": {"way": {"fax": "2"}, "home": {"phone": "3"}}
+    }
+
+
+def test_hiding_the_field_that_holds_the_records_hides_them_all():
+    """The branch is gone, and nothing is put back."""
+    spec = tool("$.page.items", when=None)
+    assert hidden({"page": {"items": [OWN]}, "n": 1}, "page", spec=spec) == {"n": 1}
 
 
 def test_visible_fields_are_all_there_is_besides_the_key():
@@ -156,6 +166,8 @@ def test_visible_fields_are_all_there_is_besides_the_key():
         "tags": ["a"],
         "odd": None,
     }
+    many = {"id": "c_1", "contact": [{"phone": "1", "city": "Bonn"}]}
+    assert visible(many, "contact.city") == {"id": "c_1", "contact": [{"city": "Bonn"}]}
     assert visible(record, "contact.city", "contact") == {"id": "c_1", "contact": record["contact"]}
 
 

@@ -17,7 +17,7 @@ from agentctl.specs.policy import Role
 from agentctl.specs.tools import TableSpec, ToolSpec, tables_of
 
 Path = tuple[str, ...]
-_ALL: dict[str, Any] = {}
+_ALL = None
 """In a tree of visible fields: this one, with everything below it."""
 
 
@@ -45,7 +45,7 @@ class Columns:
         return bool(self._hidden) or self._visible is not None
 
     def of_record(self, record: Json) -> Json:
-        """Return the part of one record that may be seen."""
+        """Return the part of one record, or of each record of a list, that may be seen."""
         if self._visible is not None:
             record = _kept(record, self._visible)
         return _without(record, self._hidden) if self._hidden else record
@@ -53,12 +53,6 @@ class Columns:
     def of_rest(self, value: Json) -> Json:
         """Return what stands around records that were filtered."""
         return _without(value, self._hidden) if self._hidden else value
-
-    def of_result(self, value: Json) -> Json:
-        """Return a result that does not say where its records are: it is one, or a list of them."""
-        if isinstance(value, list):
-            return [self.of_record(item) for item in value]
-        return self.of_record(value)
 
 
 def _path(field: str) -> Path:

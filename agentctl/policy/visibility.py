@@ -77,7 +77,7 @@ class Visibility:
         role = principal.get("role")
         columns = self._columns.get(role) if isinstance(role, str) else None
         if self._path is None:
-            return Filtered(columns.of_result(value) if columns else value, 0, False, ())
+            return Filtered(columns.of_record(value) if columns else value, 0, False, ())
         found = _at(value, self._path)
         if found is None:
             return Filtered(columns.of_rest(value) if columns else value, 0, False, ())
