@@ -21,6 +21,8 @@ _LOOK_ALIKES = str.maketrans(
 )
 """The letters of other scripts that pass for Latin ones."""
 _ACCENT_OR_INVISIBLE = ("Mn", "Me", "Cf")
+_NEAR = 100
+"""Characters before a word in which the two words before it are looked for."""
 _CLAUSE_END = re.compile(r"[.,;:!?()\n–—]|\s-\s")
 _WORD = re.compile(r"[\w'’]+")
 
@@ -132,7 +134,8 @@ class Words:
 
     def _said(self, text: str) -> Iterator[str]:
         for match in self._pattern.finditer(text):
-            if not denied(text[: match.start()]):
+            start = match.start()
+            if not denied(text[max(0, start - _NEAR) : start]):
                 yield match.group()
 
 
