@@ -224,6 +224,13 @@ def test_the_reply_to_a_question_passes_the_guardrails_of_the_input():
     assert "ana@b.example" not in str(played.events)
 
 
+def test_an_event_is_redacted_field_by_field():
+    """The object stays an object, for the trace and for the model."""
+    made = bundle(policy=guarded(input={"kind": "pii", "action": "redact"}))
+    played = trial(made, [SAY], event={"from": "a@b.example", "n": 1})
+    assert events(played, "input.received")[0]["content"] == {"from": REDACTED, "n": 1}
+
+
 def test_every_text_of_a_structured_answer_is_checked():
     """The program that reads the answer gets no more than the person does."""
     schema = {"type": "object", "required": ["reply"]}

@@ -14,6 +14,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
+from agentctl.core.canonical import Json
+
 _LOOK_ALIKES = str.maketrans(
     # Cyrillic, then Greek: capitals look like other letters than small ones do.
     "АВЕЅІЈКМНОРСТУХԌԚԜавекмнорстухѕіјһԁԛԝӏѵΑΒΕΖΗΙΚΜΝΟΡΤΥΧαβεικνορτυχςɩɡıⅼ",
@@ -84,6 +86,19 @@ def unmasked(text: str, *, fold: bool = False) -> tuple[str, Sequence[int]]:
     return "".join(out), places
 
 
+def texts(value: Json) -> Iterator[str]:
+    """Return every text in a JSON value, the names of fields included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+
+
 def denied(before: str) -> bool:
     """Whether the word that follows `before` is negated; `before` is `plain` text.
 
@@ -139,4 +154,4 @@ class Words:
                 yield match.group()
 
 
-__all__ = ["Words", "denied", "plain", "unmasked"]
+__all__ = ["Words", "denied", "plain", "texts", "unmasked"]
