@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.policy.guardrails import REDACTED, Rails
+from agentctl.policy.quantities import quantities
 from agentctl.specs.policy import Guardrail
 from tests.build import CANCEL, GET, bundle, ended, events, trial
 
@@ -79,6 +80,20 @@ def test_personal_data_is_found_whole(found: str):
 def test_numbers_that_are_nobodys_stay(kept: str):
     """Order numbers, dates, amounts and numbers with wrong check digits are no personal data."""
     assert redacted(kept, kind="pii") == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("4111 1111 1111 1111 12/27", f"{REDACTED} 12/27"),
+        ("12 4111 1111 1111 1111 5 EUR", f"12 {REDACTED} 5 EUR"),
+        ("no 7 3782 822463 10005 77", f"no 7 {REDACTED} 77"),
+        ("4111111111111111 123", f"{REDACTED} 123"),
+    ],
+)
+def test_a_card_is_found_between_other_numbers(text: str, clean: str):
+    """The date behind it and the number before it do not hide it."""
+    assert redacted(text, kind="pii") == clean
 
 
 def test_an_account_number_is_found_with_words_behind_it():
@@ -209,6 +224,13 @@ def test_the_reply_to_a_question_passes_the_guardrails_of_the_input():
     assert "ana@b.example" not in str(played.events)
 
 
+def test_an_event_is_redacted_field_by_field():
+    """The object stays an object, for the trace and for the model."""
+    made = bundle(policy=guarded(input={"kind": "pii", "action": "redact"}))
+    played = trial(made, [SAY], event={"from": "a@b.example", "n": 1})
+    assert events(played, "input.received")[0]["content"] == {"from": REDACTED, "n": 1}
+
+
 def test_every_text_of_a_structured_answer_is_checked():
     """The program that reads the answer gets no more than the person does."""
     schema = {"type": "object", "required": ["reply"]}
@@ -264,3 +286,12 @@ def test_a_guardrail_that_escalates_blocks_where_nobody_takes_cases_over():
     played = trial(bundle(policy=guarded(tool=rail)), [CALL_GET, SAY], orders=order("never"))
     assert events(played, "tool.returned")[0]["value"] == {"withheld_by_guardrail": "on-tool"}
     assert ended(played)["stop"] == "answered"
+
+
+@pytest.mark.parametrize("piece", ["1", "1 ", "111 ", "a@", "refund not ", "o_1-", "é"])
+def test_a_very_long_text_is_checked_to_its_end(piece: str):
+    """No detector takes the square of the length: a hidden word at the end is still found."""
+    text = piece * (100_000 // len(piece)) + " drop table 4111 1111 1111 1111 5 EUR"
+    for rail in ({"kind": "pii"}, {"kind": "prices"}, {"lexicon": ["drop table"]}):
+        assert rails(action="redact", **rail).check(text).hits
+    assert any(found.text == "5 eur" for found in quantities(text, ["amounts"]))

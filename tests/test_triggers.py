@@ -224,6 +224,17 @@ def test_a_keyword_is_looked_for_where_its_trigger_says(on: str):
     assert events(trial(made, play, orders=orders, input="inword"), "escalated") == []
 
 
+@pytest.mark.parametrize("on", ["input", "tool"])
+def test_a_word_at_the_start_of_a_line_of_an_object_is_found(on: str):
+    """Line breaks inside the texts of events and results do not stick to the words."""
+    note = {"note": "Hello\nlawyer\tcalls", "tags": ["x"]}
+    orders = {"o_1": {"order_id": "o_1", "customer_id": "cus_7", **note}}
+    spec = {**DESK, "default_triggers": "none"}
+    made = bundle(escalation={**spec, "triggers": [{"any_keyword": ["lawyer"], "on": on}]})
+    played = trial(made, [CALL_GET, SAY], orders=orders, event=note)
+    assert ended(played)["stop"] == "escalated"
+
+
 DENY = [{"id": "reads", "allow": {"effects": ["none"]}}, {"id": "no", "deny": ["cancel_order"]}]
 
 

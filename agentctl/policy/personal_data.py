@@ -11,7 +11,10 @@ Span = tuple[int, int]
 """Where something stands in a text: its first character and the one after its last."""
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_DIGITS = re.compile(r"(?<![\w+-])(?<!\d[.,])\d(?:[ -]?\d){12,18}(?![\w]|[.,]\d)")
+_DIGITS = re.compile(r"(?<![\w+-])(?<!\d[.,])\d(?:[ -]?\d){12,}(?!\w|[.,]\d)")
+_CARD_SHAPES = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3)})
+"""How the digits of a card are grouped; a card written in one group has 13 to 19."""
+_CARD_LENGTHS = range(13, 20)
 _IBAN = re.compile(r"(?i)\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{1,4}){3,8}\b")
 _SSN = re.compile(r"(?<![\w-])(?!000|666|9)\d{3}[- ](?!00)\d{2}[- ](?!0000)\d{4}(?![\w-])")
 _PHONE = re.compile(
@@ -40,9 +43,7 @@ def personal_data(text: str) -> Iterator[Span]:
         if end is not None:
             yield match.start(), end
     for match in _DIGITS.finditer(text):
-        digits = _digits(match)
-        if digits[0] in _CARD_STARTS and _luhn(digits):
-            yield match.span()
+        yield from _cards(match)
     yield from (match.span() for match in _SSN.finditer(text))
     for match in _PHONE.finditer(text):
         if len(_digits(match)) >= _FEWEST_OF_PHONE:
@@ -51,6 +52,24 @@ def personal_data(text: str) -> Iterator[Span]:
 
 def _digits(match: re.Match[str]) -> str:
     return re.sub(r"\D", "", match.group())
+
+
+def _cards(match: re.Match[str]) -> Iterator[Span]:
+    """Find cards in a run of digits: all of it, or groups of it between other numbers."""
+    if _is_card(_digits(match)):
+        yield match.span()
+        return
+    groups = list(re.finditer(r"\d+", match.group()))
+    for first, group in enumerate(groups):
+        for last in range(first, min(first + 5, len(groups))):
+            chosen = [part.group() for part in groups[first : last + 1]]
+            shape = tuple(map(len, chosen))
+            if (len(shape) == 1 or shape in _CARD_SHAPES) and _is_card("".join(chosen)):
+                yield match.start() + group.start(), match.start() + groups[last].end()
+
+
+def _is_card(digits: str) -> bool:
+    return len(digits) in _CARD_LENGTHS and digits[0] in _CARD_STARTS and _luhn(digits)
 
 
 def _luhn(digits: str) -> bool:

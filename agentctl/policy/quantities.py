@@ -77,11 +77,11 @@ _SIGN = (
     r"[€$£¥]|(?<![a-z])(?:eur|usd|gbp|chf|jpy|sek|nok|dkk|pln|euros?|dollars?|pounds?|franken"
     r"|francs)(?![a-z])"
 )
-_NUMBER = r"\d{1,3}(?:[ '\u2019.,\u00a0\u202f]\d{3})+(?:[.,]\d{1,3})?|\d+(?:[.,]\d+)?"
+_NUMBER = r"\d{1,3}(?:[ '\u2019.,\u00a0\u202f]\d{3}){1,6}(?:[.,]\d{1,3})?|\d+(?:[.,]\d+)?"
 _AMOUNT = re.compile(
     rf"(?:{_SIGN})\s?(?P<after>{_NUMBER})(?![\w]|[.,]\d)"
     rf"|(?<![\w.,-])(?P<before>{_NUMBER})\s?(?:{_SIGN}|%|percent\b|prozent\b)"
-    r"|(?<![\w.,-])(?P<cents>(?:\d{1,3}(?:[ '\u2019.,\u00a0\u202f]\d{3})+|\d+)[.,]\d{2})"
+    r"|(?<![\w.,-])(?P<cents>(?:\d{1,3}(?:[ '\u2019.,\u00a0\u202f]\d{3}){1,6}|\d+)[.,]\d{2})"
     r"(?![\w%]|[.,]\d)"
 )
 _LONE_NUMBER = re.compile(rf"(?<![\w.,])(?<!\w-)(?:{_NUMBER})(?!\w|[.,]\d|-\w)")

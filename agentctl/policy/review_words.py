@@ -11,7 +11,10 @@ from agentctl.policy.personal_data import Span
 from agentctl.policy.words import Words
 
 _MONEY = r"(?:[€$£¥]|\b(?:EUR|USD|GBP|CHF|JPY|euros?|dollars?|pounds?|Euro|Dollar)\b)"
-_AMOUNT = re.compile(rf"{_MONEY}\s?\d[\d.,' ]*|\d[\d.,' ]*\s?{_MONEY}|\d+(?:[.,]\d+)?\s?%")
+_AMOUNT = re.compile(
+    rf"{_MONEY}\s?\d[\d.,' ]{{0,20}}|(?<!\d)\d[\d.,' ]{{0,20}}\s?{_MONEY}"
+    r"|(?<!\d)\d{1,9}(?:[.,]\d{1,9})?\s?%"
+)
 
 PRICE_WORDS = (
     "price", "prices", "discount", "discounts", "fee", "fees", "surcharge", "free of charge",

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from agentctl.core.canonical import Json
 from agentctl.policy.escalation_words import escalation_words
-from agentctl.policy.words import Words, plain
+from agentctl.policy.words import Words, plain, texts
 from agentctl.specs.agent import EscalationSpec, Trigger
 
 On = Literal["input", "tool", "output"]
@@ -45,10 +46,15 @@ class Triggers:
         """Whether any keyword is looked for there."""
         return any(where == on for where, *_ in self._words)
 
-    def on_text(self, on: On, text: str) -> Trip | None:
-        """Look for keywords in what came in, what a tool said or what the agent answers."""
+    def on_text(self, on: On, value: Json) -> Trip | None:
+        """Look for keywords in what came in, what a tool said or what the agent answers.
+
+        Args:
+            on: Where the words stand.
+            value: Text, or JSON whose texts are looked at one by one.
+        """
         listening = [entry for entry in self._words if entry[0] == on]
-        said = plain(text) if listening else ""
+        said = plain("\n\n".join(texts(value))) if listening else ""
         for _, words, group, queue in listening:
             found = words.found(said)
             if found is not None:

@@ -14,6 +14,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
+from agentctl.core.canonical import Json
+
 _LOOK_ALIKES = str.maketrans(
     # Cyrillic, then Greek: capitals look like other letters than small ones do.
     "АВЕЅІЈКМНОРСТУХԌԚԜавекмнорстухѕіјһԁԛԝӏѵΑΒΕΖΗΙΚΜΝΟΡΤΥΧαβεικνορτυχςɩɡıⅼ",
@@ -21,6 +23,8 @@ _LOOK_ALIKES = str.maketrans(
 )
 """The letters of other scripts that pass for Latin ones."""
 _ACCENT_OR_INVISIBLE = ("Mn", "Me", "Cf")
+_NEAR = 100
+"""Characters before a word in which the two words before it are looked for."""
 _CLAUSE_END = re.compile(r"[.,;:!?()\n–—]|\s-\s")
 _WORD = re.compile(r"[\w'’]+")
 
@@ -82,6 +86,19 @@ def unmasked(text: str, *, fold: bool = False) -> tuple[str, Sequence[int]]:
     return "".join(out), places
 
 
+def texts(value: Json) -> Iterator[str]:
+    """Return every text in a JSON value, the names of fields included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+
+
 def denied(before: str) -> bool:
     """Whether the word that follows `before` is negated; `before` is `plain` text.
 
@@ -132,8 +149,9 @@ class Words:
 
     def _said(self, text: str) -> Iterator[str]:
         for match in self._pattern.finditer(text):
-            if not denied(text[: match.start()]):
+            start = match.start()
+            if not denied(text[max(0, start - _NEAR) : start]):
                 yield match.group()
 
 
-__all__ = ["Words", "denied", "plain", "unmasked"]
+__all__ = ["Words", "denied", "plain", "texts", "unmasked"]

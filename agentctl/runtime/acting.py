@@ -283,7 +283,7 @@ def consequences(
     if result.ok:
         run.tool_errors = 0
         if run.triggers.listens("tool"):
-            trip = run.triggers.on_text("tool", canonical_text(result.value))
+            trip = run.triggers.on_text("tool", result.value)
             if trip is not None:
                 return escalate(run, trip, by="runtime")
     elif error in OUTAGES:

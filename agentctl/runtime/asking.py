@@ -37,7 +37,7 @@ def ask_user(run: Run, call: ToolCall, question: str) -> Ending | None:
     line = run.hear(question)
     if line is None:
         return Ending("waiting_reply", "the agent asked the user", question)
-    text, ending = heard(run, line)
+    text, ending = heard(run, line, "user")
     if ending is None:
         tell(run, call, {"reply": text})
     return ending

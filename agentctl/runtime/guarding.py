@@ -14,7 +14,7 @@ from agentctl.runtime.run import Ending, Run
 
 
 def guarded(
-    run: Run, on: Literal["input", "output"], checked: Checked | CheckedValue, text: str
+    run: Run, on: Literal["input", "output"], checked: Checked | CheckedValue, said: Json
 ) -> Ending | None:
     """Record what the guardrails hit, and return how the run ends if it does.
 
@@ -22,12 +22,12 @@ def guarded(
         run: The run.
         on: Which side the words are on.
         checked: What the guardrails of that side say.
-        text: Where keywords are looked for.
+        said: Where keywords are looked for.
     """
     ending = after_hits(run, on, checked.hits)
     if ending is not None:
         return ending
-    trip = run.triggers.on_text(on, text)
+    trip = run.triggers.on_text(on, said)
     return escalate(run, trip, by="runtime") if trip else None
 
 
@@ -47,17 +47,22 @@ def after_hits(run: Run, on: Literal["input", "output"], hits: Iterable[Hit]) ->
     return Ending("blocked", f"{on} guardrail `{blocked.id}`", blocked.say)
 
 
-def heard(run: Run, line: str | dict[str, Json]) -> tuple[str, Ending | None]:
-    """Take in a line of the user in the middle of a run, as one at its start is taken in.
+def heard(run: Run, line: str | dict[str, Json], source: str) -> tuple[str, Ending | None]:
+    """Take in what the user says: record it, guardrails first, then triggers.
+
+    Args:
+        run: The run.
+        line: A text, or the object of an event.
+        source: Where it comes from: user or event.
 
     Returns:
         What the model may read, and how the run ends if it does.
     """
-    text = line if isinstance(line, str) else canonical_text(line)
-    checked = run.harness.rails_in.check(text)
-    content = checked.text if isinstance(line, str) or checked.text != text else line
-    run.record("input.received", {"source": "user", "content": content})
-    return checked.text, guarded(run, "input", checked, text)
+    checked = run.harness.rails_in.check_value(line)
+    content = checked.value
+    run.record("input.received", {"source": source, "content": content})
+    text = content if isinstance(content, str) else canonical_text(content)
+    return text, guarded(run, "input", checked, line)
 
 
 def screened(run: Run, result: ToolResult) -> tuple[ToolResult, Trip | None]:

@@ -4,13 +4,13 @@ Every model turn is checked against the limits before it is asked for; every cal
 before it is carried out; everything is recorded before anything follows from it.
 """
 
-from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.canonical import Json
 from agentctl.core.messages import Message, ModelReply
 from agentctl.models.port import ModelFault, Request
 from agentctl.runtime.acting import act
 from agentctl.runtime.answering import answer
 from agentctl.runtime.framing import PAUSES, begin, finish, pause
-from agentctl.runtime.guarding import guarded
+from agentctl.runtime.guarding import heard
 from agentctl.runtime.handing_over import limit_stop
 from agentctl.runtime.run import Ending, Run
 from agentctl.runtime.speaking import parting
@@ -75,15 +75,9 @@ def taken_back(run: Run) -> bool:
 
 def perceive(run: Run, line: str | dict[str, Json]) -> Ending | None:
     """Take in what the user says: guardrails, then triggers, then the model may read it."""
-    text = line if isinstance(line, str) else canonical_text(line)
-    checked = run.harness.rails_in.check(text)
-    source = "user" if isinstance(line, str) else "event"
-    changed = checked.text != text
-    content = checked.text if isinstance(line, str) or changed else line
-    run.record("input.received", {"source": source, "content": content})
-    ending = guarded(run, "input", checked, text)
+    text, ending = heard(run, line, "user" if isinstance(line, str) else "event")
     if ending is None:
-        run.tell(Message("user", checked.text))
+        run.tell(Message("user", text))
     return ending
 
 
