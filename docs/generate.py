@@ -19,6 +19,7 @@ from agentctl.core.events import EVENT_TYPES, STOP_REASONS
 from agentctl.core.exits import ExitCode
 from agentctl.specs.kinds import KINDS
 from agentctl.specs.matchers import MATCHERS
+from agentctl.specs.risks import DOES
 
 HERE = Path(__file__).parent / "reference"
 
@@ -107,6 +108,7 @@ def closed_sets() -> str:
                 "## Why a run ends\n\n" + ", ".join(f"`{s}`" for s in STOP_REASONS),
                 "## Events of a trace\n\n" + ", ".join(f"`{e}`" for e in EVENT_TYPES),
                 "## Matchers\n\n" + ", ".join(f"`{m}`" for m in MATCHERS),
+                "## Risks of a tool\n\n" + "\n".join(f"- `{r}`: {d}" for r, d in DOES.items()),
             )
         )
         + "\n"

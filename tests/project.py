@@ -45,6 +45,8 @@ tools:
       update: orders
       require: [{that: "record.status == 'pending'", else: {error: conflict, message: shipped}}]
       set: {status: cancelled}
+    risk: [cancels]
+    accept_risk: An order can be placed again.
 """
 WORLD = """\
 kind: World

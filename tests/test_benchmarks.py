@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import audit, replay, startup
+from benchmarks import audit, gate, replay, startup
 from benchmarks.baseline import run_baseline
 from benchmarks.made_project import make_project
 from benchmarks.output import Result, show
@@ -65,6 +65,25 @@ def test_each_bound_of_the_replay_counts(
     result = replay.report(timings, replay.Memory(60_000, large_kb), 3)
     assert result.good is good
     assert result.figure.endswith("PASS" if good else "FAIL")
+
+
+def test_the_gate_is_timed_at_its_real_work() -> None:
+    """Every setting allows nine calls of ten and refuses the tenth, under exactly 50 rules."""
+    made = gate.settings()
+    assert [setting.asked for setting in made] == [5, 50, 5, 5]
+    assert [len(setting.facts.seen["orders"]) for setting in made] == [1, 1, 1, 200]
+    for setting in made:
+        assert gate.cpu_us(setting, gate.calls()[:20]) > 0
+
+
+@pytest.mark.parametrize(("took", "good"), [(19.9, True), (20.0, True), (20.1, False)])
+def test_the_bound_of_the_gate_counts(took: float, good: bool) -> None:
+    """A decision without CEL over its bound breaks the benchmark; CEL alone does not."""
+    plain, _, _, cel = gate.settings()
+    result = gate.report([gate.Timing(plain, took), gate.Timing(cel, 500.0)], 3)
+    assert result.good is good
+    assert result.figure.endswith("PASS" if good else "FAIL")
+    assert result.data["decisions"][plain.name] == {"rules": 5, "cpu_us": took, "bound": 20.0}
 
 
 def test_a_result_for_programs_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,7 +92,7 @@ def test_a_mega_tool_is_warned_about(root, capsys):
     (root / "tools" / "more.yaml").write_text(
         "tools:\n"
         "  - {name: create_or_update_order, description: Both., effect: internal_write,\n"
-        "     mock: {replies: []}}\n"
+        "     accept_risk: a test, mock: {replies: []}}\n"
         "  - name: big\n    description: Much.\n    effect: none\n    mock: {replies: []}\n"
         f"    inputSchema: {{type: object, properties: {{{many}}}}}\n"
     )
@@ -111,7 +111,8 @@ def test_a_condition_that_means_nothing_is_warned_about(root, capsys):
     """A condition on what another rule allows anyway protects nobody."""
     policy = root / "agents" / "policy.yaml"
     rule = "  - {id: small, allow: [cancel_order], when: args.order_id == principal.id}\n"
-    policy.write_text(policy.read_text() + rule)
+    before, writes, after = policy.read_text().partition("  - {id: writes")
+    policy.write_text(before + rule + writes + after)
     assert warnings(capsys) == ["idle-condition"]
 
 
@@ -119,7 +120,8 @@ def test_missing_owner_mock_and_turns_are_warned_about(root, capsys):
     """An agent nobody answers for, a tool no scenario can use, a scenario that replays nothing."""
     (root / "agents" / "order-desk.yaml").write_text(AGENT)
     (root / "tools" / "more.yaml").write_text(
-        "tools:\n  - {name: ship, description: Ship it., effect: external_write}\n"
+        "tools:\n  - {name: ship, description: Ship it., effect: external_write,\n"
+        "     accept_risk: a test}\n"
     )
     case = passing("one")
     del case["turns"]
@@ -160,3 +162,33 @@ def test_a_closed_pipe_is_no_error(root):
     command = f"{sys.executable} -m agentctl check | head -c 0"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=root)  # noqa: S602
     assert done.stderr == ""
+
+
+def test_a_stray_key_in_free_json_is_warned_about(root, capsys):
+    """An unquoted comma makes a key of the rest of the text; where any may stand, it is told."""
+    world = root / "golden_sets" / "worlds" / "shop.yaml"
+    world.write_text(world.read_text() + "    o_3: {customer_id: cus_7, note: late, please}\n")
+    code, out, _ = check(capsys)
+    assert code == ExitCode.OK
+    assert out.startswith(
+        "warning[bare-key]: the key `please` has no value\n --> golden_sets/worlds/shop.yaml:6:43\n"
+    )
+    assert "put the text in quotes" in out
+    world.write_text(world.read_text().replace("late, please", '"late, please", odd: null'))
+    assert warnings(capsys) == []
+    who = {"principal": {"id": "cus_7", "attributes": {}}}
+    make(root, [passing("one")], defaults=who)
+    (root / "agents" / "order-desk.yaml").write_text(OWNED)
+    sets = root / "golden_sets" / "orders.yaml"
+    sets.write_text(sets.read_text().replace('"attributes": {}', '"attributes": {a: b, c}'))
+    assert warnings(capsys) == ["bare-key"]
+
+
+def test_a_tool_that_shows_what_another_one_filters_is_warned_about(root, capsys):
+    """Whose records they are is no use where a second tool shows them all."""
+    tool = "  - {{name: export, description: Export it., effect: none, mock: {{find: orders}}{}}}\n"
+    (root / "tools" / "orders.yaml").write_text(TOOLS + tool.format(""))
+    assert warnings(capsys) == ["unfiltered-records"]
+    mine = ", records: {table: orders}, visible_when: record.customer_id == principal.id"
+    (root / "tools" / "orders.yaml").write_text(TOOLS + tool.format(mine))
+    assert warnings(capsys) == []

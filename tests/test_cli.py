@@ -75,7 +75,9 @@ def test_the_version_is_printed():
         (["run"], "say which agent to run"),
         (["run", "order-support"], "say what the agent should do"),
         (["run", "order-support", "hi", "--as", "clerk:1"], "no role `clerk`"),
-        (["run", "order-support", "hi", "--live"], "live tools are refused"),
+        (["run", "order-support", "hi", "--live"], "say for whom"),
+        (["run", "order-support", "hi", "--live", "--as", "customer:c1"], "has no live side"),
+        (["run", "--scenario", "order-support:angry-customer", "--live"], "never played against"),
         (["run", "--scenario", "order-support:cancel-lst-order"], "did you mean `cancel-last"),
         (["run", "--scenario", "order-support"], "write SET:ID, such as order-support:"),
         (

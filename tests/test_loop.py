@@ -360,7 +360,7 @@ def test_the_same_error_in_a_row_is_a_loop_whatever_the_arguments():
     turns = [{"call": {"get_order": {"order_id": f"o_9{n}"}}} for n in range(3)]
     played = trial(bundle(), [*turns, SAY])
     assert stop(played) == "loop"
-    assert ended(played)["reason"] == "`get_order` answered `not_found` 3 times in a row"
+    assert ended(played)["reason"].startswith("`get_order` answered `not_found` 3 times")
 
 
 def test_an_answer_between_errors_starts_the_row_anew():

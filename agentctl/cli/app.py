@@ -33,6 +33,8 @@ COMMANDS = {
     "run": Entry("run:run", "Run an agent on one task.", "The product"),
     "eval": Entry("eval:evaluate", "Replay golden sets and gate the change.", "The product"),
     "trace": Entry("trace:trace_app", "List, show, verify and compare runs.", "The product"),
+    "inbox": Entry("inbox:inbox_app", "What waits for a person.", "Operate"),
+    "resume": Entry("resume:resume", "Take up a run that waits.", "Operate"),
     "init": Entry("init:init", "Start a small working project.", "Author"),
     "check": Entry("check:check", "Check every YAML file of a project.", "Author"),
 }

@@ -17,13 +17,28 @@ from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import expected_world
 from agentctl.specs.agent import AgentSpec
 from agentctl.specs.golden import GoldenSet, World
+from agentctl.specs.governance import Holder, governance_problems, write_problems
 from agentctl.specs.kinds import KINDS, json_schema
-from agentctl.specs.lint import agent_warnings, manifest_warnings, scenario_warnings
-from agentctl.specs.load import Project
-from agentctl.specs.locate import PROJECT_FILE, YAML_SUFFIXES, files_in, find_root, shown
+from agentctl.specs.lint import (
+    agent_warnings,
+    bare_keys,
+    manifest_warnings,
+    scenario_warnings,
+)
+from agentctl.specs.load import Loaded, Project
+from agentctl.specs.locate import (
+    PROJECT_FILE,
+    YAML_SUFFIXES,
+    files_in,
+    find_root,
+    may_be,
+    shown,
+)
+from agentctl.specs.names import agents_alike, argument_names, people_names, tools_alike
 from agentctl.specs.policy import Policy
 from agentctl.specs.project import ProjectSpec
 from agentctl.specs.references import idle_conditions
+from agentctl.specs.risks import manifest_risks
 from agentctl.specs.sets import LoadedScenario, LoadedSet
 from agentctl.specs.tools import ToolManifest
 from agentctl.specs.yaml import read_yaml
@@ -107,6 +122,7 @@ class _Checking:
         self.project = project
         self._checked: Counter[str] = Counter()
         self._found: dict[tuple[str, str, str], Diagnostic] = {}
+        self._governed: set[Path] = set()
 
     def file(self, path: Path) -> None:
         """Check one file, with everything it references."""
@@ -163,21 +179,67 @@ class _Checking:
             self._set(path)
             return
         loaded: Any = self.project.read(kind, path)
+        self._warn(bare_keys(loaded.source))
         if isinstance(loaded.model, AgentSpec):
             bundle = self.project.agent(str(path.resolve()))
             Harness(bundle)
             self._warn(agent_warnings(loaded.model, loaded.source))
+            for name in loaded.model.manifests:
+                # They need not stand in the folder for tools.
+                self._manifest(self.project.read(ToolManifest, loaded.path.parent / name))
+            self._warn(agents_alike(loaded, list(self._agents())))
             policy = self.project.policy_of(loaded)
             self._warn(idle_conditions(policy.model, policy.source, bundle.tools))
+            self._govern(policy, Holder(loaded.model, loaded.source, bundle.tools, bundle.tables))
         elif isinstance(loaded.model, ToolManifest):
             self._warn(self.project.manifest_problems(loaded))
-            self._warn(manifest_warnings(loaded.model, loaded.source))
+            self._manifest(loaded)
+        elif isinstance(loaded.model, ProjectSpec):
+            self._warn(people_names(loaded.model, loaded.source))
+
+    def _manifest(self, manifest: Loaded[ToolManifest]) -> None:
+        self._warn(manifest_warnings(manifest.model, manifest.source))
+        self._warn(manifest_risks(manifest.model, manifest.source))
+        self._warn(write_problems(manifest.model, manifest.source))
+        self._warn(argument_names(manifest.model, manifest.source))
+        self._warn(tools_alike(manifest, self.project.manifests))
+
+    def _agents(self) -> Iterator[Loaded[AgentSpec]]:
+        """Yield the project's agents; what is wrong with one is told where it is checked."""
+        for file in files_in(self.project.agents):
+            if may_be(file, "Agent"):
+                try:
+                    yield self.project.read(AgentSpec, file)
+                except Problem:
+                    continue
+
+    def _govern(self, policy: Loaded[Policy], holder: Holder) -> None:
+        """Look at a policy with every agent that works under it."""
+        path = policy.path.resolve()
+        if path in self._governed:
+            return
+        self._governed.add(path)
+        holders = {holder.source.file: holder}
+        for agent in self._agents():
+            try:
+                if self.project.policy_of(agent).path.resolve() == path:
+                    bundle = self.project.agent(str(agent.path.resolve()))
+                    holders[agent.source.file] = Holder(
+                        agent.model, agent.source, bundle.tools, bundle.tables
+                    )
+            except Problem:
+                continue
+        found = governance_problems(
+            policy.model, policy.source, list(holders.values()), self.project.spec
+        )
+        self._warn(found)
 
     def _set(self, path: Path) -> None:
         loaded = self.project.golden_set(str(path.resolve()))
         if path.suffix != ".jsonl":
             source = read_yaml(path, shown(path))
             self._warn(scenario_warnings(loaded.scenarios(), source))
+            self._warn(bare_keys(source))
         harness = Harness(loaded.bundle)
         for case in loaded.scenarios():
             for diagnostic in _expected_calls(harness, loaded, case):

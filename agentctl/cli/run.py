@@ -2,68 +2,32 @@
 
 import getpass
 import os
-import secrets
 import sys
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal
 
 import typer
 
-from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
-from agentctl.cli.render.run import RunView, describe, text_answer
+from agentctl.cli.output import Format, note
+from agentctl.cli.session import (
+    Begun,
+    Parts,
+    go,
+    load,
+    new_trace,
+    queue_approver,
+    state_of,
+)
 from agentctl.cli.terminal import TerminalApprover, TerminalInputs, on_terminal
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
-from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.errors import problem
-from agentctl.core.events import Event, StopReason
-from agentctl.core.exits import ExitCode
-from agentctl.core.messages import Principal
-from agentctl.models.live import LiveModel
-from agentctl.models.port import ModelFault
+from agentctl.effects.sessions import Recipe
 from agentctl.runtime.approvals import Approver, Nobody
-from agentctl.runtime.dispatch import MockBackend
-from agentctl.runtime.harness import Harness
-from agentctl.runtime.loop import play
-from agentctl.runtime.run import Given, Inputs, Lines, Recorder, Run
-from agentctl.runtime.trial import play_trial
-from agentctl.specs.bundle import Bundle, Tables
+from agentctl.runtime.queueing import may_approve
+from agentctl.runtime.run import ALONE, Inputs, Lines
+from agentctl.specs.bundle import Bundle
 from agentctl.specs.load import Project
 from agentctl.specs.sets import LoadedSet
-from agentctl.toolbox.world import World
-from agentctl.traces.content import kept_content
-from agentctl.traces.journal import Seal, seal_run
-from agentctl.traces.log import FileTrace
-from agentctl.traces.store import journal_file, new_run_id, traces_folder
-
-EXITS: dict[StopReason, ExitCode] = {
-    "answered": ExitCode.OK,
-    "escalated": ExitCode.WAITING,
-    "waiting_approval": ExitCode.WAITING,
-    "waiting_reply": ExitCode.WAITING,
-    "goal_not_met": ExitCode.NO,
-    "out_of_domain": ExitCode.NO,
-    "limit": ExitCode.NO,
-    "loop": ExitCode.NO,
-    "blocked": ExitCode.NO,
-    "model_error": ExitCode.UNKNOWN,
-    "tool_error": ExitCode.UNKNOWN,
-    "stopped": ExitCode.NO,
-    "interrupted": ExitCode.INTERRUPTED,
-}
-"""How `run` exits for each way a run can end."""
-
-
-class Start(NamedTuple):
-    """What a run starts from when no scenario gives it: a world and somebody to act for."""
-
-    tables: Tables
-    principal: Principal
-    source: str | None = None
-    """The golden set that lends its world."""
-    now: datetime | None = None
-    """The moment at which that world stands."""
 
 
 def run(
@@ -83,6 +47,10 @@ def run(
     world: Annotated[
         str | None, typer.Option(metavar="SET", help="Golden set whose mock world is used.")
     ] = None,
+    approvals: Annotated[
+        Literal["terminal", "queue"],
+        typer.Option(help="Ask at this terminal, or pause until somebody answers in the inbox."),
+    ] = "terminal",
     approver: Annotated[
         str | None, typer.Option(metavar="ID", help="Who approves at this terminal.")
     ] = None,
@@ -96,66 +64,60 @@ def run(
     unreachable, 4 waiting for a person (approval, reply or escalation).
     """
     project = Project.find(Path.cwd())
+    inputs: Inputs = Lines()
+    if scenario is not None:
+        recipe = _of_scenario(project, agent, scenario, model, live=live)
+    else:
+        if agent is None:
+            raise problem(
+                "no-agent",
+                "say which agent to run, and what it should do",
+                hint='agentctl run order-support "I need to cancel my last order"',
+            )
+        first = _task(task, event)
+        inputs = TerminalInputs(first) if on_terminal() else Lines(first)
+        recipe = _of_task(project, agent, model, world, acting_as, live=live)
+    # Without a key, a price or a live side there is no run, and no trace of one.
+    parts = load(project, recipe)
+    if scenario is None and not quiet:
+        _say_world(recipe, parts)
+    waits = approvals == "queue"
+    state = state_of(project.root) if waits or live else None
+    run_id, trace = new_trace(project)
+    asker: Approver | None = None
+    if state is not None:
+        state.sessions.keep(run_id, recipe)
+    if state is not None and waits:
+        asker = queue_approver(parts, recipe, state, run_id, None)
+    elif scenario is None:
+        asker = _terminal(project, approver, recipe)
+    ledger = state.ledger if state is not None and live else None
+    session = ALONE._replace(run_id=run_id, ledger=ledger, waits=waits)
+    begun = Begun(run_id, trace, session, asker, inputs, state.sessions if state else None)
+    return go(project.root, recipe, parts, begun, format, quiet=quiet)
+
+
+def _terminal(project: Project, approver: str | None, recipe: Recipe) -> Approver:
+    if not on_terminal():
+        return Nobody()
+    identity = approver or getpass.getuser()
+    people = project.spec.people
+    principal = recipe.principal["id"]
+    return TerminalApprover(
+        identity, lambda pending: may_approve(people, identity, pending.by, principal)
+    )
+
+
+def _of_scenario(
+    project: Project, agent: str | None, reference: str, model: str | None, *, live: bool
+) -> Recipe:
+    """Return how one scenario of a golden set is played as a run, with a trace of its own."""
     if live:
         raise problem(
-            "live-tools",
-            "live tools are refused: this version has no effect ledger to keep them exactly once",
-            hint="leave out --live to use the mocks of the manifest",
+            "live-scenario",
+            "a golden scenario is never played against live tools",
+            hint="leave out --live, or give the agent a task",
         )
-    if scenario is not None:
-        return _play_scenario(project, agent, scenario, model, format, quiet=quiet)
-    if agent is None:
-        raise problem(
-            "no-agent",
-            "say which agent to run, and what it should do",
-            hint='agentctl run order-support "I need to cancel my last order"',
-        )
-    bundle = project.agent(agent)
-    first = _task(task, event)
-    start = _start(project, bundle, world, acting_as)
-    harness = Harness(bundle, model)
-    run_id = new_run_id(datetime.now(UTC), secrets.token_bytes(5))
-    inputs: Inputs = TerminalInputs(first) if on_terminal() else Lines(first)
-    asker: Approver = Nobody()
-    if on_terminal():
-        asker = TerminalApprover(approver or getpass.getuser())
-    if start.source is not None and not quiet:
-        who = start.principal
-        moment = f", as of {start.now:%Y-%m-%d %H:%M} UTC" if start.now else ""
-        note(f"mock world of {start.source}{moment}, acting for {who.role}:{who.id}")
-    answering = _live_model(bundle, model)
-    keep = kept_content(project.spec)
-    with FileTrace(traces_folder(project.root) / f"{run_id}.jsonl", run_id, keep) as trace:
-        view = RunView(trace, show=not quiet)
-        given = Given(
-            principal=start.principal,
-            model=answering,
-            clock=SystemClock(),
-            approver=asker,
-            inputs=inputs,
-            recorder=view,
-            world_start=start.now,
-        )
-        state = Run(harness, given)
-        backend = MockBackend(harness.mocks, World(start.tables, bundle.tables))
-        fault = None
-        try:
-            play(state, backend)
-        except ModelFault as met:
-            fault = met
-    return _finish(project.root, state.events, run_id, trace, format, fault)
-
-
-def _play_scenario(
-    project: Project,
-    agent: str | None,
-    reference: str,
-    model: str | None,
-    format: Format,
-    *,
-    quiet: bool,
-) -> int:
-    """Play one scenario of a golden set as a run, with a trace of its own."""
     set_name, _, scenario_id = reference.partition(":")
     loaded = project.golden_set(set_name)
     if not scenario_id:
@@ -169,59 +131,46 @@ def _play_scenario(
             "other-agent",
             f"golden set `{loaded.name}` is for agent `{loaded.bundle.agent.name}`, not `{agent}`",
         )
-    found = loaded.find(scenario_id)
-    harness = Harness(loaded.bundle, model)
-    answering = _live_model(loaded.bundle, model) if model is not None else None
-    run_id = new_run_id(datetime.now(UTC), secrets.token_bytes(5))
-    keep = kept_content(project.spec)
-    with FileTrace(traces_folder(project.root) / f"{run_id}.jsonl", run_id, keep) as trace:
-        view = RunView(trace, show=not quiet)
-        trial = play_trial(
-            harness,
-            found.scenario,
-            loaded.tables,
-            set_name=loaded.name,
-            now=loaded.head.now,
-            model=answering,
-            recorder=view,
-        )
-    fault = trial.model_fault if trial.fault else None
-    if trial.fault and fault is None:
-        fault = ModelFault("exhausted", trial.fault)
-    return _finish(project.root, trial.events, run_id, trace, format, fault)
+    who = loaded.find(scenario_id).scenario.principal
+    principal = {"id": who.id, "role": who.role or loaded.bundle.agent.acts_as}
+    path = str(loaded.path.resolve())
+    return Recipe(loaded.bundle.agent.name, principal, "mock", model, path, scenario_id)
 
 
-def _finish(
-    root: Path,
-    events: list[Event],
-    run_id: str,
-    trace: FileTrace,
-    format: Format,
-    fault: ModelFault | None,
-) -> int:
-    """Seal the run, print the result and return the exit code."""
-    result = describe(run_id, events, str(trace.path))
-    stop: StopReason = result["stop"]
-    seal_run(journal_file(root), Seal(run_id, len(events), trace.head), stamp(datetime.now(UTC)))
-    code = fault.exit_code if fault is not None else EXITS[stop]
-    result["exit_code"] = int(code)
-    match format:
-        case "json":
-            write_json(result)
-        case "jsonl":
-            write_jsonl([result])
-        case "text" if result["answer"] is not None or result["output"] is not None:
-            write_line(text_answer(result))
-    if fault is not None:
-        note(f"error[{fault.kind}]: {fault.message}")
-        if fault.hint:
-            note(f"hint: {fault.hint}")
-    else:
-        note(f"{stop}: {result['reason']}")
-    for pending in result["pending"]:
-        note(f"waiting for {pending['by']}: {pending['tool']} {pending['arguments']}")
-    note(f"trace {run_id}, head {trace.head}. Next: agentctl trace show {run_id}")
-    return code
+def _of_task(
+    project: Project,
+    agent: str,
+    model: str | None,
+    world: str | None,
+    acting_as: str | None,
+    *,
+    live: bool,
+) -> Recipe:
+    """Find a mock world and a principal: what is asked for, else those of a golden set."""
+    bundle = project.agent(agent)
+    if Path(agent).is_file():
+        agent = str(Path(agent).resolve())
+    lender = project.golden_set(world) if world else project.golden_set_of(bundle.agent.name)
+    principal = _principal(bundle, None if live else lender, acting_as)
+    if live:
+        if acting_as is None:
+            raise problem(
+                "no-principal",
+                "live tools act for somebody: say for whom",
+                hint=f"--as {bundle.agent.acts_as}:ID",
+            )
+        return Recipe(agent, principal, "live", model)
+    lent = str(lender.path.resolve()) if lender is not None else None
+    return Recipe(agent, principal, "mock", model, lent)
+
+
+def _say_world(recipe: Recipe, parts: Parts) -> None:
+    who = f"{recipe.principal['role']}:{recipe.principal['id']}"
+    if parts.lender is not None:
+        moment = f"{parts.lender.head.now:%Y-%m-%d %H:%M} UTC"
+        note(f"mock world of {parts.lender.name}, as of {moment}, acting for {who}")
+    elif recipe.mode == "live":
+        note(f"live tools, acting for {who}")
 
 
 def _task(task: str | None, event: Path | None) -> str | dict[str, Json]:
@@ -253,53 +202,29 @@ def _event(path: Path) -> dict[str, Json]:
     return value
 
 
-def _start(project: Project, bundle: Bundle, world: str | None, acting_as: str | None) -> Start:
-    """Find a mock world and a principal: what is asked for, else those of a golden set."""
-    loaded = project.golden_set(world) if world else project.golden_set_of(bundle.agent.name)
-    principal = _principal(bundle, loaded, acting_as)
-    if loaded is None:
-        return Start(Tables({}), principal)
-    return Start(loaded.tables, principal, loaded.name, loaded.head.now)
-
-
-def _principal(bundle: Bundle, loaded: LoadedSet | None, acting_as: str | None) -> Principal:
+def _principal(bundle: Bundle, lender: LoadedSet | None, acting_as: str | None) -> dict[str, Json]:
     role = bundle.agent.acts_as
     if acting_as is not None:
         given_role, _, given_id = acting_as.rpartition(":")
         if not given_id:
             raise problem("bad-principal", f"`--as {acting_as}` names nobody", hint="ROLE:ID")
-        principal = Principal(given_id, given_role or role)
-        if principal.role not in bundle.policy.roles:
+        role = given_role or role
+        if role not in bundle.policy.roles:
             raise problem(
                 "unknown-role",
-                f"the policy of `{bundle.agent.name}` has no role `{principal.role}`",
+                f"the policy of `{bundle.agent.name}` has no role `{role}`",
                 hint=f"roles: {', '.join(sorted(bundle.policy.roles))}",
             )
-        return principal
-    default = (loaded.head.defaults if loaded else {}).get("principal")
+        return {"id": given_id, "role": role}
+    default = (lender.head.defaults if lender else {}).get("principal")
     if isinstance(default, dict) and isinstance(default.get("id"), str):
-        base = Principal(default["id"], role)
-        return replace(
-            base,
-            role=default.get("role") or role,
-            name=default.get("name"),
-            attributes=default.get("attributes") or {},
-        )
-    return Principal(os.environ.get("USER") or "local", role)
+        return {
+            "id": default["id"],
+            "role": default.get("role") or role,
+            "name": default.get("name"),
+            "attributes": default.get("attributes") or {},
+        }
+    return {"id": os.environ.get("USER") or "local", "role": role}
 
 
-def _live_model(bundle: Bundle, model: str | None) -> LiveModel:
-    """Return the model of the spec, ready to be asked, or say what to do without a key."""
-    try:
-        return LiveModel(bundle.agent.model, model)
-    except ModelFault as fault:
-        hint = fault.hint or "set the provider's key"
-        raise problem(
-            fault.kind.replace("_", "-"),
-            fault.message,
-            hint=f"{hint}; or play a recorded case: agentctl run --scenario SET:ID",
-            exit_code=fault.exit_code,
-        ) from fault
-
-
-__all__ = ["EXITS", "Recorder", "Start", "run"]
+__all__ = ["run"]

@@ -1,10 +1,12 @@
 """A person at the terminal: answers the agent's questions and decides on calls that ask."""
 
 import sys
+from collections.abc import Callable
 
-from agentctl.cli.output import note
+from agentctl.cli.output import note, report
 from agentctl.cli.render.console import plain
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
+from agentctl.core.errors import Problem
 from agentctl.core.messages import Approval
 from agentctl.runtime.approvals import Pending
 
@@ -47,13 +49,20 @@ class TerminalApprover:
 
     Args:
         identity: Who sits here. Asserted, not proven.
+        may: Raises a problem if they may not approve a call.
     """
 
-    def __init__(self, identity: str) -> None:
+    def __init__(self, identity: str, may: Callable[[Pending], None]) -> None:
         self._identity = identity
+        self._may = may
 
     def ask(self, pending: Pending) -> Approval | None:
-        """Ask for one call."""
+        """Ask for one call; whoever may not approve it is not asked."""
+        try:
+            self._may(pending)
+        except Problem as refused:
+            report(refused)
+            return None
         note(f"\napproval needed: {pending.tool} ({pending.effect.replace('_', ' ')})")
         for name, value in pending.arguments.items():
             origin = pending.origins.get(name, "model")

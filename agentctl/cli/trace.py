@@ -1,18 +1,23 @@
 """`agentctl trace`: list, show and compare runs; what is about the audit has files of its own."""
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agentctl.cli.cost import cost_command
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
+from agentctl.cli.render.packet import handed_over, packet_markdown
 from agentctl.cli.render.trace import View, diff_json, diff_lines, list_lines, run_json
 from agentctl.cli.trace_checkpoint import checkpoint_command
 from agentctl.cli.trace_erase import erase_command
 from agentctl.cli.trace_report import report_command
 from agentctl.cli.trace_seal import seal_command
 from agentctl.cli.trace_verify import verify_command
+from agentctl.core.errors import problem
+from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
 from agentctl.specs.locate import find_root
@@ -56,9 +61,19 @@ def list_command(
 
 
 @trace_app.command("show")
-def show_command(reference: Reference, full: Full = False, shape: Shape = "text") -> int:
+def show_command(
+    reference: Reference,
+    full: Full = False,
+    packet: Annotated[
+        bool, typer.Option("--packet", help="Show the hand-over packet, as Markdown or JSON.")
+    ] = False,
+    shape: Shape = "text",
+) -> int:
     """Show one run, step by step: perceive, plan, act, observe."""
     run, events = read_events(*find(_root(), reference))
+    if packet:
+        write_packet(run, events, shape)
+        return ExitCode.OK
     match shape:
         case "json":
             listed = [event._asdict() for event in events]
@@ -69,6 +84,25 @@ def show_command(reference: Reference, full: Full = False, shape: Shape = "text"
             for line in View(full=full).lines(run, events):
                 write_line(line)
     return ExitCode.OK
+
+
+def write_packet(run: str, events: Sequence[Event], shape: Format) -> None:
+    """Write the last hand-over of a run.
+
+    Raises:
+        Problem: If nobody was given the case.
+    """
+    body = handed_over(events)
+    if body is None:
+        hint = f"agentctl trace show {run} shows how the run went"
+        raise problem("no-packet", "the run was not passed to a person", hint=hint)
+    match shape:
+        case "json":
+            write_json({"schema_version": "1", "run": run, **body})
+        case "jsonl":
+            write_jsonl([body])
+        case "text":
+            write_line(packet_markdown(body, run).rstrip("\n"))
 
 
 @trace_app.command("diff")
@@ -103,6 +137,7 @@ trace_app.command("seal")(seal_command)
 trace_app.command("checkpoint")(checkpoint_command)
 trace_app.command("erase")(erase_command)
 trace_app.command("report")(report_command)
+trace_app.command("cost")(cost_command)
 
 
 def _root() -> Path:

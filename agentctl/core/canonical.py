@@ -74,33 +74,28 @@ def digest(value: Json) -> str:
     return hashlib.sha256(canonical_text(value).encode()).hexdigest()
 
 
-def parse_strict(text: str, *, max_bytes: int = 1_000_000) -> Json:
+def parse_strict(text: str, *, max_bytes: int = 1_000_000, max_depth: int = MAX_DEPTH) -> Json:
     """Parse JSON, refusing what two readers could understand differently.
 
     Raises:
         NotCanonical: For malformed text, duplicate keys, NaN or Infinity, integers beyond 2^53,
-            lone surrogates, nesting deeper than `MAX_DEPTH`, or more than `max_bytes`.
+            lone surrogates, nesting deeper than `max_depth`, or more than `max_bytes`.
     """
     if len(text) > max_bytes:
         raise NotCanonical(f"longer than {max_bytes} bytes")
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_int=_integer if _LONG_NUMBER.search(text) else None,
-        )
+        value = (_EXACT if _LONG_NUMBER.search(text) else _USUAL).decode(text)
     except RecursionError as error:
-        raise NotCanonical(f"nested deeper than {MAX_DEPTH}") from error
+        raise NotCanonical(f"nested deeper than {max_depth}") from error
     except NotCanonical:
         raise
     except ValueError as error:
         raise NotCanonical(f"not JSON: {error}") from error
-    check_plain(value)
+    check_plain(value, max_depth=max_depth)
     return value
 
 
-def check_plain(value: Json) -> None:
+def check_plain(value: Json, *, max_depth: int = MAX_DEPTH) -> None:
     """Refuse values without an unambiguous JSON form.
 
     Raises:
@@ -121,8 +116,8 @@ def check_plain(value: Json) -> None:
         else:
             stack.pop()
             continue
-        if len(stack) > MAX_DEPTH:
-            raise NotCanonical(f"nested deeper than {MAX_DEPTH}")
+        if len(stack) > max_depth:
+            raise NotCanonical(f"nested deeper than {max_depth}")
 
 
 def _check_scalar(item: Json) -> None:
@@ -173,6 +168,9 @@ def _integer(text: str) -> Json:
 def _constant(name: str) -> Json:
     raise NotCanonical(f"{name} is not JSON")
 
+
+_USUAL = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_EXACT = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
 
 __all__ = [
     "MAX_DEPTH",

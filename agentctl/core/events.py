@@ -14,9 +14,9 @@ Body of each event (keys marked ? may be absent; `call_id` ties a call's events 
 | approval.given | call_id, answer, by, reason, arguments?, ticket?, call_hash |
 | effect.intended | call_id, tool, effect, key |
 | effect.settled | call_id, tool, state (succeeded, failed, in_doubt, unverified), by? (look-up, ledger, nobody) |
-| tool.returned | call_id, tool, ok, value or error{error, message}, dropped (records filtered), attempts, untrusted? |
-| limit.warned | limit, used, most |
-| guardrail.hit | rail, on (input, output), action, found (count, never the text) |
+| tool.returned | call_id, tool, ok, value or error{error, message}, dropped (records filtered), attempts, untrusted?, cost?{usd, status} |
+| limit.warned | limit, used, most, asked? (the limit forbade a call of this cost) |
+| guardrail.hit | rail, on (input, tool, output, handoff), action, found (count, never the text) |
 | question.asked | question |
 | handoff.made | agent, reason, confidence |
 | escalated | queue, reason, trigger{kind, detail}, by (model, runtime, tool), packet |

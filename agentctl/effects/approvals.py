@@ -151,8 +151,11 @@ class Approvals:
             if done.rowcount != 1:
                 raise not_pending(self.find(approval_id))
 
-    def use(self, db: sqlite3.Connection, approval: int, intent: Intent) -> str | None:
+    def use(
+        self, db: sqlite3.Connection, approval: int, intent: Intent, now: datetime
+    ) -> str | None:
         """Use an approval up, inside the ledger's transaction; or say why it cannot be used."""
+        self._expire(now)
         row = db.execute("SELECT run, standing FROM approvals WHERE id = ?", (approval,)).fetchone()
         if row is None:
             return f"there is no approval {approval}"
@@ -163,11 +166,6 @@ class Approvals:
             return f"approval {approval} is {_SAID.get(standing, standing)}"
         db.execute("UPDATE approvals SET standing = 'used' WHERE id = ?", (approval,))
         return None
-
-    def use_alone(self, approval: int, intent: Intent) -> str | None:
-        """Use an approval up for a call that changes nothing."""
-        with transaction(self._db):
-            return self.use(self._db, approval, intent)
 
     def find(self, approval_id: int) -> Waiting:
         """Return one request.
@@ -182,10 +180,15 @@ class Approvals:
             raise problem("unknown-approval", f"no approval {approval_id}", hint=hint)
         return found[0]
 
-    def given(self, run: str, call_hash: str) -> Waiting | None:
-        """Return the newest request for one call of a run."""
-        found = self._all("run = ? AND call_hash = ? ORDER BY id DESC", run, call_hash)
-        return found[0] if found else None
+    def current(self, approval_id: int, now: datetime) -> Waiting:
+        """Return one request as it stands at this moment.
+
+        Raises:
+            Problem: If there is none of this number.
+        """
+        with transaction(self._db):
+            self._expire(now)
+        return self.find(approval_id)
 
     def pending(self, now: datetime) -> list[Waiting]:
         """Return what waits, the oldest first."""

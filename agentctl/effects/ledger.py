@@ -98,7 +98,9 @@ class Claim(NamedTuple):
 class Uses(Protocol):
     """What uses up an approval inside the ledger's transaction."""
 
-    def use(self, db: sqlite3.Connection, approval: int, intent: Intent) -> str | None:
+    def use(
+        self, db: sqlite3.Connection, approval: int, intent: Intent, now: datetime
+    ) -> str | None:
         """Use it up, or say why it cannot be used."""
         ...
 
@@ -137,7 +139,7 @@ class Ledger:
             if refusal is not None:
                 return Claim(None, False, refusal)
             if intent.approval is not None and self._approvals is not None:
-                refusal = self._approvals.use(self._db, intent.approval, intent)
+                refusal = self._approvals.use(self._db, intent.approval, intent, now)
                 if refusal is not None:
                     return Claim(None, False, refusal, unapproved=True)
             self._write(intent, own, now)
@@ -209,7 +211,7 @@ class Ledger:
         with transaction(self._db):
             self._db.execute(
                 "UPDATE effects SET state = ?, result = ?, settled_at = ?, settled_by = ?,"
-                " reason = ? WHERE id = ? AND state IN ('dispatched', 'in_doubt')",
+                " reason = ? WHERE id = ? AND state IN ('intended', 'dispatched', 'in_doubt')",
                 (state, canonical_text(known), stamp(now), by, reason, effect.id),
             )
 

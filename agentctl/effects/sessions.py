@@ -71,6 +71,10 @@ class Sessions:
             )
         return Recipe(**parse_strict(str(found[0][0])))
 
+    def all(self) -> set[str]:
+        """Return the ids of all runs that can be resumed."""
+        return {str(run) for (run,) in rows(self._db, "SELECT run FROM sessions")}
+
     def forget(self, run: str) -> None:
         """Forget a run that has ended.
 

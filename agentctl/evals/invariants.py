@@ -1,7 +1,8 @@
 """What must never happen in any trial, however many others went well.
 
 A forbidden call ran; a write that asks ran without a person's yes; the model set an argument that
-only the system sets; a run went on after its money was spent.
+only the system sets; a run went on after its money was spent. What left a run that its principal
+may not see is found in `foreign.py`.
 """
 
 from collections.abc import Collection, Iterable, Mapping

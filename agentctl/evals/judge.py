@@ -3,10 +3,12 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from agentctl.core.messages import Principal
+from agentctl.evals.foreign import Foreign
 from agentctl.evals.reasons import Freshness
 from agentctl.evals.scorers import Scorer
 from agentctl.runtime.harness import Harness
-from agentctl.runtime.trial import Trial, expected_world
+from agentctl.runtime.trial import Trial, expected_world, principal_of
 from agentctl.specs.bundle import Fingerprints, Tables
 from agentctl.specs.golden import Scenario, Stamp
 from agentctl.specs.tools import ToolSpec
@@ -44,6 +46,7 @@ class Judge:
         self.defaults = {name: tool.defaults for name, tool in tools.items() if tool.defaults}
         self._effects = {name: tool.spec.effect for name, tool in tools.items()}
         self._marks = {name: _tables_of(tool.spec) for name, tool in tools.items()}
+        self.foreign = Foreign(harness, tables)
         self._worlds: tuple[Scenario, list[World]] | None = None
 
     def leaves_no_mark(self, tool: str, effect: str | None = None) -> bool:
@@ -57,6 +60,10 @@ class Judge:
         if marks:
             return not marks.isdisjoint(tables)
         return bool(tables) and effect not in _STRONG
+
+    def principal(self, scenario: Scenario) -> Principal:
+        """Return whom the agent acts for in a scenario."""
+        return principal_of(scenario, self._harness)
 
     def expected_worlds(self, scenario: Scenario) -> list[World]:
         """Return the worlds that each acceptable path leads to; kept for the next trial.

@@ -141,6 +141,12 @@ class _Findings:
             forbidden=self.expect.forbid,
             money=self.judge.money,
         )
+        broken += self.judge.foreign.leaks(
+            self.trial.world,
+            self.judge.principal(self.scenario),
+            self.trajectory.calls,
+            self.trial.events,
+        )
         self.breaches = len(broken)
         return broken
 

@@ -13,12 +13,13 @@ class ScriptedModel:
     Args:
         turns: One entry a model response.
         name: The model the turns stand for; prices go by it.
+        played: How many of them were played before.
     """
 
-    def __init__(self, turns: Sequence[Turn], name: str = "scripted") -> None:
+    def __init__(self, turns: Sequence[Turn], name: str = "scripted", played: int = 0) -> None:
         self.name = name
         self._turns = turns
-        self._next = 0
+        self._next = played
 
     @property
     def left(self) -> int:

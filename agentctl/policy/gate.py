@@ -7,12 +7,20 @@ I/O, and what is decided depends on the call and the facts alone.
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
-from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
+from agentctl.core.canonical import (
+    MAX_DEPTH,
+    Json,
+    NotCanonical,
+    canonical_text,
+    check_plain,
+    parse_strict,
+)
 from agentctl.core.messages import Effect, ToolCall
 from agentctl.policy.facts import Decision, Facts
-from agentctl.policy.rules import Ruling, ToolRules, rules_for, speaks_about
+from agentctl.policy.rules import Ruling, ToolRules, rules_for
 from agentctl.policy.visibility import Visibility
 from agentctl.specs.bundle import Bundle
 from agentctl.specs.expressions import Expression, ExpressionError
@@ -22,6 +30,10 @@ from agentctl.specs.tools import ToolSpec
 
 TAINTED_EFFECTS: frozenset[Effect] = frozenset({"external_write", "irreversible"})
 """Effects that ask once the model has read untrusted text."""
+MOST_DEPTH = MAX_DEPTH - 16
+"""Deepest nesting of arguments: the trace they stand in must still be readable."""
+MOST_SHOWN = 2000
+"""Characters kept of arguments that have no canonical form."""
 _ALLOW_BUILT_IN = Ruling("allow", ("built-in",), "offered by the agent's spec")
 
 
@@ -47,11 +59,22 @@ class GatedTool:
             for name, part in spec.input_schema.get("properties", {}).items()
             if isinstance(part, dict) and "default" in part
         }
+        self._shared = [n for n, value in self.defaults.items() if isinstance(value, dict | list)]
         self.bound = tuple((name, path.split(".")[1:]) for name, path in spec.bind.items())
         self.filled = tuple(spec.bind)
         """Names of the bound arguments, in the order of the manifest."""
         self.bound_names = frozenset(spec.bind)
         self.target = Expression(spec.target.key) if spec.target else None
+
+    def with_defaults(self, given: Mapping[str, Json]) -> dict[str, Json]:
+        """Return arguments with the defaults of the schema, which no tool can change for others."""
+        if not self.defaults:
+            return dict(given)
+        arguments = {**self.defaults, **given}
+        for name in self._shared:
+            if name not in given:
+                arguments[name] = deepcopy(self.defaults[name])
+        return arguments
 
     def bound_values(self, principal: Mapping[str, Json]) -> dict[str, Json]:
         """Return the bound arguments, filled from the principal."""
@@ -82,7 +105,7 @@ class Gate:
             name: GatedTool(
                 tool,
                 rules_for(tool, bundle.policy),
-                Visibility(tool, bundle.tables),
+                Visibility(tool, bundle.tables, bundle.policy.roles),
                 bundle.agent.limits.per_tool.get(name),
             )
             for name, tool in bundle.tools.items()
@@ -100,11 +123,13 @@ class Gate:
         try:
             given = call.arguments
             if isinstance(given, str):
-                given = parse_strict(given or "{}")
+                given = parse_strict(given or "{}", max_depth=MOST_DEPTH)
+            else:
+                check_plain(given, max_depth=MOST_DEPTH)
             if not isinstance(given, dict):
                 return _refused(call, effect, "invalid", "parse", "arguments are not an object")
             bound_by_model = tool.bound_names and tool.bound_names & given.keys()
-            arguments = {**tool.defaults, **given} if tool.defaults else dict(given)
+            arguments = tool.with_defaults(given)
             if tool.bound:
                 arguments.update(tool.bound_values(facts.principal))
             signature = call.name + canonical_text(arguments)
@@ -122,9 +147,12 @@ class Gate:
         if bound_by_model:
             names = ", ".join(f"`{name}`" for name in sorted(bound_by_model))
             return refuse("denied", "arguments", f"{names} is set by the system, not by the model")
-        problems = tool.schema.errors(arguments) if not tool.schema.ok(arguments) else ()
-        if problems:
-            return refuse("invalid", "arguments", "; ".join(problems))
+        for name in tool.filled:
+            if arguments[name] is None:
+                reason = f"`{name}` comes from the principal, who has no {tool.spec.bind[name]}"
+                return refuse("denied", "arguments", reason)
+        if not tool.schema.ok(arguments):
+            return refuse("invalid", "arguments", "; ".join(tool.schema.errors(arguments)))
         unknown = self._unknown_record(tool, arguments, facts)
         if unknown is not None:
             return refuse("not_found", "visibility", unknown)
@@ -165,7 +193,8 @@ class Gate:
             key = tool.target.evaluate({"args": arguments})
         except ExpressionError as error:
             return f"the record to act on cannot be determined: {error}"
-        record = facts.seen.get(target.table, {}).get(key)
+        # Keys are text; a list would not even be hashable.
+        record = facts.seen.get(target.table, {}).get(key) if isinstance(key, str) else None
         if record is None:
             return f"no record `{key}` of {target.table} was seen in this run; look it up first"
         if tool.visibility is not None and not tool.visibility.may_see(record, facts.principal):
@@ -175,14 +204,13 @@ class Gate:
 
 def _built_in_rules(tool: ToolSpec, policy: Policy) -> ToolRules | None:
     """Return rules for a built-in tool where the policy names it; else it is simply allowed."""
-    named = [r for r in policy.rules if r.selector.tools and speaks_about(r, tool)]
-    named = [r for r in named if tool.name in (r.selector.tools or ())]
+    named = [r for r in policy.rules if tool.name in (r.selector.tools or ())]
     return ToolRules(named) if named else None
 
 
 def _principal_value(principal: Mapping[str, Json], path: list[str]) -> Json:
-    value: Json = principal
-    for part in path:
+    value: Json = principal.get(path[0]) if path else None
+    for part in path[1:]:
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
 
@@ -190,13 +218,23 @@ def _principal_value(principal: Mapping[str, Json], path: list[str]) -> Json:
 def _refused(call: ToolCall, effect: Effect, error: str, stage: str, reason: str) -> Decision:
     """Refuse a call whose arguments have no canonical form; the trace keeps what was sent."""
     sent = call.arguments
-    arguments = sent if isinstance(sent, dict) else {"": sent[:2000]}
+    arguments = sent if isinstance(sent, dict) else {"": _shown(sent)}
     try:
+        check_plain(arguments, max_depth=MOST_DEPTH)
         signature = call.name + canonical_text(arguments)
     except NotCanonical:
-        arguments = {"": repr(sent)[:2000]}
+        arguments = {"": _shown(sent)}
         signature = call.name + canonical_text(arguments)
     return Decision("deny", stage, call.name, effect, arguments, (), (), reason, signature, error)
 
 
-__all__ = ["TAINTED_EFFECTS", "Gate", "GatedTool"]
+def _shown(sent: Json) -> str:
+    """Return the beginning of what was sent, as text that can be recorded."""
+    try:
+        text = sent if isinstance(sent, str) else repr(sent)
+        return text[:MOST_SHOWN].encode("utf-8", "backslashreplace").decode()
+    except RecursionError:
+        return "nested too deeply to be shown"
+
+
+__all__ = ["MOST_DEPTH", "MOST_SHOWN", "TAINTED_EFFECTS", "Gate", "GatedTool"]

@@ -1,29 +1,49 @@
-"""Checks on words: what a user says and what an agent answers.
+"""Checks on words: what a user says, what a tool returns, what an agent answers or hands over.
 
-Detectors of personal data are patterns with check digits where the format has them; they find
-what is written plainly, not everything that identifies a person.
+A pattern is looked for in the text as it stands and once more with its disguises taken off: width,
+invisible characters, letters of other scripts that look Latin.
 """
 
 import re
-import unicodedata
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Container, Iterable, Iterator
+from typing import NamedTuple, Protocol
 
+from agentctl.core.canonical import Json
 from agentctl.core.masking import masked
-from agentctl.core.text import keyword_pattern
-from agentctl.specs.policy import Guardrail
+from agentctl.policy.personal_data import Span, personal_data
+from agentctl.policy.review_words import contract, prices
+from agentctl.policy.words import Words, unmasked
+from agentctl.specs.policy import Action, Guardrail
 
 REDACTED = "[redacted]"
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_DIGITS = re.compile(r"(?<!\w)(?<!\d\.)\+?\d(?:[ -]?\d){9,18}(?!\w|\.\d)")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
+_FEWEST_DIGITS = 10**12
+"""Whole numbers from here on may be the number of a card."""
+
+
+class Rail(Protocol):
+    """What can be hit: a guardrail, a claim, the grounding of an answer."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the policy."""
+        ...
+
+    @property
+    def action(self) -> Action:
+        """What follows from a hit."""
+        ...
+
+    @property
+    def say(self) -> str | None:
+        """With `block`: what the user is told instead."""
+        ...
 
 
 class Hit(NamedTuple):
-    """A guardrail that found something."""
+    """A rail that found something."""
 
-    rail: Guardrail
+    rail: Rail
     found: int
 
 
@@ -35,83 +55,176 @@ class Checked(NamedTuple):
     hits: tuple[Hit, ...]
 
     @property
-    def blocked(self) -> Guardrail | None:
+    def blocked(self) -> Rail | None:
         """The first rail that blocks."""
-        return next((hit.rail for hit in self.hits if hit.rail.action == "block"), None)
+        return blocking(self.hits)
 
 
-Replacer = Callable[[str], tuple[str, int]]
+class CheckedValue(NamedTuple):
+    """A JSON value after the guardrails."""
+
+    value: Json
+    """With redactions made."""
+    hits: tuple[Hit, ...]
+
+    @property
+    def blocked(self) -> Rail | None:
+        """The first rail that blocks."""
+        return blocking(self.hits)
+
+
+def blocking(hits: Iterable[Hit], *, unheard: bool = False) -> Rail | None:
+    """Return the first rail that blocks.
+
+    Args:
+        hits: What was found.
+        unheard: Nobody takes cases over, so a rail that escalates blocks instead.
+    """
+    stops = ("block", "escalate") if unheard else ("block",)
+    return next((hit.rail for hit in hits if hit.rail.action in stops), None)
+
+
+Finder = Callable[[str], Iterable[Span]]
+Replacer = Callable[[Json], tuple[Json, int]]
 
 
 class Rails:
-    """The guardrails of one side, compiled."""
+    """The guardrails of one side, compiled.
+
+    Args:
+        rails: In the order in which they are asked; later ones see what earlier ones left.
+    """
 
     def __init__(self, rails: Iterable[Guardrail]) -> None:
         self._rails = [(rail, _replacer(rail)) for rail in rails]
 
+    def __bool__(self) -> bool:
+        return bool(self._rails)
+
     def check(self, text: str) -> Checked:
-        """Run every rail over `text`; later ones see what earlier ones left."""
+        """Run every rail over `text`."""
+        value, hits = self.check_value(text)
+        return Checked(str(value), hits)
+
+    def check_value(self, value: Json) -> CheckedValue:
+        """Run every rail over every text in `value`, the names of fields included."""
         hits = []
         for rail, replace in self._rails:
-            redacted, found = replace(text)
+            redacted, found = replace(value)
             if found:
                 hits.append(Hit(rail, found))
                 if rail.action == "redact":
-                    text = redacted
-        return Checked(text, tuple(hits))
+                    value = redacted
+        return CheckedValue(value, tuple(hits))
 
 
 def _replacer(rail: Guardrail) -> Replacer:
     if rail.regex is not None:
         pattern = re.compile(rail.regex)
-        return lambda text: pattern.subn(REDACTED, text)
+        return _Redactor(lambda text: (match.span() for match in pattern.finditer(text)))
     if rail.lexicon is not None:
-        words = re.compile(keyword_pattern(rail.lexicon).pattern, re.IGNORECASE)
-        return lambda text: words.subn(REDACTED, unicodedata.normalize("NFKC", text))
-    return _personal_data if rail.kind == "pii" else _secrets
+        return _Redactor(Words(rail.lexicon).spans)
+    match rail.kind:
+        case "pii":
+            return _Redactor(personal_data)
+        case "prices":
+            return _Redactor(prices)
+        case "contract":
+            return _Redactor(contract)
+        case _:
+            return _secrets
 
 
-def _secrets(text: str) -> tuple[str, int]:
-    clean = masked(text)
-    return clean, int(clean != text)
+def _secrets(value: Json) -> tuple[Json, int]:
+    clean = masked(value)
+    named, in_names = _masked_names(clean)
+    return named, _differences(value, clean) + in_names
 
 
-def _personal_data(text: str) -> tuple[str, int]:
+def _masked_names(value: Json) -> tuple[Json, int]:
+    """Mask secrets that stand where the name of a field should."""
+    if isinstance(value, list):
+        items = [_masked_names(item) for item in value]
+        return [item for item, _ in items], sum(found for _, found in items)
+    if not isinstance(value, dict):
+        return value, 0
     found = 0
-
-    def replace(_match: re.Match[str]) -> str:
-        nonlocal found
-        found += 1
-        return REDACTED
-
-    def replace_number(match: re.Match[str]) -> str:
-        digits = re.sub(r"\D", "", match.group())
-        looks_like_phone = match.group().startswith("+") or match.group().startswith("00")
-        if looks_like_phone or (13 <= len(digits) <= 19 and _luhn(digits)):
-            return replace(match)
-        return match.group()
-
-    def replace_iban(match: re.Match[str]) -> str:
-        return replace(match) if _iban(match.group().replace(" ", "")) else match.group()
-
-    text = _EMAIL.sub(replace, text)
-    text = _IBAN.sub(replace_iban, text)
-    return _DIGITS.sub(replace_number, text), found
+    fields: dict[str, Json] = {}
+    for key, item in value.items():
+        name = _free(str(masked(key)), fields)
+        fields[name], below = _masked_names(item)
+        found += below + (name != key)
+    return fields, found
 
 
-def _luhn(digits: str) -> bool:
-    """Check digit of payment cards (ISO/IEC 7812-1)."""
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + position % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
+def _free(name: str, taken: Container[str]) -> str:
+    while name in taken:
+        name += "'"
+    return name
 
 
-def _iban(text: str) -> bool:
-    """Check digits of bank accounts (ISO 13616, modulo 97)."""
-    moved = text[4:] + text[:4]
-    return int("".join(str(int(char, 36)) for char in moved)) % 97 == 1
+def _differences(before: Json, after: Json) -> int:
+    if isinstance(before, dict) and isinstance(after, dict):
+        return sum(_differences(before[key], after[key]) for key in before)
+    if isinstance(before, list) and isinstance(after, list):
+        return sum(_differences(*pair) for pair in zip(before, after, strict=True))
+    return int(before != after)
 
 
-__all__ = ["REDACTED", "Checked", "Hit", "Rails"]
+class _Redactor:
+    """Replaces what a finder finds, in every text of a value."""
+
+    def __init__(self, find: Finder) -> None:
+        self._find = find
+
+    def __call__(self, value: Json) -> tuple[Json, int]:
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, dict):
+            return self._fields(value)
+        if isinstance(value, list):
+            items = [self(item) for item in value]
+            return [item for item, _ in items], sum(found for _, found in items)
+        if isinstance(value, int) and abs(value) >= _FEWEST_DIGITS:
+            text, found = self._text(str(value))
+            return (text if found else value), found
+        return value, 0
+
+    def _text(self, text: str) -> tuple[str, int]:
+        spans = list(_merged(self._seen(text)))
+        for start, end in reversed(spans):
+            text = text[:start] + REDACTED + text[end:]
+        return text, len(spans)
+
+    def _seen(self, text: str) -> Iterator[Span]:
+        yield from self._find(text)
+        if not text.isascii():
+            bare, places = unmasked(text)
+            for start, end in self._find(bare):
+                yield places[start], places[end - 1] + 1
+
+    def _fields(self, value: dict[str, Json]) -> tuple[Json, int]:
+        found = 0
+        fields: dict[str, Json] = {}
+        for key, item in value.items():
+            redacted, in_name = self._text(key)
+            name = _free(redacted, fields)
+            fields[name], in_item = self(item)
+            found += in_name + in_item
+        return fields, found
+
+
+def _merged(spans: Iterable[Span]) -> Iterator[Span]:
+    current: Span | None = None
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        if current is not None and start < current[1]:
+            current = (current[0], max(current[1], end))
+            continue
+        if current is not None:
+            yield current
+        current = (start, end)
+    if current is not None:
+        yield current
+
+
+__all__ = ["REDACTED", "Checked", "CheckedValue", "Hit", "Rail", "Rails", "blocking"]

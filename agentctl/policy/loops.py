@@ -1,4 +1,8 @@
-"""Does a run go in circles? Judged from its calls and what came of them."""
+"""Does a run go in circles? Judged from its calls and hand-overs and what came of them.
+
+Words do not count: a model that asks for the same thing in other words still goes in circles. What
+counts is evidence, a result that this run has not seen before.
+"""
 
 from agentctl.core.canonical import Json
 
@@ -7,21 +11,23 @@ class LoopWatch:
     """Counts calls that bring nothing new.
 
     The same call with the same outcome `repeats` times is a loop, in a row or alternating with
-    others (A-B-A-B); so is the same error `repeats` times in a row, whatever the call. A call that
-    returns something new is evidence, not a loop.
+    others (A-B-A-B); so is the same error of a tool `repeats` times, whatever the call, when no
+    evidence came between. A call that returns something new is evidence, not a loop.
 
     Args:
         repeats: 0 = never a loop.
     """
 
-    __slots__ = ("_errors_in_a_row", "_last_error", "_outcomes", "_repeats")
+    __slots__ = ("_errors", "_outcomes", "_repeats", "evidence")
 
     def __init__(self, repeats: int) -> None:
         self._repeats = repeats
         self._outcomes: dict[str, list[list[Json]]] = {}
         """Signature -> outcomes met, each with how often."""
-        self._last_error: tuple[str, str] | None = None
-        self._errors_in_a_row = 0
+        self._errors: dict[tuple[str, str], int] = {}
+        """Tool and kind of error -> how often since the last evidence."""
+        self.evidence = 0
+        """Results that were new when they came."""
 
     def observe(self, tool: str, signature: str, outcome: Json, error: str | None) -> str | None:
         """Note one call and return what is being repeated, if it is a loop.
@@ -34,16 +40,19 @@ class LoopWatch:
         """
         if not self._repeats:
             return None
-        if self._same_outcome(signature, outcome) >= self._repeats:
+        times = self._same_outcome(signature, outcome)
+        if times >= self._repeats:
             return f"the same call of `{tool}` with the same outcome {self._repeats} times"
         if error is None:
-            self._last_error = None
+            if times == 1:
+                self.evidence += 1
+                self._errors.clear()
             return None
-        same = (tool, error)
-        self._errors_in_a_row = self._errors_in_a_row + 1 if same == self._last_error else 1
-        self._last_error = same
-        if self._errors_in_a_row >= self._repeats:
-            return f"`{tool}` answered `{error}` {self._repeats} times in a row"
+        count = self._errors[tool, error] = self._errors.get((tool, error), 0) + 1
+        if count >= self._repeats:
+            return (
+                f"`{tool}` answered `{error}` {self._repeats} times, and nothing new came between"
+            )
         return None
 
     def _same_outcome(self, signature: str, outcome: Json) -> int:
@@ -57,4 +66,41 @@ class LoopWatch:
         return 1
 
 
-__all__ = ["LoopWatch"]
+class HandoffWatch:
+    """Counts hand-overs of a case to an agent that has had it before.
+
+    Coming back is a loop when it happens `repeats` times and no tool brought anything new
+    meanwhile, whatever the agents tell each other.
+
+    Args:
+        repeats: 0 = never a loop.
+    """
+
+    __slots__ = ("_evidence", "_path", "_repeats", "_returns")
+
+    def __init__(self, repeats: int) -> None:
+        self._repeats = repeats
+        self._evidence = -1
+        self._path: list[str] = []
+        """The agents that have had the case since the last evidence, in order."""
+        self._returns = 0
+
+    def observe(self, giver: str, taker: str, evidence: int) -> str | None:
+        """Note one hand-over and return the circle, if it is one.
+
+        Args:
+            giver: The agent that passes the case on.
+            taker: The agent that gets it.
+            evidence: How many new results all agents of the case have met so far.
+        """
+        if evidence != self._evidence:
+            self._evidence, self._path, self._returns = evidence, [giver], 0
+        self._returns += taker in self._path
+        self._path.append(taker)
+        if not self._repeats or self._returns < self._repeats:
+            return None
+        path = " -> ".join(self._path)
+        return f"{path}: back {self._returns} times, and no tool brought anything new"
+
+
+__all__ = ["HandoffWatch", "LoopWatch"]

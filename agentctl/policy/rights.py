@@ -1,6 +1,10 @@
-"""Which tools a run may use at all: agent ∩ role ∩ parent, computed once and hashed."""
+"""Which tools a run may use at all: agent ∩ intent ∩ role ∩ parent, computed once and hashed.
 
-from collections.abc import Iterable, Mapping
+A run that another run started never holds more than that one: its parent's rights are those of the
+moment at which it was started, the parent's intent included.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from agentctl.core.canonical import digest
@@ -18,6 +22,8 @@ class Rights(NamedTuple):
     """The names of `tools`, sorted."""
     hash: str
     """sha256 over `names`."""
+    specs: Mapping[str, ToolSpec]
+    """What each of `tools` is: a name alone would let a child bring its own tool under it."""
 
 
 def effective_rights(
@@ -28,16 +34,29 @@ def effective_rights(
     Args:
         tools: The agent's tools.
         role: The role of the principal; `None` = a role the policy does not know: no rights.
-        parent: The rights of the run that started this one.
+        parent: The rights of the run that started this one, narrowed to its intent.
     """
     refused = {}
     for name, tool in tools.items():
         reason = _refusal(tool, role, parent)
         if reason is not None:
             refused[name] = reason
-    held = frozenset(tools).difference(refused)
+    return _rights(tools, refused)
+
+
+def narrowed(rights: Rights, tools: Collection[str]) -> Rights:
+    """Return the rights that are left under an intent: those among `tools`, and never more."""
+    refused = dict(rights.refused)
+    for name in rights.names:
+        if name not in tools:
+            refused[name] = "the intent does not need this tool"
+    return _rights(rights.specs, refused)
+
+
+def _rights(tools: Mapping[str, ToolSpec], refused: Mapping[str, str]) -> Rights:
+    held = {name: tool for name, tool in tools.items() if name not in refused}
     names = tuple(sorted(held))
-    return Rights(held, refused, names, digest(list(names)))
+    return Rights(frozenset(held), refused, names, digest(list(names)), held)
 
 
 def _refusal(tool: ToolSpec, role: Role | None, parent: Rights | None) -> str | None:
@@ -48,8 +67,12 @@ def _refusal(tool: ToolSpec, role: Role | None, parent: Rights | None) -> str | 
     missing = set(tool.scopes) - set(role.scopes)
     if missing:
         return f"the role lacks the scope {', '.join(sorted(missing))}"
-    if parent is not None and tool.name not in parent.tools:
+    if parent is None:
+        return None
+    if tool.name not in parent.tools:
         return "the parent run does not hold this tool"
+    if tool != parent.specs[tool.name]:
+        return "the parent run holds another tool of this name"
     return None
 
 
@@ -58,4 +81,4 @@ def any_selects(selectors: Iterable[str], name: str) -> bool:
     return any(selects(selector, name) for selector in selectors)
 
 
-__all__ = ["Rights", "any_selects", "effective_rights"]
+__all__ = ["Rights", "any_selects", "effective_rights", "narrowed"]

@@ -5,7 +5,7 @@ denial. A rule that cannot be evaluated is a denial too: a policy that errors ne
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json
@@ -13,7 +13,7 @@ from agentctl.policy.facts import Facts
 from agentctl.policy.rights import any_selects
 from agentctl.specs.base import duration
 from agentctl.specs.expressions import Expression, ExpressionError
-from agentctl.specs.matchers import matches
+from agentctl.specs.matchers import fields_test, matcher_problems
 from agentctl.specs.policy import VERDICTS, Policy, Rule, Verdict
 from agentctl.specs.tools import ToolSpec
 
@@ -29,6 +29,9 @@ class Ruling(NamedTuple):
     reason: str
     by: str | None = None
     within_s: int | None = None
+
+
+_NOTHING_SAID = Ruling("deny", (), "no rule allows this call")
 
 
 class Condition:
@@ -80,47 +83,81 @@ class Condition:
         return found
 
 
+class _Asked(NamedTuple):
+    """One rule, ready to be asked about a call."""
+
+    fits: Callable[[Mapping[str, Json]], bool] | None
+    """Whether the arguments are those it speaks about; `None` = any are."""
+    condition: Condition | None
+    says: Ruling
+    """What it says where it is the strongest that matches."""
+
+
 class ToolRules:
     """The rules that speak about one tool, the strongest verdict first."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         ordered = sorted(rules, key=lambda rule: -VERDICTS.index(rule.verdict))
-        self._rules = [(rule, Condition(rule.when) if rule.when else None) for rule in ordered]
+        broken = _broken(ordered)
+        self._rules = [_asked(rule) for rule in ordered] if broken is None else []
         bare = all(not rule.args and rule.when is None for rule in ordered)
-        self._always = _ruling(ordered) if bare else None
+        self._always = broken or (_together([r.says for r in self._rules]) if bare else None)
         """The ruling, where it does not depend on the call."""
 
     def decide(self, arguments: Mapping[str, Json], facts: Facts) -> Ruling:
         """Return the ruling on a call with these arguments."""
         if self._always is not None:
             return self._always
-        matched: list[Rule] = []
-        for rule, condition in self._rules:
-            if rule.args and not matches(rule.args, arguments):
+        matched: list[Ruling] = []
+        for fits, condition, says in self._rules:
+            if fits is not None and not fits(arguments):
                 continue
             if condition is not None:
                 try:
                     if not condition.holds(arguments, facts):
                         continue
                 except ExpressionError as error:
-                    reason = f"rule `{rule.id}` cannot be evaluated: {error}"
-                    return Ruling("deny", (rule.id,), reason)
-            matched.append(rule)
-        return _ruling(matched)
+                    return _unjudged(says.rules[0], str(error))
+            matched.append(says)
+        return _together(matched)
 
 
-def _ruling(matched: Sequence[Rule]) -> Ruling:
+def _asked(rule: Rule) -> _Asked:
+    return _Asked(
+        fields_test(rule.args) if rule.args else None,
+        Condition(rule.when) if rule.when else None,
+        Ruling(
+            rule.verdict,
+            (rule.id,),
+            rule.reason or f"rule `{rule.id}`",
+            rule.by,
+            int(duration(rule.within).total_seconds()) if rule.within else None,
+        ),
+    )
+
+
+def _broken(rules: Iterable[Rule]) -> Ruling | None:
+    """Return the denial of every call, where a matcher of some rule is written wrongly."""
+    for rule in rules:
+        for name, wanted in rule.args.items():
+            for path, fault in matcher_problems(wanted, name):
+                return _unjudged(rule.id, f"{path}: {fault}")
+    return None
+
+
+def _unjudged(rule_id: str, why: str) -> Ruling:
+    return Ruling("deny", (rule_id,), f"rule `{rule_id}` cannot be evaluated: {why}")
+
+
+def _together(matched: Sequence[Ruling]) -> Ruling:
     """Return what rules that match say together; the strongest comes first."""
     if not matched:
-        return Ruling("deny", (), "no rule allows this call")
-    rule = matched[0]
-    return Ruling(
-        rule.verdict,
-        tuple(other.id for other in matched),
-        rule.reason or f"rule `{rule.id}`",
-        rule.by,
-        int(duration(rule.within).total_seconds()) if rule.within else None,
-    )
+        return _NOTHING_SAID
+    first = matched[0]
+    if len(matched) == 1:
+        return first
+    names = tuple([said.rules[0] for said in matched])
+    return Ruling(first.verdict, names, first.reason, first.by, first.within_s)
 
 
 def rules_for(tool: ToolSpec, policy: Policy) -> ToolRules:

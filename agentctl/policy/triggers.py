@@ -1,18 +1,22 @@
 """When a case goes to a person although nobody asked for it."""
 
-import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from agentctl.core.text import folded, keyword_pattern
+from agentctl.policy.escalation_words import escalation_words
+from agentctl.policy.words import Words, plain
 from agentctl.specs.agent import EscalationSpec, Trigger
+
+On = Literal["input", "tool", "output"]
+"""Where words stand: what the user says, what a tool returned, what the agent answers."""
 
 
 class Trip(NamedTuple):
     """A trigger that fired."""
 
     kind: str
-    """keyword, intent, confidence, sentiment, tool_error, limit, guardrail, loop, goal, effect."""
+    """keyword, intent, confidence, sentiment, tool_error, denied, limit, guardrail, loop, goal,
+    effect."""
     detail: str
     queue: str
 
@@ -27,26 +31,28 @@ class Triggers:
     def __init__(self, spec: EscalationSpec | None) -> None:
         self._queue = spec.queue if spec else ""
         triggers = spec.triggers if spec else ()
-        self._words: list[tuple[str, re.Pattern[str], Trigger]] = [
-            (t.on or "input", keyword_pattern(t.any_keyword), t) for t in triggers if t.any_keyword
+        self._words: list[tuple[On, Words, str, str]] = [
+            (t.on or "input", Words(t.any_keyword), "", t.queue or self._queue)
+            for t in triggers
+            if t.any_keyword
         ]
+        for group in spec.default_triggers if spec else ():
+            words = Words(escalation_words(group))
+            self._words.append(("input", words, f"{group}: ", self._queue))
         self._others = [t for t in triggers if not t.any_keyword]
-        self._consecutive = min(
-            (t.tool_error.consecutive for t in triggers if t.tool_error), default=None
-        )
 
-    def listens(self, on: Literal["input", "tool", "output"]) -> bool:
+    def listens(self, on: On) -> bool:
         """Whether any keyword is looked for there."""
-        return any(where == on for where, _, _ in self._words)
+        return any(where == on for where, *_ in self._words)
 
-    def on_text(self, on: Literal["input", "tool", "output"], text: str) -> Trip | None:
+    def on_text(self, on: On, text: str) -> Trip | None:
         """Look for keywords in what came in, what a tool said or what the agent answers."""
-        patterns = [(pattern, t) for where, pattern, t in self._words if where == on]
-        plain = folded(text) if patterns else ""
-        for pattern, trigger in patterns:
-            found = pattern.search(plain)
+        listening = [entry for entry in self._words if entry[0] == on]
+        said = plain(text) if listening else ""
+        for _, words, group, queue in listening:
+            found = words.found(said)
             if found is not None:
-                return self._trip(trigger, "keyword", found.group())
+                return Trip("keyword", group + found, queue)
         return None
 
     def on_intent(self, intent: str, confidence: float, sentiment: str | None) -> Trip | None:
@@ -62,19 +68,28 @@ class Triggers:
 
     def on_tool_errors(self, consecutive: int, tool: str) -> Trip | None:
         """Judge a row of failed calls."""
-        if self._consecutive is None or consecutive < self._consecutive:
-            return None
-        trigger = next(t for t in self._others if t.tool_error)
-        return self._trip(trigger, "tool_error", f"{consecutive} in a row, the last from {tool}")
+        for trigger in self._others:
+            if trigger.tool_error and consecutive >= trigger.tool_error.consecutive:
+                detail = f"{consecutive} in a row, the last from {tool}"
+                return self._trip(trigger, "tool_error", detail)
+        return None
+
+    def on_denied(self, consecutive: int, tool: str) -> Trip | None:
+        """Judge a row of calls that the policy denied."""
+        for trigger in self._others:
+            if trigger.denied and consecutive >= trigger.denied.consecutive:
+                return self._trip(trigger, "denied", f"{consecutive} in a row, the last {tool}")
+        return None
 
     def on_limit(self, limit: str, detail: str) -> Trip | None:
         """Judge a limit that was met."""
         found = _named(self._others, "limit", limit)
         return self._trip(found, "limit", detail) if found else None
 
-    def on_guardrail(self, rail: str) -> Trip | None:
-        """Judge a guardrail that was hit."""
-        found = _named(self._others, "guardrail", rail)
+    def on_guardrail(self, rail: str, on: str) -> Trip | None:
+        """Judge a guardrail that was hit; `on` says where."""
+        heard = (t for t in self._others if t.on in (None, on))
+        found = _named(heard, "guardrail", rail)
         return self._trip(found, "guardrail", rail) if found else None
 
     def always(self, kind: str, detail: str) -> Trip | None:
@@ -89,4 +104,4 @@ def _named(triggers: Iterable[Trigger], field: str, name: str) -> Trigger | None
     return next((t for t in triggers if getattr(t, field) in ("any", name)), None)
 
 
-__all__ = ["Triggers", "Trip"]
+__all__ = ["On", "Triggers", "Trip"]

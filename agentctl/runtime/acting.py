@@ -11,6 +11,7 @@ from agentctl.policy.triggers import Trip
 from agentctl.runtime.approvals import Pending
 from agentctl.runtime.asking import built_in
 from agentctl.runtime.dispatch import Outcome, dispatch
+from agentctl.runtime.guarding import after_denial, after_tool, screened
 from agentctl.runtime.handing_over import escalate, note_escalation, stop_or_escalate
 from agentctl.runtime.run import Ending, Run
 from agentctl.toolbox.port import Ask, Backend
@@ -66,7 +67,7 @@ def refused(run: Run, call: ToolCall, decision: Decision) -> Ending | None:
     if ending is None and decision.stage == "limit":
         trip = run.triggers.on_limit("per_tool", decision.reason)
         return escalate(run, trip, by="runtime") if trip else None
-    return ending
+    return ending or after_denial(run, decision)
 
 
 def save_draft(run: Run, backend: Backend, call: ToolCall, decision: Decision) -> Ending | None:
@@ -206,11 +207,19 @@ def carry_out(run: Run, backend: Backend, call: ToolCall, decision: Decision) ->
     run.ran[decision.tool] = run.ran.get(decision.tool, 0) + 1
     tool = run.harness.bundle.tools[decision.tool]
     ask = Ask(decision.arguments, run.principal, run.world_now())
+    held = run.money.hold_call(tool)
     outcome = dispatch(run, backend, call.id, tool, ask)
-    return observe(run, call, decision, outcome)
+    cost = run.money.charge_call(tool, outcome.result, held)
+    return observe(run, call, decision, outcome, cost)
 
 
-def observe(run: Run, call: ToolCall, decision: Decision, outcome: Outcome) -> Ending | None:
+def observe(
+    run: Run,
+    call: ToolCall,
+    decision: Decision,
+    outcome: Outcome,
+    cost: dict[str, Json] | None = None,
+) -> Ending | None:
     """Filter, record and remember a result, tell the model, and judge what it means for the run."""
     result = outcome.result
     gated = run.harness.gate.tools.get(decision.tool)
@@ -227,6 +236,7 @@ def observe(run: Run, call: ToolCall, decision: Decision, outcome: Outcome) -> E
             table = run.seen.setdefault(visibility.table or "", {})
             for key, record in filtered.records:
                 table[key] = {**table[key], **record} if key in table else record
+    result, trip = screened(run, result)
     body: dict[str, Json] = {
         "call_id": call.id,
         "tool": decision.tool,
@@ -239,13 +249,15 @@ def observe(run: Run, call: ToolCall, decision: Decision, outcome: Outcome) -> E
     untrusted = gated is not None and gated.spec.trust == "untrusted"
     if untrusted:
         body["untrusted"] = True
+    if cost is not None:
+        body["cost"] = cost
     run.record("tool.returned", body)
     if untrusted and run.tainted_by is None:
         run.tainted_by = decision.tool
     run.tell(Message("tool", shown, (), call.id))
     if result.ok:
         run.results.setdefault(decision.tool, []).append(result.value)
-    return consequences(run, decision, outcome.state, result)
+    return consequences(run, decision, outcome.state, result) or after_tool(run, trip)
 
 
 def consequences(

@@ -1,10 +1,10 @@
-"""Check an answer before it counts: output contract, guardrails, triggers, the goal."""
+"""Check an answer before it counts: output contract, what may be said, the goal."""
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.messages import Message, ModelReply
-from agentctl.runtime.guarding import guarded
 from agentctl.runtime.handing_over import stop_or_escalate
 from agentctl.runtime.run import Ending, Run
+from agentctl.runtime.speaking import speak
 from agentctl.specs.expressions import ExpressionError
 
 MOST_REPAIRS = 1
@@ -19,14 +19,11 @@ def answer(run: Run, reply: ModelReply) -> Ending | None:
         problems = run.harness.output.errors(output)
         if problems:
             return repair(run, problems)
-    text = reply.text
-    if text is None or output is not None:
-        text = text if output is None or not isinstance(output, dict) else _spoken(output, text)
-    checked = run.harness.rails_out.check(text or "")
-    ending = guarded(run, "output", checked, checked.text)
-    if ending is not None:
-        return ending
-    return goal(run, Ending("answered", "the model answered", checked.text, output))
+    text = _spoken(output, reply.text) if isinstance(output, dict) else reply.text or ""
+    said = speak(run, text, output)
+    if said.ending is not None:
+        return said.ending
+    return goal(run, Ending("answered", "the model answered", said.text, said.output))
 
 
 def structured(reply: ModelReply) -> Json:

@@ -1,11 +1,13 @@
 """What the built-in tools do: escalate, ask the user, declare an intent."""
 
-from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.canonical import Json
 from agentctl.core.messages import Message, ToolCall
 from agentctl.policy.facts import Decision
 from agentctl.policy.triggers import Trip
+from agentctl.runtime.guarding import heard
 from agentctl.runtime.handing_over import escalate
 from agentctl.runtime.run import Ending, Run
+from agentctl.runtime.speaking import speak
 from agentctl.specs.agent import OUT_OF_DOMAIN
 
 
@@ -27,17 +29,18 @@ def built_in(run: Run, call: ToolCall, decision: Decision) -> Ending | None:
 
 def ask_user(run: Run, call: ToolCall, question: str) -> Ending | None:
     """Ask the user; without an answer the run waits for one."""
+    asked = speak(run, question)
+    if asked.ending is not None:
+        return asked.ending
+    question = asked.text
     run.record("question.asked", {"question": question})
     line = run.hear(question)
     if line is None:
         return Ending("waiting_reply", "the agent asked the user", question)
-    run.record("input.received", {"source": "user", "content": line})
-    text = line if isinstance(line, str) else canonical_text(line)
-    trip = run.triggers.on_text("input", text)
-    if trip is not None:
-        return escalate(run, trip, by="runtime")
-    tell(run, call, {"reply": text})
-    return None
+    text, ending = heard(run, line)
+    if ending is None:
+        tell(run, call, {"reply": text})
+    return ending
 
 
 def declare_intent(run: Run, call: ToolCall, arguments: dict[str, Json]) -> Ending | None:

@@ -5,6 +5,7 @@ only where its provider recognises it; when its outcome stays unknown, it is for
 """
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json, canonical_text
@@ -14,6 +15,7 @@ from agentctl.runtime.harness import Harness
 from agentctl.runtime.once import Sent, send_once
 from agentctl.runtime.run import Run
 from agentctl.specs.base import duration
+from agentctl.specs.bundle import Bundle
 from agentctl.specs.expressions import Expression, ExpressionError, literal_or_expression
 from agentctl.specs.golden import Fault
 from agentctl.specs.tools import ToolSpec
@@ -88,6 +90,17 @@ class MockBackend:
         return found
 
 
+def live_backend(bundle: Bundle) -> Backend:
+    """Return the real systems of an agent's tools.
+
+    Raises:
+        Problem: If a tool has no live side, or names a variable that is not set.
+    """
+    # Loaded for live runs only: the HTTP client takes a tenth of a second.
+    backend: Backend = import_module("agentctl.toolbox.http").HttpTools(bundle)
+    return backend
+
+
 def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask) -> Outcome:
     """Run one call to its end: retries, effect events, output schema.
 
@@ -98,7 +111,7 @@ def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask)
         tool: The tool.
         ask: Canonical arguments, principal and moment.
     """
-    call = _Call(run, backend, tool, ask)
+    call, session = _Call(run, backend, tool, ask), run.given.session
     recorded = run.past.result(call_id) if run.past is not None else None
     if tool.effect == "none":
         return _played_back(call, recorded) if recorded else call.read()
@@ -111,7 +124,7 @@ def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask)
     )
     if recorded:
         outcome = _played_back(call, recorded)
-    elif run.given.ledger is None:
+    elif session.ledger is None:
         sent = call.send(key)
         if sent.state == "in_doubt":
             sent = call.look_up() or sent
@@ -119,9 +132,9 @@ def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask)
     else:
         remembered = duration(tool.idempotency.within).total_seconds() if tool.idempotency else 0.0
         intent = Intent(
-            run.given.run_id, own_key, tool.name, ask.args, run.tickets.get(call_id), remembered
+            session.run_id, own_key, tool.name, ask.args, run.tickets.get(call_id), remembered
         )
-        sent = send_once(run.given.ledger, intent, call)
+        sent = send_once(session.ledger, intent, call)
         outcome = Outcome(sent.result, sent.state, sent.by)
     settled: dict[str, Json] = {"call_id": call_id, "tool": tool.name, "state": outcome.state}
     if outcome.by != "provider":
@@ -217,9 +230,10 @@ def _checked(harness: Harness, tool: ToolSpec, result: ToolResult) -> ToolResult
     schema = harness.results.get(tool.name)
     if result.error is not None or schema is None or schema.ok(result.value):
         return result
-    problems = "; ".join(schema.errors(result.value)[:3])
-    broken = ToolError("invalid_output", f"`{tool.name}` broke its output schema: {problems}")
+    # What broke is told without the value: it was not filtered yet.
+    problems = ", ".join(schema.broken_at(result.value)[:3])
+    broken = ToolError("invalid_output", f"`{tool.name}` broke its output schema at {problems}")
     return result._replace(value=None, error=broken)
 
 
-__all__ = ["LOST", "MockBackend", "Outcome", "dispatch", "effect_key"]
+__all__ = ["LOST", "MockBackend", "Outcome", "dispatch", "effect_key", "live_backend"]

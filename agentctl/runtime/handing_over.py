@@ -1,35 +1,63 @@
 """The ways a run passes to a person: a trigger, a limit, a loop, the model's own wish."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from agentctl.core.events import StopReason
+from agentctl.policy.guardrails import Hit
 from agentctl.policy.triggers import Trip
 from agentctl.runtime.packet import packet
 from agentctl.runtime.run import Ending, Run
 
 Door = Literal["model", "runtime", "tool"]
 """Who escalates: the built-in tool, a trigger or limit, or a domain tool."""
+Side = Literal["input", "tool", "output", "handoff"]
+"""The boundary at which a guardrail looks."""
+
+
+def note_hits(run: Run, on: Side, hits: Iterable[Hit]) -> None:
+    """Record what guardrails hit: how often, never what."""
+    for hit in hits:
+        run.record(
+            "guardrail.hit",
+            {"rail": hit.rail.id, "on": on, "action": hit.rail.action, "found": hit.found},
+        )
 
 
 def note_escalation(run: Run, trip: Trip, by: Door, summary: str | None = None) -> None:
-    """Record that the case goes to a person, with the hand-over packet."""
+    """Record that the case goes to a person, with the hand-over packet.
+
+    The guardrails on hand-overs look at the model's words first; they never stop the hand-over.
+    """
+    summary, reason = _railed(run, summary or run.said, trip.detail)
+    trip = trip._replace(detail=reason)
     run.escalated = trip
     run.record(
         "escalated",
         {
             "queue": trip.queue,
-            "reason": trip.detail,
-            "trigger": {"kind": trip.kind, "detail": trip.detail},
+            "reason": reason,
+            "trigger": {"kind": trip.kind, "detail": reason},
             "by": by,
-            "packet": packet(run, summary or run.said),
+            "packet": packet(run, summary),
         },
     )
+
+
+def _railed(run: Run, summary: str | None, reason: str) -> tuple[str | None, str]:
+    checked = run.harness.rails_handoff.check_value([summary, reason])
+    note_hits(run, "handoff", checked.hits)
+    if checked.blocked is not None:
+        return None, f"withheld by guardrail `{checked.blocked.id}`"
+    summary, reason = checked.value
+    return summary, reason
 
 
 def escalate(run: Run, trip: Trip, by: Door, summary: str | None = None) -> Ending:
     """Pass the case to a person and end the run."""
     note_escalation(run, trip, by, summary)
-    return Ending("escalated", trip.detail, run.said)
+    detail = run.escalated.detail if run.escalated else trip.detail
+    return Ending("escalated", detail, run.said)
 
 
 def stop_or_escalate(run: Run, stop: StopReason, kind: str, detail: str) -> Ending:
@@ -44,4 +72,12 @@ def limit_stop(run: Run, limit: str, detail: str) -> Ending:
     return escalate(run, trip, by="runtime") if trip else Ending("limit", detail, run.said)
 
 
-__all__ = ["Door", "escalate", "limit_stop", "note_escalation", "stop_or_escalate"]
+__all__ = [
+    "Door",
+    "Side",
+    "escalate",
+    "limit_stop",
+    "note_escalation",
+    "note_hits",
+    "stop_or_escalate",
+]

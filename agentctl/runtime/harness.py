@@ -9,7 +9,9 @@ from agentctl.core.messages import Message
 from agentctl.core.money import PriceStatus
 from agentctl.models.port import ToolOffer
 from agentctl.models.pricing import price_of
+from agentctl.policy.claims import Claims
 from agentctl.policy.gate import Gate
+from agentctl.policy.grounding import grounded
 from agentctl.policy.guardrails import Rails
 from agentctl.policy.rights import Rights, effective_rights
 from agentctl.policy.triggers import Triggers
@@ -37,8 +39,7 @@ class Harness:
         self.agent = bundle.agent
         self.model_name = model or bundle.agent.model.name
         self.price_of = lru_cache(maxsize=64)(self._price_of)
-        limits = bundle.agent.limits.cost_usd
-        if limits.session is not None or limits.day is not None:
+        if bundle.agent.limits.cost_usd.any:
             asked = (self.model_name, *(() if model else bundle.agent.model.fallbacks))
             unpriced = [name for name in asked if self.price_of(name)[0] is None]
             if unpriced:
@@ -55,6 +56,10 @@ class Harness:
         self.mocks = MockTools(bundle)
         self.rails_in = Rails(bundle.policy.guardrails.input)
         self.rails_out = Rails(bundle.policy.guardrails.output)
+        self.rails_tool = Rails(bundle.policy.guardrails.tool)
+        self.rails_handoff = Rails(bundle.policy.guardrails.handoff)
+        self.claims = Claims(bundle.policy.guardrails.claims)
+        self.grounding = grounded(bundle.policy.guardrails.grounding)
         self.results = {
             name: Schema(tool.output_schema)
             for name, tool in bundle.tools.items()

@@ -9,14 +9,15 @@ from agentctl.core.messages import Message, ModelReply
 from agentctl.models.port import ModelFault, Request
 from agentctl.runtime.acting import act
 from agentctl.runtime.answering import answer
+from agentctl.runtime.framing import PAUSES, begin, finish, pause
 from agentctl.runtime.guarding import guarded
 from agentctl.runtime.handing_over import limit_stop
 from agentctl.runtime.run import Ending, Run
+from agentctl.runtime.speaking import parting
+from agentctl.runtime.spending import OutOfMoney
 from agentctl.toolbox.port import Backend
 
 OUT_OF_TURNS = "exhausted"
-PAUSES = frozenset({"waiting_approval", "waiting_reply", "escalated"})
-"""Ends that a person can turn into a continuation."""
 
 
 def play(run: Run, backend: Backend) -> Ending:
@@ -28,14 +29,19 @@ def play(run: Run, backend: Backend) -> Ending:
     begin(run)
     try:
         ending = converse(run, backend)
+    except OutOfMoney as met:
+        ending = limit_stop(run, "cost_usd", str(met))
     except KeyboardInterrupt:
         ending = Ending("interrupted", "stopped by the user", run.said)
     except ModelFault as fault:
         finish(run, Ending("model_error", fault.message, run.said))
         raise
+    finally:
+        run.money.close()
     if run.escalated is not None and ending.stop == "answered":
         ending = ending._replace(stop="escalated", reason=run.escalated.detail)
-    if run.given.waits and ending.stop in PAUSES:
+    ending = parting(run, ending)
+    if run.given.session.waits and ending.stop in PAUSES:
         pause(run, ending)
     else:
         finish(run, ending)
@@ -61,7 +67,7 @@ def taken_back(run: Run) -> bool:
     note = run.note()
     if note is None:
         return False
-    run.record("input.received", {"source": "person", "content": note})
+    run.record("input.received", {"source": "person", "by": run.given.session.by, "content": note})
     run.escalated = None
     run.tell(Message("user", f"A colleague took the case over and hands it back: {note}"))
     return True
@@ -100,13 +106,14 @@ def work(run: Run, backend: Backend) -> Ending:
 
 def plan(run: Run) -> ModelReply:
     """Ask the model for its next turn and record what it said and cost."""
-    run.steps += 1
     offers = run.harness.offers(run.offered())
     request = Request(tuple(run.messages), offers, run.harness.agent.output)
     recorded = run.past.reply() if run.past is not None else None
-    reply = recorded or run.given.model.reply(request, run.left_s)
+    held = run.money.hold_turn(request) if recorded is None else None
+    run.steps += 1
+    reply = recorded or run.money.ask(run.given.model, request, run.left_s, held)
     run.given.clock.advance(1.0)
-    usage, cost = run.charge(reply)
+    usage, cost = run.money.charge(reply, request.messages, held)
     body: dict[str, Json] = {
         "step": run.steps,
         "text": reply.text,
@@ -136,47 +143,4 @@ def act_on(run: Run, backend: Backend, reply: ModelReply) -> Ending | None:
     return None
 
 
-def begin(run: Run) -> None:
-    """Record who asks which agent for what, and with which rights."""
-    principal = run.given.principal
-    body: dict[str, Json] = {
-        **run.harness.started,
-        "mode": run.given.mode,
-        "principal": {"id": principal.id, "role": principal.role},
-        "rights": {"tools": list(run.rights.names), "hash": run.rights.hash},
-    }
-    if run.given.scenario is not None:
-        body["scenario"] = dict(run.given.scenario)
-    run.record("run.started", body)
-    run.tell(run.harness.system_message(run.principal))
-
-
-def finish(run: Run, ending: Ending) -> None:
-    """Record how the run ended and what it took."""
-    run.record("run.ended", closing(run, ending))
-
-
-def pause(run: Run, ending: Ending) -> None:
-    """Record that the run waits for a person, and for which calls."""
-    run.record("run.paused", {**closing(run, ending), "pending": sorted(run.pending)})
-
-
-def closing(run: Run, ending: Ending) -> dict[str, Json]:
-    """Return how the run stands: what it came to and what it took."""
-    body: dict[str, Json] = {
-        "stop": ending.stop,
-        "reason": ending.reason,
-        "answer": ending.answer,
-        "intent": run.declared,
-        "steps": run.steps,
-        "calls": run.calls,
-        "usage": {"in": run.input_tokens, "out": run.output_tokens, "estimated": run.estimated},
-        "cost": run.cost(),
-        "duration_s": f"{run.elapsed_s():.3f}",
-    }
-    if ending.output is not None:
-        body["output"] = ending.output
-    return body
-
-
-__all__ = ["OUT_OF_TURNS", "PAUSES", "play"]
+__all__ = ["OUT_OF_TURNS", "play"]

@@ -53,13 +53,14 @@ def send_once(ledger: Ledger, intent: Intent, sender: Sender) -> Sent:
         if not ledger.dispatched(effect):
             return _refused("conflict", "another process is sending the same effect")
         sent = sender.send(effect.provider_key)
-    elif effect.state == "dispatched" and sender.resendable:
-        # Its process died while it was being sent; the provider knows whether it arrived.
-        sent = sender.send(effect.provider_key)
     elif effect.state in ("dispatched", "in_doubt"):
+        # Its process died while it was being sent, or its answer was lost.
         sent = _doubt(effect)
     else:
         return Sent(result_of(effect), effect.state, "ledger")
+    if sent.state == "in_doubt" and sender.resendable:
+        # The provider knows whether it arrived.
+        sent = sender.send(effect.provider_key)
     if sent.state == "in_doubt":
         sent = sender.look_up() or sent
     ledger.settle(effect, sent.state, sent.result, _now(), sent.by)

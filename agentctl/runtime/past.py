@@ -6,6 +6,7 @@ found, and refused. So whatever a run has learned, spent and been forbidden hold
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from agentctl.core.canonical import Json
 from agentctl.core.errors import Problem, problem
@@ -33,6 +34,10 @@ _MUST_AGREE: dict[str, tuple[str, ...]] = {
 """What must be as it was for a run to be the same run."""
 
 
+_WAITING = frozenset({"run.paused", "approval.given", "correction.made", "content.erased"})
+"""After these, time passes without the run."""
+
+
 class Past:
     """The events of a run that is taken up again.
 
@@ -49,27 +54,49 @@ class Past:
         """Whether everything recorded was played back."""
         return self._next >= len(self._events)
 
+    @property
+    def lines_heard(self) -> int:
+        """How many inputs of the user were recorded."""
+        heard = (e.body for e in self._events if e.type == "input.received")
+        return sum(body["source"] != "person" for body in heard)
+
+    @property
+    def active_s(self) -> float:
+        """Seconds that the run took, without those it waited for a person."""
+        total, before = 0.0, None
+        for event in self._events:
+            now = datetime.fromisoformat(event.at)
+            if before is not None:
+                total += max(0.0, (now - before).total_seconds())
+            before = None if event.type in _WAITING else now
+        return total
+
     def count(self, kind: EventType) -> int:
         """Return how many events of one kind were recorded."""
         return sum(event.type == kind for event in self._events)
 
-    def through(self, kind: EventType, body: dict[str, Json]) -> Sequence[Event]:
-        """Return the recorded events up to the one that happens now again.
+    def through(self, kind: EventType, body: dict[str, Json]) -> tuple[Sequence[Event], bool]:
+        """Return the recorded events up to the one that happens now, and whether it is recorded.
 
         Raises:
             Problem: If something else would happen now.
         """
         start, at = self._next, self._ahead(kind)
-        found = self._events[at] if at < len(self._events) else None
-        if found is None or found.type != kind:
+        rest = self._events[start:]
+        if all(event.type in _ASIDE for event in rest):
+            # Here it stopped. To pause at the same place again is nothing new.
+            self._next = len(self._events)
+            return rest, any(event.type == kind for event in rest)
+        found = self._events[at]
+        if found.type != kind:
             if kind in _ASIDE:
-                return ()
+                return (), True
             raise _diverged(found, kind)
         for name in _MUST_AGREE.get(kind, ()):
             if found.body.get(name) != body.get(name):
                 raise _diverged(found, kind, name)
         self._next = at + 1
-        return self._events[start : self._next]
+        return self._events[start : self._next], True
 
     def peek(self, kind: EventType) -> dict[str, Json] | None:
         """Return the body of the next event, if it is of this kind."""
@@ -131,20 +158,15 @@ class Past:
         )
 
 
-def _diverged(found: Event | None, kind: EventType, part: str | None = None) -> Problem:
-    if found is None:
-        was = "nothing more"
-    elif part is not None:
-        was = f"another `{part}`"
-    else:
-        was = f"`{found.type}`"
-    where = f" at event {found.seq}" if found is not None else ""
+def _diverged(found: Event, kind: EventType, part: str | None = None) -> Problem:
+    was = f"another `{part}`" if part is not None else f"`{found.type}`"
+    now = f"the run cannot be taken up: event {found.seq} recorded {was}, now it would be `{kind}`"
     changed = kind == "run.started"
     return problem(
         "changed-since" if changed else "cannot-play-back",
         f"the agent, its tools or its policy changed since the run was paused ({part})"
         if changed
-        else f"the run cannot be taken up: it recorded {was}{where}, and would now do `{kind}`",
+        else now,
         hint="nothing was done; start the task again, and let a person decide on the call anew",
         exit_code=ExitCode.NO,
     )

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.canonical import Json
 from agentctl.core.clock import Clock
 from agentctl.core.events import Event, EventType, StopReason
-from agentctl.core.messages import Message, ModelReply, Principal, Usage
-from agentctl.core.money import money_text, token_cost
+from agentctl.core.messages import Message, Principal
+from agentctl.core.money import money_text
 from agentctl.effects.ledger import Ledger
+from agentctl.effects.purse import Level, Purse
 from agentctl.models.port import Model
 from agentctl.policy.facts import Facts
 from agentctl.policy.loops import LoopWatch
@@ -23,9 +24,7 @@ from agentctl.policy.visibility import Seen
 from agentctl.runtime.approvals import Approver
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.past import Past
-
-BYTES_PER_TOKEN = 4
-"""A turn nobody counted is priced at ceil(bytes / 4)."""
+from agentctl.runtime.spending import Spending
 
 
 class Ending(NamedTuple):
@@ -61,6 +60,28 @@ class Inputs(Protocol):
         ...
 
 
+class Session(NamedTuple):
+    """What ties a run to other processes: those before it, after it and beside it."""
+
+    run_id: str = ""
+    ledger: Ledger | None = None
+    """Keeps live effects to one each; mocks need none."""
+    waits: bool = False
+    """Whether a run that needs a person stays open, to be taken up again."""
+    past: Past | None = None
+    """What happened already, where a run is taken up again."""
+    used_s: float = 0.0
+    """Seconds of the wall clock that it took then."""
+    notes: Inputs | None = None
+    """What a person says to a run that had passed to them."""
+    by: str | None = None
+    """Who that person is."""
+
+
+ALONE = Session()
+"""A run that no other process has to do with."""
+
+
 class Given(NamedTuple):
     """What a run is given from outside; nothing else reaches it."""
 
@@ -75,17 +96,9 @@ class Given(NamedTuple):
     scenario: Mapping[str, Json] | None = None
     world_start: datetime | None = None
     """The moment at which a mock world stands when the run starts; left out = the clock's."""
-    run_id: str = ""
-    ledger: Ledger | None = None
-    """Keeps live effects to one each; mocks need none."""
-    past: Past | None = None
-    """What happened already, where a run is taken up again."""
-    used_s: float = 0.0
-    """Seconds of the wall clock that it took then."""
-    waits: bool = False
-    """Whether a run that needs a person stays open, to be taken up again."""
-    notes: Inputs | None = None
-    """What a person says to a run that had passed to them."""
+    session: Session = ALONE
+    purse: Purse | None = None
+    """Money shared with other runs; left out = none is."""
 
 
 class Lines:
@@ -129,7 +142,7 @@ class Run:
         self.unsure = False
         self.declared: dict[str, Json] | None = None
         self.tainted_by: str | None = None
-        self.past = given.past
+        self.past = given.session.past
         self.pending: set[str] = set()
         """Hashes of the calls that wait for a person."""
         self.tickets: dict[str, int] = {}
@@ -143,25 +156,29 @@ class Run:
         """The last words of the model to the user."""
         self.missing_mock: str | None = None
         self.unknown_tools: list[str] = []
-        self.spent = Decimal(0)
-        price, self.price_status = harness.price_of(given.model.name)
-        self.unpriced = price is None
+        self.money = Spending(
+            harness,
+            given.model.name,
+            given.purse,
+            real=given.mode == "live",
+            now=given.clock.now,
+            warn=self._warn,
+            played_back=lambda: self.past is not None and not self.past.over,
+        )
         self.left_s = harness.agent.limits.wall_clock_s
         """Seconds of the wall clock that were left before this model turn."""
-        self.input_tokens = 0
-        self.output_tokens = 0
-        self.estimated = False
-        self._warned = False
         self._at = given.clock.stamp
         self._recorder = given.recorder
-        self.started_at = given.clock.now() - timedelta(seconds=given.used_s)
+        self.started_at = given.clock.now() - timedelta(seconds=given.session.used_s)
 
     def record(self, kind: EventType, body: dict[str, Json]) -> None:
         """Append one event; what is played back is recorded already."""
         events = self.events
         if self.past is not None and not self.past.over:
-            events += self.past.through(kind, body)
-            return
+            before, recorded = self.past.through(kind, body)
+            events += before
+            if recorded:
+                return
         event = Event(len(events), kind, self._at(), body)
         events.append(event)
         if self._recorder is not None:
@@ -184,7 +201,8 @@ class Run:
         recorded = self.past.peek("input.received") if self.past is not None else None
         if recorded is not None:
             return str(recorded["content"]) if recorded["source"] == "person" else None
-        given = self.given.notes.next(None) if self.given.notes is not None else None
+        notes = self.given.session.notes
+        given = notes.next(None) if notes is not None else None
         return given if given is None else str(given)
 
     def tell(self, message: Message) -> None:
@@ -216,46 +234,6 @@ class Run:
         """Return the seconds since the run started."""
         return (self.given.clock.now() - self.started_at).total_seconds()
 
-    def charge(self, reply: ModelReply) -> tuple[dict[str, Json], dict[str, Json]]:
-        """Add the cost of a model turn; return its usage and cost as the event holds them."""
-        usage = reply.usage or self._estimate(reply)
-        self.input_tokens += usage.input_tokens
-        self.output_tokens += usage.output_tokens
-        self.estimated = self.estimated or usage.estimated
-        price, status = self.harness.price_of(reply.model or self.given.model.name)
-        cost: dict[str, Json] = {"usd": None, "status": "unknown"}
-        if price is None:
-            self.unpriced = True
-        else:
-            dollars = token_cost(
-                usage.input_tokens,
-                usage.output_tokens,
-                price.input_per_mtok,
-                price.output_per_mtok,
-            )
-            self.spent += dollars
-            self.price_status = status
-            shown = "estimated" if usage.estimated else status
-            cost = {"usd": money_text(dollars), "status": shown}
-        said, heard = usage.output_tokens, usage.input_tokens
-        return {"in": heard, "out": said, "estimated": usage.estimated}, cost
-
-    def _estimate(self, reply: ModelReply) -> Usage:
-        heard = sum(_size(message.content) for message in self.messages)
-        said = len(reply.text or "") + len(canonical_text(reply.output) if reply.output else "")
-        for call in reply.calls:
-            arguments = call.arguments
-            text = arguments if isinstance(arguments, str) else canonical_text(arguments)
-            said += len(call.name) + len(text)
-        return Usage(_tokens(heard), _tokens(said), estimated=True)
-
-    def cost(self) -> dict[str, Json]:
-        """Return what the run has cost so far."""
-        if self.unpriced:
-            return {"usd": None, "status": "unknown"}
-        status = "estimated" if self.estimated else self.price_status
-        return {"usd": money_text(self.spent), "status": status}
-
     def limit_met(self) -> tuple[str, str] | None:
         """Return the name of the limit that forbids another model turn, and the detail."""
         limits = self.harness.agent.limits
@@ -264,32 +242,26 @@ class Run:
         self.left_s = limits.wall_clock_s - self.elapsed_s()
         if self.left_s <= 0:
             return "wall_clock_s", f"{limits.wall_clock_s} s"
-        if limits.tokens is not None and self.input_tokens + self.output_tokens >= limits.tokens:
+        if limits.tokens is not None and self.money.tokens >= limits.tokens:
             return "tokens", f"{limits.tokens} tokens"
-        session = limits.cost_usd.session
-        if session is not None:
-            if self.spent >= session:
-                return "cost_usd", f"{money_text(session)} US dollars in one run"
-            if not self._warned and self.spent >= session * Decimal(str(limits.cost_usd.alert_at)):
-                self._warned = True
-                self.record(
-                    "limit.warned",
-                    {
-                        "limit": "cost_usd",
-                        "used": money_text(self.spent),
-                        "most": money_text(session),
-                    },
-                )
-        return None
+        spent = self.money.limit_met()
+        return ("cost_usd", spent) if spent is not None else None
+
+    def _warn(self, limit: str, level: Level, asked: Decimal | None) -> None:
+        used, most = money_text(level.used), money_text(level.most)
+        body: dict[str, Json] = {"limit": limit, "used": used, "most": most}
+        if asked is not None:
+            body["asked"] = money_text(asked)
+        self.record("limit.warned", body)
 
 
-def _size(content: Json) -> int:
-    text = content if isinstance(content, str) else canonical_text(content)
-    return len(text.encode())
-
-
-def _tokens(size: int) -> int:
-    return -(-size // BYTES_PER_TOKEN)
-
-
-__all__ = ["BYTES_PER_TOKEN", "Ending", "Given", "Inputs", "Lines", "Recorder", "Run"]
+__all__ = [
+    "ALONE",
+    "Ending",
+    "Given",
+    "Inputs",
+    "Lines",
+    "Recorder",
+    "Run",
+    "Session",
+]

@@ -19,7 +19,7 @@ from agentctl.runtime.approvals import Approver, ScriptedApprover
 from agentctl.runtime.dispatch import MockBackend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.loop import OUT_OF_TURNS, play
-from agentctl.runtime.run import Given, Lines, Recorder, Run
+from agentctl.runtime.run import ALONE, Given, Lines, Recorder, Run, Session
 from agentctl.specs.bundle import Tables
 from agentctl.specs.golden import ExpectedCall, Scenario
 from agentctl.specs.turns import Recording
@@ -58,6 +58,7 @@ def play_trial(
     model: Model | None = None,
     approver: Approver | None = None,
     recorder: Recorder | None = None,
+    session: Session = ALONE,
 ) -> Trial:
     """Play `scenario` once.
 
@@ -72,13 +73,16 @@ def play_trial(
         model: A model to ask instead.
         approver: Somebody to ask instead of the scenario's script.
         recorder: Where events go as they happen, besides into the trial.
+        session: Where the trial is a run that pauses and is taken up again.
     """
     turns = recording.turns if recording is not None else scenario.turns
     end = recording.end if recording is not None else scenario.end
     kind: Kind = "live" if model is not None else "recorded" if recording else "written"
     name = (recording.model if recording else None) or harness.model_name
     world = World(tables, harness.bundle.tables, scenario.world)
-    scripted = ScriptedModel(turns or (), name)
+    past = session.past
+    scripted = ScriptedModel(turns or (), name, past.count("model.replied") if past else 0)
+    lines = lines_of(scenario)[past.lines_heard if past else 0 :]
     run = Run(
         harness,
         Given(
@@ -86,9 +90,10 @@ def play_trial(
             model=model or scripted,
             clock=VirtualClock(scenario.now or now),
             approver=approver or ScriptedApprover(scenario.approvals),
-            inputs=Lines(*lines_of(scenario)),
+            inputs=Lines(*lines),
             recorder=recorder,
             scenario={"set": set_name, "id": scenario.id, "trial": number, "kind": kind},
+            session=session,
         ),
     )
     backend = MockBackend(harness.mocks, world, scenario.faults)

@@ -1,6 +1,6 @@
 """The shape of an agent: `agents/*.yaml`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -96,22 +96,29 @@ class ToolErrorTrigger(Spec):
     consecutive: Annotated[int, Field(ge=1)]
 
 
+class DeniedTrigger(Spec):
+    """Fires after so many calls in a row that the policy denied."""
+
+    consecutive: Annotated[int, Field(ge=1)]
+
+
 class Trigger(Spec):
     """One reason to pass the case to a person. Exactly one condition."""
 
     any_keyword: Many[Text] | None = None
-    """Whole words, ignoring case and width."""
+    """Whole words, ignoring case, width, accents and look-alike letters; "not a refund" is none."""
     intents: Many[Name] | None = None
     confidence_below: Annotated[float, Field(ge=0, le=1)] | None = None
     sentiment: Many[Text] | None = None
     """As the model declares it with `declare_intent`."""
     tool_error: ToolErrorTrigger | None = None
+    denied: DeniedTrigger | None = None
     limit: Text | None = None
     """A limit's name, or `any`."""
     guardrail: Text | None = None
     """A guardrail's id, or `any`."""
     on: Literal["input", "tool", "output"] | None = None
-    """Where keywords are looked for; left out = input."""
+    """Where keywords are looked for (left out = input), or a guardrail hits (left out = all)."""
     queue: Name | None = None
     """Left out = the agent's queue."""
 
@@ -125,13 +132,30 @@ class Trigger(Spec):
                 "confidence_below",
                 "sentiment",
                 "tool_error",
+                "denied",
                 "limit",
                 "guardrail",
             ),
         )
-        if self.on is not None and self.any_keyword is None:
-            raise ValueError("`on` goes with `any_keyword`")
+        if self.on is not None and self.any_keyword is None and self.guardrail is None:
+            raise ValueError("`on` goes with `any_keyword` and `guardrail`")
         return self
+
+
+DefaultTrigger = Literal["refund", "legal", "urgent", "escalate", "manager"]
+DEFAULT_TRIGGERS: tuple[DefaultTrigger, ...] = get_args(DefaultTrigger)
+"""The groups of words that ship, in English, German, French, Spanish and Italian."""
+
+
+def _default_triggers(value: Any) -> Any:
+    match value:
+        case "all":
+            return DEFAULT_TRIGGERS
+        case "none":
+            return ()
+        case str():
+            raise ValueError("expected a list of groups, `all` or `none`")
+    return value
 
 
 class EscalationSpec(Spec):
@@ -141,16 +165,31 @@ class EscalationSpec(Spec):
     """Where it goes unless something names another queue."""
     queues: Many[Name] = ()
     """Other queues the model may choose with the `escalate` tool."""
+    default_triggers: Annotated[
+        Many[DefaultTrigger],
+        short_form(_default_triggers, list[DefaultTrigger] | Literal["all", "none"]),
+    ] = DEFAULT_TRIGGERS
+    """Groups of words that ship and are looked for in what the user says; left out = `all`."""
     triggers: Many[Trigger] = ()
+    """Asked before the default ones."""
 
 
 class CostLimit(Spec):
-    """Dollars an agent may spend."""
+    """Dollars an agent may spend, on models and on tools with a price."""
 
     session: Dollars | None = None
+    """In one run."""
     day: Dollars | None = None
+    """On one day (UTC), all runs of the agent together; evaluations are not counted."""
+    month: Dollars | None = None
+    """In one calendar month, likewise."""
     alert_at: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Share of a limit at which a warning is recorded."""
+
+    @property
+    def any(self) -> bool:
+        """Whether money is limited at all."""
+        return (self.session, self.day, self.month) != (None, None, None)
 
 
 def _repeats(value: Any) -> Any:
@@ -174,7 +213,8 @@ class Limits(Spec):
     per_tool: dict[ToolName, Annotated[int, Field(ge=0)]] = {}
     """Calls of one tool that may run."""
     repeats: Annotated[int, Field(ge=0), short_form(_repeats, int | Literal["off"])] = 3
-    """The same call this many times, or A-B-A-B this many times, is a loop; `off` = never."""
+    """The same call this many times, or A-B-A-B, is a loop; so is the same error of a tool, when
+    nothing new comes between. `off` = never."""
 
 
 class Domain(Spec):
@@ -226,10 +266,13 @@ class AgentSpec(Document):
 
 __all__ = [
     "BUILT_IN_TOOLS",
+    "DEFAULT_TRIGGERS",
     "OUT_OF_DOMAIN",
     "AgentSpec",
     "BehaviourRule",
     "CostLimit",
+    "DefaultTrigger",
+    "DeniedTrigger",
     "Domain",
     "EscalationSpec",
     "Goal",

@@ -136,7 +136,8 @@ def _plain(value: Any) -> Json:
 
 def _walk(value: Any, path: list[str]) -> Any:
     for part in path:
-        if not isinstance(value, Mapping):
+        # Nearly all are dicts, which is a much quicker question.
+        if type(value) is not dict and not isinstance(value, Mapping):
             return _MISSING
         value = value.get(part, _MISSING)
     return value

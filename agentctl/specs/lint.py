@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from agentctl.core.errors import Diagnostic
 from agentctl.specs.agent import AgentSpec
 from agentctl.specs.checks import arguments_of
+from agentctl.specs.decode import QUOTE
 from agentctl.specs.golden import Scenario
-from agentctl.specs.tools import ToolManifest, ToolSpec
+from agentctl.specs.tools import ToolManifest, ToolSpec, tables_of
 from agentctl.specs.yaml import Source
 
 MOST_ARGUMENTS = 8
@@ -26,6 +27,17 @@ _NOT_ACTED_ON = ("memory", "knowledge", "triggers", "handoffs")
 
 def _warning(code: str, message: str, source: Source, *path: str | int, hint: str) -> Diagnostic:
     return Diagnostic(code, message, source.key_at(*path), hint, "warning")
+
+
+def bare_keys(source: Source) -> Iterator[Diagnostic]:
+    """Yield keys of `{...}` without a value: where any key is allowed, no other check finds them.
+
+    `{note: late, please}` says that there is a key `please`, which is null.
+    """
+    for path in sorted(source.bare, key=str):
+        message = f"the key `{path[-1]}` has no value"
+        hint = f"{QUOTE}; where nothing is meant, write `null`"
+        yield _warning("bare-key", message, source, *path, hint=hint)
 
 
 def agent_warnings(agent: AgentSpec, source: Source) -> Iterator[Diagnostic]:
@@ -48,6 +60,12 @@ def manifest_warnings(manifest: ToolManifest, source: Source) -> Iterator[Diagno
             message = f"`{tool.name}` takes {len(arguments)} arguments: a mega-tool"
             hint = f"split it; {MOST_ARGUMENTS} arguments are plenty"
             yield _warning("mega-tool", message, source, *here, "name", hint=hint)
+        whose = _filtered_elsewhere(tool, manifest)
+        if whose is not None:
+            other, table = whose
+            message = f"`{tool.name}` shows every record of {table}; `{other}` filters them"
+            hint = "give it `records:` and `visible_when:`, or `bind:` what it looks up"
+            yield _warning("unfiltered-records", message, source, *here, "name", hint=hint)
         verbs = _verbs(tool)
         if len(verbs) > 1:
             message = f"`{tool.name}` does several things: {' and '.join(verbs)}"
@@ -56,10 +74,22 @@ def manifest_warnings(manifest: ToolManifest, source: Source) -> Iterator[Diagno
         if tool.mock is None:
             message = f"`{tool.name}` has no mock: no scenario can use it"
             yield _warning("no-mock", message, source, *here, "name", hint="add `mock:`")
-        if tool.live is not None:
+        if tool.live is not None and tool.live.kind != "http":
             message = f"`live` of `{tool.name}` is read, and this version does nothing with it"
-            hint = "live tools are refused until there is an effect ledger"
+            hint = "`kind: http` works"
             yield _warning("not-acted-on", message, source, *here, "live", hint=hint)
+
+
+def _filtered_elsewhere(tool: ToolSpec, manifest: ToolManifest) -> tuple[str, str] | None:
+    """Return another tool that filters the records this one shows unfiltered, and their table."""
+    if tool.effect != "none" or tool.visible_when is not None or tool.bind:
+        return None
+    for other in manifest.tools:
+        if other.visible_when is not None:
+            for table in tables_of(tool):
+                if table in tables_of(other)[:1]:
+                    return other.name, table
+    return None
 
 
 def _verbs(tool: ToolSpec) -> list[str]:
@@ -80,4 +110,10 @@ def scenario_warnings(
             yield _warning("no-turns", message, source, "scenarios", index, "id", hint=hint)
 
 
-__all__ = ["MOST_ARGUMENTS", "agent_warnings", "manifest_warnings", "scenario_warnings"]
+__all__ = [
+    "MOST_ARGUMENTS",
+    "agent_warnings",
+    "bare_keys",
+    "manifest_warnings",
+    "scenario_warnings",
+]

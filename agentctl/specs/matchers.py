@@ -6,8 +6,8 @@ boolean never equals a number, and text equals neither.
 """
 
 import re
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json
@@ -49,6 +49,28 @@ def same(left: Json, right: Json) -> bool:
 def matches(expected: Json, actual: Json) -> bool:
     """Whether `actual` is what was expected; listed fields of mappings must match."""
     return not differences(expected, actual)
+
+
+def fields_test(
+    expected: Mapping[str, Json],
+) -> Callable[[Mapping[str, Json]], bool]:
+    """Compile "every listed field is what was expected", one named like a matcher included.
+
+    >>> fields_test({"prefix": "+49", "n": {"gt": 1}})({"prefix": "+49", "n": 2, "m": 3})
+    True
+    """
+    tests = [(name, _test(wanted)) for name, wanted in expected.items()]
+    if len(tests) == 1:
+        ((only, fits),) = tests
+        return lambda actual: fits(actual.get(only, _NOTHING))
+    return lambda actual: all(test(actual.get(name, _NOTHING)) for name, test in tests)
+
+
+def _test(expected: Json) -> Callable[[Json], bool]:
+    name = matcher_name(expected)
+    if name is not None:
+        return partial(MATCHERS[name], expected[name])
+    return lambda actual: not _compare(expected, actual, "", False)
 
 
 def differences(
@@ -115,9 +137,9 @@ def matcher_name(expected: Json) -> str | None:
 
 def _ordered(test: Callable[[Json, Json], bool]) -> Callable[[Json, Json], bool]:
     def compare(bound: Json, actual: Json) -> bool:
-        if _number(bound) and _number(actual):
-            return test(actual, bound)
-        return isinstance(bound, str) and isinstance(actual, str) and test(actual, bound)
+        if isinstance(bound, str):
+            return isinstance(actual, str) and test(actual, bound)
+        return _number(actual) and _number(bound) and test(actual, bound)
 
     return compare
 
@@ -221,6 +243,7 @@ __all__ = [
     "MATCHERS",
     "Difference",
     "differences",
+    "fields_test",
     "matcher_name",
     "matcher_problems",
     "matches",

@@ -1,9 +1,10 @@
 """The shape of a policy: roles, rules and guardrails."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from agentctl.core.messages import Effect
 from agentctl.specs.base import (
@@ -23,6 +24,9 @@ Verdict = Literal["allow", "ask", "draft", "deny"]
 VERDICTS: tuple[Verdict, ...] = ("allow", "ask", "draft", "deny")
 """From the weakest to the strongest: of all rules that match, the strongest verdict holds."""
 
+FieldPath = Annotated[str, StringConstraints(pattern=r"^[^.]+(\.[^.]+){0,15}$")]
+"""A field of a record, or of a record inside it: `iban`, `contact.phone`."""
+
 
 def selects(selector: str, name: str) -> bool:
     """Whether a selector means this tool: exactly, unless `*` is written.
@@ -38,9 +42,9 @@ def selects(selector: str, name: str) -> bool:
     if len(name) < len(first) + len(last):
         return False
     rest = name[len(first) : len(name) - len(last)]
-    for part in middle:
+    for part in filter(None, middle):
         _, found, rest = rest.partition(part)
-        if part and not found:
+        if not found:
             return False
     return True
 
@@ -51,6 +55,20 @@ class Role(Spec):
     tools: Many[Text]
     """Exact names; `*` stands for any characters and must be written."""
     scopes: Many[Text] = ()
+    visible_fields: dict[Name, Many[FieldPath]] = {}
+    """Table -> the only fields of its records this role sees, besides the table's key:
+    `{customers: [name, address.city]}`. A table that is not named is seen whole. What a write on
+    the table returns counts as a record of it."""
+    hidden_fields: dict[Name, Many[FieldPath]] = {}
+    """Table -> the fields this role never sees: `{customers: [iban, contact.phone]}`. They are
+    taken out of everything a tool returns that reads or writes the table, at any depth."""
+
+
+def role_holds(role: Role, name: str, scopes: Iterable[str]) -> bool:
+    """Whether a role gives the right to a tool: its name, and all of the scopes it needs."""
+    return any(selects(selector, name) for selector in role.tools) and set(scopes) <= set(
+        role.scopes
+    )
 
 
 class Selector(Spec):
@@ -111,15 +129,21 @@ class Rule(Spec):
         return selector
 
 
+Action = Literal["block", "redact", "escalate", "flag"]
+"""What follows from a hit; `flag` records it and lets the words pass."""
+
+
 class Guardrail(Spec):
-    """A check on words: what comes in or goes out."""
+    """A check on words. Exactly one of `regex`, `lexicon` and `kind`."""
 
     id: Name
     regex: Text | None = None
+    """Looked for in the text as it stands and with look-alike letters made Latin."""
     lexicon: Many[Text] | None = None
-    """Whole words, ignoring case and width."""
-    kind: Literal["pii", "secrets"] | None = None
-    action: Literal["block", "redact", "escalate"] = "block"
+    """Whole words, ignoring case, width, accents and look-alike letters."""
+    kind: Literal["pii", "secrets", "prices", "contract"] | None = None
+    """Detectors and word lists that ship; `prices` and `contract` are for `action: escalate`."""
+    action: Action = "block"
     say: Text | None = None
     """With `block`: what the user is told instead."""
 
@@ -134,11 +158,87 @@ class Guardrail(Spec):
         return self
 
 
+ClaimTemplate = Literal["refunded", "cancelled", "sent", "booked"]
+StopAction = Literal["block", "escalate", "flag"]
+
+
+class ClaimNeeds(Spec):
+    """What must stand behind a claim. Exactly one of `tools`, `effects` and `offered`."""
+
+    tools: Many[Text] | None = None
+    """One of these took effect in this run; `*` stands for any characters and must be written."""
+    effects: Many[Effect] | None = None
+    """A tool with one of these effects took effect in this run."""
+    offered: Many[Text] | None = None
+    """One of these exists for the agent at this moment: for "I can ...", claims of a capability."""
+
+    @model_validator(mode="after")
+    def _one(self) -> "ClaimNeeds":
+        exactly_one(self, ("tools", "effects", "offered"))
+        return self
+
+
+class Claim(Spec):
+    """Something an answer may say only with a deed behind it."""
+
+    id: Name
+    says: Annotated[Many[Text] | ClaimTemplate, Field(union_mode="left_to_right")]
+    """A template that ships, in five languages, or regular expressions, tried clause by clause on
+    lower-case text. A clause that denies, asks, or says "if", "can" or "will" makes no claim, so
+    the words "I can" of a capability belong into the expression."""
+    needs: ClaimNeeds
+    action: StopAction = "block"
+    say: Text | None = None
+    """With `block`: what the user is told instead."""
+
+    @model_validator(mode="after")
+    def _compiles(self) -> "Claim":
+        for pattern in self.says if isinstance(self.says, tuple) else ():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from error
+        return self
+
+
+class Grounding(Spec):
+    """Holds what an answer states against what the run has seen.
+
+    Amounts (money, percentages, numbers with cents), dates, times and ids of the answer must occur
+    in a tool's result, in what the user said or in the instructions, however they are written.
+    """
+
+    id: Name = "grounding"
+    check: Annotated[Many[Literal["amounts", "dates", "times", "ids"]], Field(min_length=1)]
+    action: StopAction = "block"
+    allow: Many[Text] = ()
+    """Texts whose amounts, dates, times and ids may always be said."""
+    say: Text | None = None
+    """With `block`: what the user is told instead."""
+
+
 class Guardrails(Spec):
-    """Checks on what the user says and on what the agent answers."""
+    """Checks at every boundary of an agent."""
 
     input: Many[Guardrail] = ()
+    """On what the user says, the answers to questions included, before the model reads it."""
     output: Many[Guardrail] = ()
+    """On what the agent answers, every text of a structured answer included."""
+    tool: Many[Guardrail] = ()
+    """On what a tool returns, before trace and model get it; `block` withholds the whole result."""
+    handoff: Many[Guardrail] = ()
+    """On the model's words in a hand-over; `block` withholds the words, never the hand-over."""
+    claims: Many[Claim] = ()
+    """On what the agent says it did."""
+    grounding: Grounding | None = None
+    """On the amounts, dates, times and ids the agent states."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The names of all checks, for triggers."""
+        rails = (*self.input, *self.output, *self.tool, *self.handoff)
+        last = (self.grounding.id,) if self.grounding else ()
+        return (*(rail.id for rail in rails), *(claim.id for claim in self.claims), *last)
 
 
 class Policy(Document):
@@ -156,12 +256,20 @@ class Policy(Document):
 
 __all__ = [
     "VERDICTS",
+    "Action",
+    "Claim",
+    "ClaimNeeds",
+    "ClaimTemplate",
+    "FieldPath",
+    "Grounding",
     "Guardrail",
     "Guardrails",
     "Policy",
     "Role",
     "Rule",
     "Selector",
+    "StopAction",
     "Verdict",
+    "role_holds",
     "selects",
 ]

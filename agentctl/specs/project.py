@@ -1,6 +1,8 @@
 """The shape of `agentctl.yaml`, the optional file at a project's root."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints, model_validator
 
 from agentctl.specs.agent import Price
 from agentctl.specs.base import Document, Many, Name, Spec, Text
@@ -32,6 +34,28 @@ class Audit(Spec):
     or compared."""
 
 
+class Alerts(Spec):
+    """Who outside is told when an agent comes near a limit on money, or meets it.
+
+    Each is told once per agent, limit and period, as one JSON object.
+    """
+
+    command: Many[Text] | None = None
+    """A program and its arguments, run without a shell: it reads the alert from stdin."""
+    env: Many[Text] = ()
+    """Variables the command is given, by name; of the others it sees `PATH` only."""
+    webhook: Annotated[Text, StringConstraints(pattern=r"^(https?://|\$\{)")] | None = None
+    """An address the alert is sent to with POST; `${NAME}` is a variable of the environment."""
+    on: Many[Literal["cost_warning", "cost_limit"]] = ("cost_warning", "cost_limit")
+    """`cost_warning`: the share `alert_at` of a limit is used; `cost_limit`: a call was refused."""
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> "Alerts":
+        if self.command == () or (self.command is None and self.webhook is None):
+            raise ValueError("give a command, a webhook or both")
+        return self
+
+
 class ProjectSpec(Document):
     """Settings of a project."""
 
@@ -43,6 +67,7 @@ class ProjectSpec(Document):
     """Model name -> price, before litellm's map."""
     people: dict[str, Person] = {}
     audit: Audit = Audit()
+    alerts: Alerts | None = None
 
 
-__all__ = ["Audit", "Paths", "Person", "ProjectSpec"]
+__all__ = ["Alerts", "Audit", "Paths", "Person", "ProjectSpec"]

@@ -5,7 +5,7 @@ Each function yields what is wrong with one file, at its place; none of them rai
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from agentctl.core.errors import Diagnostic
+from agentctl.core.errors import Diagnostic, Location
 from agentctl.specs.agent import BUILT_IN_TOOLS, AgentSpec
 from agentctl.specs.checks import (
     Scope,
@@ -96,7 +96,7 @@ def _trigger_problems(agent: AgentSpec, source: Source, policy: Policy) -> Itera
     if agent.escalation is None:
         return
     intents = [intent.id for intent in agent.intents]
-    rails = [rail.id for rail in (*policy.guardrails.input, *policy.guardrails.output)]
+    rails = policy.guardrails.ids
     for index, trigger in enumerate(agent.escalation.triggers):
         at = source.at("escalation", "triggers", index)
         for name in trigger.intents or ():
@@ -126,6 +126,11 @@ def policy_problems(
             if not _covered(selector, tools) and selector not in BUILT_IN_TOOLS:
                 at = source.at("roles", role, "tools", place)
                 yield unknown("tool", selector, tools, at)
+        for kind in ("visible_fields", "hidden_fields"):
+            for table in getattr(spec, kind):
+                if table not in tables:
+                    at = source.key_at("roles", role, kind, table)
+                    yield unknown("table", table, tables, at)
     ids: set[str] = set()
     for index, rule in enumerate(policy.rules):
         at = source.at("rules", index, "id")
@@ -136,10 +141,7 @@ def policy_problems(
         yield from _condition_problems(rule, source, index, tools, tables)
         if rule.by is not None and project.people and rule.by not in queues:
             yield unknown("queue", rule.by, queues, source.at("rules", index, "by"))
-        shadow = _shadow(rule, policy.rules, tools)
-        if shadow is not None:
-            message = f"rule `{rule.id}` never decides: `{shadow}` always does"
-            yield Diagnostic("shadowed-rule", message, at, "remove one of them")
+        yield from shadow_problem(rule, policy.rules, tools, at)
 
 
 def _selector_problems(
@@ -207,28 +209,65 @@ def tools_of(rule: Rule, tools: Mapping[str, ToolSpec]) -> set[str]:
     return {name for name in tools if any(selects(s, name) for s in selector.tools or ())}
 
 
-def _shadow(rule: Rule, rules: Iterable[Rule], tools: Mapping[str, ToolSpec]) -> str | None:
-    """Return the unconditional rule that decides wherever this one could.
+def shadow_problem(
+    rule: Rule,
+    rules: Iterable[Rule],
+    tools: Mapping[str, ToolSpec],
+    at: Location,
+    *,
+    strict: bool = False,
+) -> Iterator[Diagnostic]:
+    """Yield the problem of a rule that can never decide.
 
-    It is stronger, or it says the same and comes first. A conditional rule beside an equal one is
-    not dead: it may give another reason or ask other people, and its errors deny.
+    Other rules hold without a condition wherever this one could: they are stronger, or say the
+    same and come first.
+
+    Args:
+        rule: The rule in question.
+        rules: All rules, in the order of the file.
+        tools: The tools there are.
+        at: Where the rule stands.
+        strict: Count a conditional rule behind an equal one as dead too. Its errors still deny,
+            so it is not without any effect, but it is not what anybody meant.
     """
     mine = tools_of(rule, tools)
     strength = VERDICTS.index(rule.verdict)
+    covered: dict[str, set[str]] = {}
     before = True
     for other in rules:
         if other is rule:
             before = False
             continue
-        if not _always(other) or not mine or not mine <= tools_of(other, tools):
-            continue
         stronger = VERDICTS.index(other.verdict) - strength
-        if stronger > 0 or (stronger == 0 and before and _always(rule)):
-            return other.id
-    return None
+        equal = stronger == 0 and before and (strict or is_unconditional(rule))
+        if is_unconditional(other) and (stronger > 0 or equal):
+            covered[other.id] = mine & tools_of(other, tools)
+    names = _covering(covered, mine)
+    if names:
+        shown = " and ".join(f"`{name}`" for name in names)
+        does = "does" if len(names) == 1 else "do"
+        message = f"rule `{rule.id}` never decides: {shown} always {does}"
+        hint = "remove one of them"
+        if strict and not is_unconditional(rule):
+            hint = f"put it before {shown}, or remove one of them"
+        yield Diagnostic("shadowed-rule", message, at, hint)
 
 
-def _always(rule: Rule) -> bool:
+def _covering(covered: Mapping[str, set[str]], wanted: set[str]) -> list[str]:
+    """Return few rules that cover all of `wanted` together; none, if they do not."""
+    left = set(wanted)
+    names = []
+    while left:
+        best = max(covered, key=lambda name: len(covered[name] & left), default=None)
+        if best is None or not covered[best] & left:
+            return []
+        names.append(best)
+        left -= covered[best]
+    return names
+
+
+def is_unconditional(rule: Rule) -> bool:
+    """Whether a rule holds for every call of its tools."""
     return rule.when is None and not rule.args
 
 
@@ -238,10 +277,12 @@ def idle_conditions(
     """Yield warnings about conditions on what another rule allows anyway."""
     for index, rule in enumerate(policy.rules):
         mine = tools_of(rule, tools)
-        if rule.verdict != "allow" or _always(rule) or not mine:
+        if rule.verdict != "allow" or is_unconditional(rule) or not mine:
             continue
-        for other in policy.rules:
-            if other.verdict == "allow" and _always(other) and mine <= tools_of(other, tools):
+        # One that stands behind the other is told as shadowed.
+        for other in policy.rules[index + 1 :]:
+            always = other.verdict == "allow" and is_unconditional(other)
+            if always and mine <= tools_of(other, tools):
                 message = f"the condition of `{rule.id}` means nothing: `{other.id}` allows anyway"
                 at = source.at("rules", index, "id")
                 hint = "narrow the other rule, or say `deny` or `ask`"
@@ -249,4 +290,12 @@ def idle_conditions(
                 break
 
 
-__all__ = ["LIMITS", "agent_problems", "idle_conditions", "policy_problems", "tools_of"]
+__all__ = [
+    "LIMITS",
+    "agent_problems",
+    "idle_conditions",
+    "is_unconditional",
+    "policy_problems",
+    "shadow_problem",
+    "tools_of",
+]

@@ -64,6 +64,18 @@ class Schema:
                 break
         return found
 
+    def broken_at(self, value: Json) -> list[str]:
+        """Say which parts of the schema a value breaks, without a word of the value.
+
+        For values that nobody may see before they were filtered.
+        """
+        found: dict[str, None] = {}
+        for error in self._validator.iter_errors(value):
+            found[path_text(error.schema_path)] = None
+            if len(found) == MOST_ERRORS:
+                break
+        return list(found)
+
 
 def path_text(path: Sequence[str | int]) -> str:
     """Write a path as people read it.

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from agentctl.core.messages import Effect, ToolErrorKind
 from agentctl.specs.base import (
     Document,
+    Dollars,
     Duration,
     Expression,
     Json,
@@ -24,6 +25,11 @@ from agentctl.specs.base import (
     exactly_one,
     short_form,
 )
+
+Risk = Literal[
+    "moves_money", "deletes", "cancels", "changes_account", "sends_to_many", "commits_legally"
+]
+"""What a call can do that is hard to take back, whatever its `effect`."""
 
 
 class Compare(Spec):
@@ -173,6 +179,13 @@ class Mock(Spec):
         return self
 
 
+class ToolCost(Spec):
+    """What a call costs, as its provider bills it."""
+
+    usd: Dollars
+    """US dollars for one call; each attempt counts."""
+
+
 Status = Annotated[str, StringConstraints(pattern=r"^[1-5][0-9][0-9]$")]
 """An HTTP status."""
 
@@ -224,14 +237,34 @@ class ToolSpec(Spec):
     """`untrusted`: what it returns may hold instructions of strangers."""
     idempotency: Idempotency | None = None
     retry: Retry | None = None
+    cost: ToolCost | None = None
+    """Left out = free."""
     reconcile: Reconcile | None = None
     """For an effect whose answer was lost."""
     draft: ToolName | None = None
     """The tool that saves a draft instead, for a rule that says `draft`."""
+    risk: Many[Risk] | None = None
+    """What a call can do that needs a person, a draft or a condition in the policy; `[]` says that
+    it does none of it, where its name or description sounds as if it did."""
     accept_risk: Text | None = None
-    """Why this tool may do what `check` warns about."""
+    """Why this tool may do so without any of them, or may write without an idempotency key."""
     live: Live | None = None
     mock: Mock | None = None
+
+
+def tables_of(tool: ToolSpec) -> tuple[str, ...]:
+    """Return the tables whose records a tool may return, the one it says first.
+
+    That is where `records:` says, else the one its mock works on, else that of its target.
+    """
+    found = [tool.records.table] if tool.records else []
+    if tool.mock is not None:
+        mock = tool.mock
+        named = (mock.get, mock.find, mock.insert, mock.update, mock.delete)
+        found += [table for table in named if table is not None]
+    if tool.target is not None:
+        found.append(tool.target.table)
+    return tuple(dict.fromkeys(found))
 
 
 def _keys(value: Any) -> Any:
@@ -262,8 +295,11 @@ __all__ = [
     "Reply",
     "Requirement",
     "Retry",
+    "Risk",
     "TableSpec",
     "Target",
+    "ToolCost",
     "ToolManifest",
     "ToolSpec",
+    "tables_of",
 ]

@@ -11,7 +11,7 @@ Body = Mapping[str, Json]
 GATE_ERRORS = frozenset({"denied", "declined", "pending", "not_offered", "unknown_tool"})
 """Errors by which a call is answered without reaching its tool."""
 _NOTHING: Body = {}
-_WHILE_PAUSED = frozenset({"run.paused", "approval.given", "content.erased"})
+_WHILE_PAUSED = frozenset({"run.paused", "approval.given", "correction.made", "content.erased"})
 """What may be recorded of a run that waits, without it going on."""
 
 

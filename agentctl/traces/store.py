@@ -1,7 +1,7 @@
 """Where traces are, and how one is found: by path, by the start of its id, or as `latest`."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,10 +35,24 @@ def new_run_id(now: datetime, entropy: bytes) -> str:
 
     >>> from datetime import UTC
     >>> new_run_id(datetime(2026, 1, 15, tzinfo=UTC), bytes(5))
-    '1kf0c34w000000'
+    '1kezf7c0000000'
     """
     moment = _base32(int(now.timestamp() * 1000), 9)
     return moment + _base32(int.from_bytes(entropy), 5)
+
+
+def moment_of(run_id: str) -> datetime | None:
+    """Return when a run's id was made, or `None` for an id of another kind.
+
+    >>> moment_of("1kezf7c0000000")
+    datetime.datetime(2026, 1, 15, 0, 0, tzinfo=datetime.timezone.utc)
+    """
+    if len(run_id) != 14 or any(digit not in _DIGITS for digit in run_id):
+        return None
+    number = 0
+    for digit in run_id[:9]:
+        number = number * 32 + _DIGITS.index(digit)
+    return datetime.fromtimestamp(number / 1000, UTC)
 
 
 def _base32(number: int, width: int) -> str:
@@ -88,7 +102,8 @@ def _summary(path: Path) -> Run | None:
             if "body" not in first:
                 return _erased(first, path, _try(lines[-1]))
             last = _try(lines[-1]) if lines else None
-            stop = last["body"]["stop"] if last and last["type"] == "run.ended" else None
+            closed = last and last["type"] in ("run.ended", "run.paused")
+            stop = last["body"]["stop"] if last and closed else None
             return Run(first["run"], path, first["body"], first["at"], stop)
     except (OSError, NotCanonical, KeyError, TypeError, UnicodeDecodeError):
         return None
@@ -215,6 +230,7 @@ __all__ = [
     "journal_file",
     "lines_of",
     "list_runs",
+    "moment_of",
     "new_run_id",
     "read_events",
     "run_files",

@@ -1,0 +1,211 @@
+"""`agentctl inbox`: everything that waits for a person, and what they say to it."""
+
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
+from agentctl.cli.render.console import plain
+from agentctl.cli.session import state_of
+from agentctl.core.canonical import NotCanonical, canonical_text, parse_strict
+from agentctl.core.errors import problem
+from agentctl.core.exits import ExitCode
+from agentctl.core.masking import masked
+from agentctl.core.messages import Approval
+from agentctl.effects.approvals import Waiting
+from agentctl.effects.ledger import Effect
+from agentctl.runtime.inbox import Person, Place, answer, settle
+from agentctl.runtime.queueing import held_back, may_approve
+from agentctl.specs.load import Project
+from agentctl.traces.store import journal_file, list_runs, traces_folder
+
+SCHEMA_VERSION = "1"
+
+inbox_app = typer.Typer(no_args_is_help=True)
+Ticket = Annotated[int, typer.Argument(help="Number of the request, as `inbox list` shows it.")]
+As = Annotated[
+    str | None,
+    typer.Option("--as", metavar="ID", help="Who answers; left out = the system's user."),
+]
+Reason = Annotated[str | None, typer.Option(help="Why; kept in the trace.")]
+Output = Annotated[Format, typer.Option(help="How the result is printed.")]
+
+
+@inbox_app.command("list")
+def list_(format: Output = "text") -> int:
+    """List what waits: approvals, effects in doubt, questions and cases handed over.
+
+    Exit codes: 0 nothing waits, 4 something does.
+    """
+    project = Project.find(Path.cwd())
+    state = state_of(project.root)
+    approvals = [_approval(row) for row in state.approvals.pending(datetime.now(UTC))]
+    effects = [_effect(row) for row in state.ledger.open_effects()]
+    resumable = state.sessions.all()
+    runs = [
+        {"kind": run.stop, "run": run.run, "agent": run.started["agent"], "since": run.at}
+        for run in list_runs(project.root)
+        if run.stop in ("waiting_reply", "escalated") and run.run in resumable
+    ]
+    found: list[dict[str, Any]] = [*approvals, *effects, *runs]
+    match format:
+        case "json":
+            write_json({"schema_version": SCHEMA_VERSION, "waiting": found})
+        case "jsonl":
+            write_jsonl(found)
+        case "text":
+            for entry in found:
+                write_line(_line(entry))
+    note(f"{len(found)} waiting" if found else "nothing waits")
+    return ExitCode.WAITING if found else ExitCode.OK
+
+
+@inbox_app.command("show")
+def show(ticket: Ticket, format: Output = "text") -> int:
+    """Show one request: what will happen, where each argument came from, and why it asks."""
+    project = Project.find(Path.cwd())
+    entry = _approval(state_of(project.root).approvals.current(ticket, datetime.now(UTC)))
+    if format != "text":
+        (write_json if format == "json" else lambda one: write_jsonl([one]))(
+            {"schema_version": SCHEMA_VERSION, **entry}
+        )
+        return ExitCode.OK
+    write_line(f"approval {entry['id']}: {entry['standing']}")
+    write_line(f"  {entry['tool']} ({entry['effect'].replace('_', ' ')})")
+    for name, value in entry["arguments"].items():
+        origin = entry["origins"].get(name, "model")
+        write_line(f"    {name} = {plain(canonical_text(value))}  (from {origin})")
+    write_line(f"  because: {plain(entry['reason'] or '')}; rule {entry['rule'] or 'none'}")
+    write_line(f"  run {entry['run']} of {entry['agent']}, acting for {entry['principal']}")
+    write_line(f"  asked of {entry['queue'] or 'anybody'}, until {entry['expires_at']}")
+    if entry["decided_by"]:
+        said = f": {plain(entry['said'])}" if entry["said"] else ""
+        write_line(f"  answered by {entry['decided_by']} at {entry['decided_at']}{said}")
+    return ExitCode.OK
+
+
+@inbox_app.command("approve")
+def approve(ticket: Ticket, acting: As = None, reason: Reason = None) -> int:
+    """Approve a call: exactly the arguments that `inbox show` prints, once."""
+    return _answer(ticket, Approval("approve", reason=reason), acting)
+
+
+@inbox_app.command("reject")
+def reject(ticket: Ticket, acting: As = None, reason: Reason = None) -> int:
+    """Reject a call: the agent is told, and the same call stays denied in this run."""
+    return _answer(ticket, Approval("reject", reason=reason), acting)
+
+
+@inbox_app.command("modify")
+def modify(
+    ticket: Ticket,
+    arguments: Annotated[str, typer.Argument(metavar="JSON", help="The arguments to run.")],
+    acting: As = None,
+    reason: Reason = None,
+) -> int:
+    """Approve a call with other arguments: they are checked and decided on anew."""
+    try:
+        value = parse_strict(arguments)
+    except NotCanonical as error:
+        raise problem("bad-arguments", f"the arguments are not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise problem("bad-arguments", "the arguments are no JSON object")
+    return _answer(ticket, Approval("modify", reason=reason, arguments=value), acting)
+
+
+def _answer(ticket: int, given: Approval, acting: str | None) -> int:
+    project = Project.find(Path.cwd())
+    state = state_of(project.root)
+    row = state.approvals.find(ticket)
+    person = Person(acting or getpass.getuser(), getpass.getuser())
+    may_approve(project.spec.people, person.id, row.queue, row.principal)
+    if row.standing == "pending" and given.answer != "reject":
+        prints = project.agent(state.sessions.find(row.run).agent).fingerprints
+        changed = held_back(row, prints.policy, prints.tools)
+        if changed is not None:
+            raise changed
+    answer(_place(project), state.approvals, row, given, person)
+    note(f"{given.answer}: {row.request['tool']}, by {person.id}. Next: agentctl resume {row.run}")
+    return ExitCode.OK
+
+
+@inbox_app.command("settle")
+def settle_(
+    effect: Annotated[int, typer.Argument(help="Number of the effect.")],
+    outcome: Annotated[Literal["happened", "not-happened"], typer.Argument(help="What is so.")],
+    acting: As = None,
+    reason: Reason = None,
+) -> int:
+    """Say what became of an effect in doubt, once you have looked."""
+    project = Project.find(Path.cwd())
+    ledger = state_of(project.root).ledger
+    found = ledger.find(effect)
+    person = Person(acting or getpass.getuser(), getpass.getuser())
+    may_approve(project.spec.people, person.id, None, "")
+    state = "succeeded" if outcome == "happened" else "failed"
+    settle(_place(project), ledger, found, state, reason, person)  # type: ignore[arg-type]
+    note(f"effect {effect} of {found.tool}: {state}, by {person.id}")
+    return ExitCode.OK
+
+
+def _place(project: Project) -> Place:
+    return Place(traces_folder(project.root), journal_file(project.root))
+
+
+def _approval(row: Waiting) -> dict[str, Any]:
+    request = row.request
+    return {
+        "kind": "approval",
+        "id": row.id,
+        "run": row.run,
+        "agent": row.agent,
+        "principal": row.principal,
+        "tool": request["tool"],
+        "effect": request["effect"],
+        "arguments": masked(request["arguments"]),
+        "origins": request["origins"],
+        "rule": request["rule"],
+        "reason": request["reason"],
+        "queue": row.queue,
+        "standing": row.standing,
+        "requested_at": row.requested_at,
+        "expires_at": row.expires_at,
+        "decided_by": row.decided_by,
+        "decided_at": row.decided_at,
+        "said": row.reason,
+    }
+
+
+def _effect(row: Effect) -> dict[str, Any]:
+    return {
+        "kind": "effect",
+        "id": row.id,
+        "run": row.run,
+        "tool": row.tool,
+        "arguments": masked(row.arguments),
+        "state": row.state,
+        "since": row.intended_at,
+    }
+
+
+def _line(entry: dict[str, Any]) -> str:
+    match entry["kind"]:
+        case "approval":
+            arguments = plain(canonical_text(entry["arguments"]))
+            return (
+                f"approval {entry['id']}  {entry['tool']} {arguments}"
+                f"  asked of {entry['queue'] or 'anybody'} until {entry['expires_at']}"
+            )
+        case "effect":
+            arguments = plain(canonical_text(entry["arguments"]))
+            return f"effect {entry['id']}  {entry['tool']} {arguments}  {entry['state']}"
+        case "waiting_reply":
+            return f"question  run {entry['run']} of {entry['agent']}: agentctl resume RUN --reply"
+        case _:
+            return f"case  run {entry['run']} of {entry['agent']}: agentctl resume RUN --note"
+
+
+__all__ = ["inbox_app"]

@@ -1,0 +1,132 @@
+"""Money that several runs share: taken before it is spent, given back when it was not.
+
+A purse answers before each call that costs money. What it holds for a call counts as spent until
+the call is settled, so calls that run at the same time cannot spend the same dollar twice.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from threading import Lock
+from typing import Literal, NamedTuple, Protocol
+
+Period = Literal["run", "session", "day", "month"]
+"""What a limit is for: `run` is the share of a sub-run, `session` one run of an agent."""
+
+
+Breach = Literal["cost_warning", "cost_limit"]
+"""A limit is nearly used up, or forbade a call."""
+
+
+class Level(NamedTuple):
+    """How far a limit is used up, in US dollars."""
+
+    period: Period
+    used: Decimal
+    """Settled and reserved, by everybody who shares the limit."""
+    most: Decimal
+
+
+class Hold(NamedTuple):
+    """Money held for one call."""
+
+    id: int
+    amount: Decimal
+
+
+class Refusal(NamedTuple):
+    """There is not enough left for the call."""
+
+    level: Level
+    """`used` leaves out what was asked for."""
+    asked: Decimal
+
+
+class Purse(Protocol):
+    """Where a run takes money from."""
+
+    def reserve(self, amount: Decimal, at: datetime) -> Hold | Refusal:
+        """Hold money for one call.
+
+        Args:
+            amount: The most that the call may cost, in US dollars.
+            at: The present moment, UTC.
+        """
+        ...
+
+    def settle(self, hold: Hold, amount: Decimal) -> tuple[Level, ...]:
+        """Book what the call did cost, nothing when it was never made; return the limits then."""
+        ...
+
+    def tell(self, what: Breach, level: Level, at: datetime) -> None:
+        """Let people know that a limit is near or met."""
+        ...
+
+
+class ChildPurse:
+    """The share of a sub-run: part of what its parent holds, never more.
+
+    Its calls draw on the share alone. What it spends is booked with the parent when it closes, as
+    one sum, so neither the parent's limits nor those above it are ever reset by a hand-over.
+
+    Args:
+        parent: The purse the share comes from.
+        hold: The share, as the parent holds it.
+    """
+
+    def __init__(self, parent: Purse, hold: Hold) -> None:
+        self._parent = parent
+        self._hold = hold
+        self._open: dict[int, Decimal] = {}
+        self._spent = Decimal(0)
+        self._number = 0
+        self._lock = Lock()
+
+    @property
+    def spent(self) -> Decimal:
+        """US dollars settled so far."""
+        return self._spent
+
+    def reserve(self, amount: Decimal, at: datetime) -> Hold | Refusal:  # noqa: ARG002
+        """Hold money of the share for one call."""
+        with self._lock:
+            used, most = self._spent + sum(self._open.values()), self._hold.amount
+            if used + amount > most:
+                return Refusal(Level("run", used, most), amount)
+            self._number += 1
+            self._open[self._number] = amount
+            return Hold(self._number, amount)
+
+    def settle(self, hold: Hold, amount: Decimal) -> tuple[Level, ...]:
+        """Book what a call did cost.
+
+        Raises:
+            KeyError: If the hold is not open.
+        """
+        with self._lock:
+            del self._open[hold.id]
+            self._spent += amount
+            used = self._spent + sum(self._open.values())
+        return (Level("run", used, self._hold.amount),)
+
+    def tell(self, what: Breach, level: Level, at: datetime) -> None:
+        """Pass it on to the parent."""
+        self._parent.tell(what, level, at)
+
+    def close(self) -> None:
+        """Book the whole with the parent and give the rest back.
+
+        What is still held counts as spent: its calls were begun and nobody knows their cost.
+        """
+        with self._lock:
+            self._spent += sum(self._open.values())
+            self._open.clear()
+            self._parent.settle(self._hold, self._spent)
+
+
+def share(parent: Purse, amount: Decimal, at: datetime) -> ChildPurse | Refusal:
+    """Take a sub-run's share out of `parent`, or say which limit forbids it."""
+    held = parent.reserve(amount, at)
+    return held if isinstance(held, Refusal) else ChildPurse(parent, held)
+
+
+__all__ = ["Breach", "ChildPurse", "Hold", "Level", "Period", "Purse", "Refusal", "share"]

@@ -1,0 +1,267 @@
+"""The money of one run: what is held before a call, what is booked after it, when to stop.
+
+The limit of a run (`session`) is kept here, in memory, and so also holds in a trial. Limits that
+several runs share are kept by the purse a run is given; a trial is given none.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.messages import Message, ModelReply, ToolResult, Usage
+from agentctl.core.money import money_text, token_cost
+from agentctl.effects.purse import Breach, Hold, Level, Purse, Refusal
+from agentctl.models.port import Model, ModelFault, Request
+from agentctl.runtime.harness import Harness
+from agentctl.specs.tools import ToolSpec
+
+BYTES_PER_TOKEN = 4
+"""A turn nobody counted is priced at ceil(bytes / 4)."""
+MOST_OUTPUT_TOKENS = 4096
+"""What a model is expected to say at most in one turn, where `max_tokens` does not tell."""
+_MAY_HAVE_COST = frozenset({"timeout", "bad_reply"})
+"""Faults of a model after which its provider may still bill the turn."""
+_WORDS = {
+    "run": "of this run's share",
+    "session": "in one run",
+    "day": "on one day",
+    "month": "in one month",
+}
+
+
+class OutOfMoney(Exception):  # noqa: N818 - it says what is so, and is no fault of the program
+    """A call may cost more than a limit leaves."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        used, most = money_text(refusal.level.used), money_text(refusal.level.most)
+        super().__init__(
+            f"{most} US dollars {_WORDS[refusal.level.period]}: {used} are used or reserved,"
+            f" and the next call may cost {money_text(refusal.asked)}"
+        )
+
+
+class Spending:
+    """What one run has spent.
+
+    Args:
+        harness: The agent.
+        model: The name of the model that is asked.
+        purse: Where money comes from that is shared; `None` = nothing is shared.
+        real: Whether tools are live; the calls of mocked ones take nothing from the purse.
+        now: The run's clock.
+        warn: Told of each limit that is nearly used up, once, and of each call that a limit
+            forbids, with the money it asked for.
+        played_back: Whether what happens now happened before, and its money was booked then.
+    """
+
+    def __init__(
+        self,
+        harness: Harness,
+        model: str,
+        purse: Purse | None,
+        *,
+        real: bool,
+        now: Callable[[], datetime],
+        warn: Callable[[str, Level, Decimal | None], None],
+        played_back: Callable[[], bool],
+    ) -> None:
+        self.spent = Decimal(0)
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self.estimated = False
+        self._harness = harness
+        self._model = model
+        self._purse = purse
+        self._real = real
+        self._now = now
+        self._warn = warn
+        self._played_back = played_back
+        self._warned: set[str] = set()
+        self._open: dict[int, Hold] = {}
+        price, self._status = harness.price_of(model)
+        self._unpriced = price is None
+
+    @property
+    def tokens(self) -> int:
+        """Input and output tokens together."""
+        return self.input_tokens + self.output_tokens
+
+    def cost(self) -> dict[str, Json]:
+        """Return what the run has cost so far."""
+        if self._unpriced:
+            return {"usd": None, "status": "unknown"}
+        status = "estimated" if self.estimated else self._status
+        return {"usd": money_text(self.spent), "status": status}
+
+    def limit_met(self) -> str | None:
+        """Return what the limit of a run says when it forbids another turn; warn before that."""
+        limits = self._harness.agent.limits.cost_usd
+        if limits.session is None:
+            return None
+        level = Level("session", self.spent, limits.session)
+        if self.spent >= limits.session:
+            self._tell("cost_limit", level)
+            return f"{money_text(limits.session)} US dollars in one run"
+        self._watch(level)
+        return None
+
+    def hold_turn(self, request: Request) -> Hold | None:
+        """Hold the most that a model turn may cost.
+
+        Raises:
+            OutOfMoney: If a shared limit leaves less.
+        """
+        return self._hold(self._worst(request)) if self._purse is not None else None
+
+    def ask(self, model: Model, request: Request, left_s: float, held: Hold | None) -> ModelReply:
+        """Ask the model; a turn that brings no reply is settled here.
+
+        Raises:
+            ModelFault: If there is no reply.
+        """
+        try:
+            return model.reply(request, left_s)
+        except ModelFault as fault:
+            if held is not None:
+                self._settle(held, held.amount if fault.kind in _MAY_HAVE_COST else Decimal(0))
+            raise
+
+    def charge(
+        self, reply: ModelReply, messages: Sequence[Message], held: Hold | None = None
+    ) -> tuple[dict[str, Json], dict[str, Json]]:
+        """Add the cost of a model turn; return its usage and cost as the event holds them."""
+        usage = reply.usage or _estimate(reply, messages)
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
+        self.estimated = self.estimated or usage.estimated
+        price, status = self._harness.price_of(reply.model or self._model)
+        cost: dict[str, Json] = {"usd": None, "status": "unknown"}
+        dollars = None
+        if price is None:
+            self._unpriced = True
+        else:
+            dollars = token_cost(
+                usage.input_tokens,
+                usage.output_tokens,
+                price.input_per_mtok,
+                price.output_per_mtok,
+            )
+            self.spent += dollars
+            self._status = status
+            shown = "estimated" if usage.estimated else status
+            cost = {"usd": money_text(dollars), "status": shown}
+        if held is not None:
+            self._settle(held, held.amount if dollars is None else dollars)
+        said, heard = usage.output_tokens, usage.input_tokens
+        return {"in": heard, "out": said, "estimated": usage.estimated}, cost
+
+    def hold_call(self, tool: ToolSpec) -> Hold | None:
+        """Hold what a tool call may cost, with all of its attempts.
+
+        Raises:
+            OutOfMoney: If the limit of the run, or a shared one, leaves less.
+        """
+        if tool.cost is None:
+            return None
+        amount = tool.cost.usd * (tool.retry.attempts if tool.retry else 1)
+        session = self._harness.agent.limits.cost_usd.session
+        if session is not None and self.spent + amount > session:
+            raise self._refused(Refusal(Level("session", self.spent, session), amount))
+        shared = self._purse is not None and self._real and not self._played_back()
+        return self._hold(amount) if shared else None
+
+    def charge_call(
+        self, tool: ToolSpec, result: ToolResult, held: Hold | None
+    ) -> dict[str, Json] | None:
+        """Add the cost of a tool call; return it as the event holds it, or `None` if it is free.
+
+        A failed attempt costs what any other does; a tool without a mock was not called.
+        """
+        if tool.cost is None or (result.error is not None and result.error.kind == "missing_mock"):
+            return None
+        dollars = tool.cost.usd * result.attempts
+        self.spent += dollars
+        if held is not None:
+            self._settle(held, dollars)
+        return {"usd": money_text(dollars), "status": "declared"}
+
+    def close(self) -> None:
+        """Book in full what is still held: those calls were begun, and nobody knows their cost."""
+        if self._purse is not None:
+            for held in self._open.values():
+                self._purse.settle(held, held.amount)
+        self._open.clear()
+
+    def _hold(self, amount: Decimal) -> Hold:
+        assert self._purse is not None
+        got = self._purse.reserve(amount, self._now())
+        if isinstance(got, Refusal):
+            raise self._refused(got)
+        self._open[got.id] = got
+        return got
+
+    def _refused(self, refusal: Refusal) -> OutOfMoney:
+        self._warn(_name(refusal.level), refusal.level, refusal.asked)
+        self._tell("cost_limit", refusal.level)
+        return OutOfMoney(refusal)
+
+    def _settle(self, held: Hold, amount: Decimal) -> None:
+        assert self._purse is not None
+        del self._open[held.id]
+        for level in self._purse.settle(held, amount):
+            self._watch(level)
+
+    def _watch(self, level: Level) -> None:
+        share = Decimal(str(self._harness.agent.limits.cost_usd.alert_at))
+        if level.period not in self._warned and level.used >= level.most * share:
+            self._warned.add(level.period)
+            self._warn(_name(level), level, None)
+            self._tell("cost_warning", level)
+
+    def _tell(self, what: Breach, level: Level) -> None:
+        if self._purse is not None and not self._played_back():
+            self._purse.tell(what, level, self._now())
+
+    def _worst(self, request: Request) -> Decimal:
+        """Price a turn before it is asked for, at the dearest of the models that may answer."""
+        own = self._harness.agent.model
+        names = (self._model, *(own.fallbacks if self._model == own.name else ()))
+        prices = [price for price, _ in map(self._harness.price_of, names) if price is not None]
+        told: Json = [
+            [[m.content, [[c.name, c.arguments] for c in m.calls]] for m in request.messages],
+            [[offer.name, offer.description, offer.parameters] for offer in request.tools],
+            request.output,
+        ]
+        heard = _tokens(len(canonical_text(told).encode()))
+        settings = own.settings
+        most = settings.get("max_completion_tokens") or settings.get("max_tokens")
+        said = most if isinstance(most, int) else MOST_OUTPUT_TOKENS
+        costs = [token_cost(heard, said, p.input_per_mtok, p.output_per_mtok) for p in prices]
+        return max(costs, default=Decimal(0))
+
+
+def _name(level: Level) -> str:
+    return "cost_usd" if level.period == "session" else f"cost_usd.{level.period}"
+
+
+def _estimate(reply: ModelReply, messages: Sequence[Message]) -> Usage:
+    heard = sum(_size(message.content) for message in messages)
+    said = len(reply.text or "") + len(canonical_text(reply.output) if reply.output else "")
+    for call in reply.calls:
+        arguments = call.arguments
+        text = arguments if isinstance(arguments, str) else canonical_text(arguments)
+        said += len(call.name) + len(text)
+    return Usage(_tokens(heard), _tokens(said), estimated=True)
+
+
+def _size(content: Json) -> int:
+    text = content if isinstance(content, str) else canonical_text(content)
+    return len(text.encode())
+
+
+def _tokens(size: int) -> int:
+    return -(-size // BYTES_PER_TOKEN)
+
+
+__all__ = ["BYTES_PER_TOKEN", "MOST_OUTPUT_TOKENS", "OutOfMoney", "Spending"]

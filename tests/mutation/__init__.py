@@ -1,0 +1,258 @@
+"""Break the code that decides, one small change at a time, and see whether a test notices.
+
+Each mutant is one change of one source file: a comparison turned, `and` for `or`, a `not` left
+out, a constant changed, a statement deleted. It is played in a copy of the project, against the
+tests that hold the file. `targets.yaml` says which tests hold which file; a mutant that no test
+can catch, because it decides nothing, is listed in `equivalent.yaml` with the reason.
+"""
+
+import ast
+import copy
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+COPIED = ("agentctl", "tests", "benchmarks", "pyproject.toml")
+"""What of the project the tests need."""
+SLOWEST_S = 120
+"""Seconds after which a mutant is taken to run for ever: that is noticed too."""
+_OPPOSITES: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.Lt: (ast.LtE, ast.GtE),
+    ast.LtE: (ast.Lt, ast.Gt),
+    ast.Gt: (ast.GtE, ast.LtE),
+    ast.GtE: (ast.Gt, ast.Lt),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+    ast.And: (ast.Or,),
+    ast.Or: (ast.And,),
+    ast.Add: (ast.Sub,),
+    ast.Sub: (ast.Add,),
+    ast.BitAnd: (ast.BitOr,),
+    ast.BitOr: (ast.BitAnd,),
+}
+_SWAPPED_CALLS = {"any": "all", "all": "any", "min": "max", "max": "min"}
+_DELETED = (ast.Assign, ast.AugAssign, ast.Expr, ast.Raise, ast.Continue, ast.Break, ast.Delete)
+
+
+class Target(NamedTuple):
+    """A file that decides, and the tests that hold it."""
+
+    file: str
+    tests: tuple[str, ...]
+    """In the order in which they are run; the first failure is enough."""
+
+
+class Mutant(NamedTuple):
+    """One change of one file."""
+
+    file: str
+    name: str
+    """Where and what, the same wherever the line moves: `Gate.decide: a and b -> a or b`."""
+    source: str
+    """The whole file with the change."""
+
+
+def targets() -> list[Target]:
+    """Return the files that are broken, with their tests."""
+    listed = yaml.safe_load((HERE / "targets.yaml").read_text(encoding="utf-8"))
+    return [Target(file, tuple(tests)) for file, tests in listed.items()]
+
+
+def equivalent() -> dict[str, dict[str, str]]:
+    """Return, by file, the mutants that decide nothing, each with why."""
+    found = yaml.safe_load((HERE / "equivalent.yaml").read_text(encoding="utf-8"))
+    return {file: dict(listed) for file, listed in found.items()}
+
+
+def mutants_of(file: str, source: str) -> list[Mutant]:
+    """Return every mutant of a source file, in the order of its lines."""
+    tree = ast.parse(source)
+    found: list[Mutant] = []
+    names: Counter[str] = Counter()
+    for where, holder, field, index, old in list(_places(tree, "")):
+        for new in _replacements(old):
+            name = f"{where}: {_line(old)} -> {_line(new)}"
+            names[name] += 1
+            if names[name] > 1:
+                name += f" #{names[name]}"
+            _put(holder, field, index, new)
+            found.append(Mutant(file, name, ast.unparse(ast.fix_missing_locations(tree)) + "\n"))
+            _put(holder, field, index, old)
+    return found
+
+
+Place = tuple[str, ast.AST, str, int | None, ast.AST]
+"""Function or class, node above, its field, index in the field, node."""
+
+
+def _places(node: ast.AST, where: str) -> Iterator[Place]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        where = f"{where}.{node.name}" if where else node.name
+    for field, value in ast.iter_fields(node):
+        if _is_no_code(node, field):
+            continue
+        for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            if isinstance(child, ast.AST) and not _is_doc(child):
+                yield where, node, field, index, child
+                yield from _places(child, where)
+
+
+def _is_no_code(node: ast.AST, field: str) -> bool:
+    """Types, decorators, imports, messages and lists of names decide nothing."""
+    if isinstance(node, ast.Import | ast.ImportFrom | ast.JoinedStr | ast.alias):
+        return True
+    return field in ("annotation", "returns", "decorator_list", "bases", "type_params", "ctx")
+
+
+def _is_doc(node: ast.AST) -> bool:
+    """Whether it is a docstring, or a list of names."""
+    if isinstance(node, ast.Assign):
+        names = {getattr(target, "id", "") for target in node.targets}
+        return bool(names & {"__all__", "__slots__"})
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _put(holder: ast.AST, field: str, index: int | None, node: ast.AST) -> None:
+    if index is None:
+        setattr(holder, field, node)
+    else:
+        getattr(holder, field)[index] = node
+
+
+def _line(node: ast.AST) -> str:
+    """Return code as one line."""
+    return " ".join(ast.unparse(node).split())
+
+
+def _replacements(node: ast.AST) -> Iterator[ast.AST]:
+    match node:
+        case ast.Compare(ops=ops):
+            for index, op in enumerate(ops):
+                for other in _OPPOSITES.get(type(op), ()):
+                    changed = copy.deepcopy(node)
+                    changed.ops[index] = other()  # type: ignore[call-overload]
+                    yield changed
+        case ast.BoolOp(op=op, values=values):
+            yield ast.BoolOp(_OPPOSITES[type(op)][0](), values)  # type: ignore[arg-type]
+            for index in range(len(values)):
+                left = values[:index] + values[index + 1 :]
+                yield left[0] if len(left) == 1 else ast.BoolOp(op, left)
+        case ast.BinOp(op=op) if type(op) in _OPPOSITES:
+            yield ast.BinOp(node.left, _OPPOSITES[type(op)][0](), node.right)  # type: ignore[arg-type]
+        case ast.UnaryOp(op=ast.Not() | ast.USub()):
+            yield node.operand
+        case ast.Constant(value=bool(value)):
+            yield ast.Constant(not value)
+        case ast.Constant(value=int(value)):
+            yield ast.Constant(value + 1)
+        case ast.Constant(value=str(value)) if " " not in value:
+            # Words with a space between them are a message.
+            yield ast.Constant(value + "_x")
+        case ast.Call(func=ast.Name(id=name)) if name in _SWAPPED_CALLS:
+            yield ast.Call(ast.Name(_SWAPPED_CALLS[name]), node.args, node.keywords)
+        case ast.Call(func=ast.Name(id="sorted"), args=[given, *_]):
+            yield ast.Call(ast.Name("list"), [given], [])
+        case ast.Dict(keys=[None, None], values=[first, second]):
+            yield ast.Dict([None, None], [second, first])
+        case ast.If(test=test) if not isinstance(test, ast.Constant):
+            yield ast.If(ast.Constant(True), node.body, node.orelse)
+            yield ast.If(ast.Constant(False), node.body, node.orelse)
+        case ast.IfExp():
+            yield node.body
+            yield node.orelse
+        case ast.comprehension(ifs=[_, *_]):
+            yield ast.comprehension(node.target, node.iter, [], node.is_async)
+        case ast.Return(value=value) if value is not None and not _is_none(value):
+            yield ast.Return(ast.Constant(None))
+        case _ if isinstance(node, _DELETED):
+            yield ast.Pass()
+
+
+def _is_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+class Copy:
+    """A copy of the project in which mutants are played, one after the other.
+
+    Args:
+        folder: Empty.
+        root: The project.
+    """
+
+    def __init__(self, folder: Path, root: Path = ROOT) -> None:
+        self._folder = folder
+        ignored = shutil.ignore_patterns("__pycache__")
+        for name in COPIED:
+            source = root / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=ignored)
+            elif source.exists():
+                shutil.copy(source, folder / name)
+
+    def holds(self, tests: Sequence[str], *, write_bytecode: bool = True) -> bool:
+        """Whether the tests pass; a run that takes too long is stopped and has failed."""
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not soak", *tests]
+        # Plugins that happen to be installed cost more than the tests.
+        env = {
+            **os.environ,
+            "PYTHONPATH": str(self._folder),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
+        if not write_bytecode:
+            env["PYTHONDONTWRITEBYTECODE"] = "1"
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self._folder,
+                env=env,
+                capture_output=True,
+                timeout=SLOWEST_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+
+    def survives(self, mutant: Mutant, tests: Sequence[str]) -> bool:
+        """Whether no test notices the mutant."""
+        path = self._folder / mutant.file
+        before = path.read_text(encoding="utf-8")
+        # Byte code is looked up by second and size: a mutant could be taken for the one before.
+        for stale in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
+            stale.unlink()
+        path.write_text(mutant.source, encoding="utf-8")
+        try:
+            return self.holds(tests, write_bytecode=False)
+        finally:
+            path.write_text(before, encoding="utf-8")
+
+
+def survivors(target: Target, folder: Path, root: Path = ROOT) -> Iterator[tuple[Mutant, bool]]:
+    """Play every mutant of a file; yield each with whether it survives.
+
+    Raises:
+        RuntimeError: If the tests do not pass without any mutant.
+    """
+    source = (root / target.file).read_text(encoding="utf-8")
+    place = Copy(folder, root)
+    if not place.holds(target.tests):
+        raise RuntimeError(f"{', '.join(target.tests)}: red without any mutant")
+    for mutant in mutants_of(target.file, source):
+        yield mutant, place.survives(mutant, target.tests)
+
+
+__all__ = ["Copy", "Mutant", "Target", "equivalent", "mutants_of", "survivors", "targets"]
