@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import gate, replay, startup
+from benchmarks import audit, gate, replay, startup
 from benchmarks.baseline import run_baseline
 from benchmarks.made_project import make_project
 from benchmarks.output import Result, show
@@ -97,3 +97,23 @@ def test_a_result_for_programs_is_one_object(capsys: pytest.CaptureFixture[str])
         "good": True,
     }
     assert result.text().splitlines() == ["T", "", "a  b", "-  -", "x  1", "", "t: fine"]
+
+
+def test_the_audit_benchmark_appends_real_events(tmp_path: Path) -> None:
+    """What is timed is a trace that verifies, of events with bodies, without their barriers."""
+    events = audit.repeated(audit.real_events(tmp_path / "project"), 30)
+    assert [event.seq for event in events] == list(range(30))
+    assert {"call.decided", "tool.returned"} <= {event.type for event in events}
+    written, chained = audit.measure(tmp_path, events, 1)
+    assert (written.events, chained.events) == (30, 30)
+    assert written.cpu_us > 0
+    assert written.bytes_each > 300
+
+
+@pytest.mark.parametrize(("cpu_us", "good"), [(15.0, True), (15.1, False)])
+def test_the_bound_of_the_audit_is_that_of_what_is_written(cpu_us: float, good: bool) -> None:
+    """A chain that is fast alone does not help an append that is slow."""
+    timings = [audit.Timing("a", 10, 600.0, cpu_us), audit.Timing("b", 10, 600.0, 9.0)]
+    result = audit.report(timings, 1)
+    assert result.good is good
+    assert result.figure.endswith("PASS" if good else "FAIL")

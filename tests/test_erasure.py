@@ -102,7 +102,7 @@ def test_a_body_that_is_missing_without_an_erasure_is_tampering(state, verify):
     assert verify()[0] == 1
 
 
-@pytest.mark.parametrize("named", [[], [1], [2, 3], "all", [True]])
+@pytest.mark.parametrize("named", [[], [1], [2, 3], "all", [True], [[0, 1]], {"0": 1}, None])
 def test_an_erasure_covers_only_the_events_it_names(tmp_path: Path, named):
     """Events that it does not name must still have their content."""
     path = tmp_path / "r.jsonl"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agentctl.core.canonical import canonical_text
 from agentctl.core.errors import Problem
 from agentctl.core.exits import ExitCode
 from agentctl.traces import journal as journal_module
@@ -161,6 +162,21 @@ def test_a_run_is_held_against_all_its_seals(tmp_path: Path):
     assert len(contradictions((3, heads[2]), (8, "0" * 64))) == 1
     assert "fewer events" in contradictions((7, heads[6]), (3, heads[2]))[0]
     assert len(contradictions((0, START))) == 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"run": ["r"]}, {"run": None}, {"events": "5"}, {"head": 7}, {"at": {}}, {"x": 2}],
+)
+def test_a_line_that_no_seal_writes_is_told_even_with_right_hashes(tmp_path: Path, odd):
+    """Whoever makes the hashes right still cannot put something else into the journal."""
+    body = {"at": AT, "events": 5, "head": "0" * 64, "prev": START, "run": "r", "seq": 0, "v": 1}
+    body |= odd
+    path = tmp_path / "journal.jsonl"
+    path.write_text(canonical_text({**body, "hash": journal_module._hash(body)}) + "\n")
+    assert read_journal(path).wrong == (1, "it is no line of a journal")
+    with pytest.raises(Problem):
+        seal_run(path, seal(1), AT)
 
 
 def test_many_processes_seal_at_once(tmp_path: Path):

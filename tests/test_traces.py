@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agentctl.core.canonical import canonical_text
 from agentctl.core.errors import Problem
 from agentctl.core.events import Event
+from agentctl.core.masking import MASK, masked, suspicious
 from agentctl.traces.chain import START, chain_lines
 from agentctl.traces.log import FileTrace
 from agentctl.traces.store import find, list_runs, new_run_id, read_events, traces_folder
@@ -198,6 +200,34 @@ def test_secrets_never_reach_a_trace():
     }
     assert line["body"]["text"] == "use [secret] and [secret]"
     assert line["prev"] == START
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password", "db_passwd", "passphrase", "secret", "client_secret", "API_KEY", "apikey",
+        "x-api-key", "access_token", "refreshtoken", "id_token", "auth_token", "token",
+        "Authorization", "private_key", "credentials", "user-credential",
+    ],
+)  # fmt: skip
+def test_a_value_under_a_telling_name_is_found_by_the_quick_look(name: str):
+    """Nothing that masking would change is taken for harmless."""
+    assert masked({name: "abc"}) == {name: MASK}
+    assert suspicious(canonical_text({name: "abc"}))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sk-" + "a" * 20, "AKIA" + "A" * 16, "ASIA" + "B" * 16, "xoxb-" + "1" * 12,
+        "AIza" + "c" * 32, "eyJhbGciOiJ.eyJzdWIiOiIx.abc", "Bearer " + "d" * 20,
+        "-----BEGIN PRIVATE KEY-----abc", *("gh" + kind + "_" + "e" * 24 for kind in "pousr"),
+    ],
+)  # fmt: skip
+def test_a_well_known_shape_is_found_by_the_quick_look(value: str):
+    """Each kind of key has a part that the quick look knows."""
+    assert masked({"note": value}) != {"note": value}
+    assert suspicious(canonical_text({"note": value}))
 
 
 @pytest.fixture

@@ -30,11 +30,6 @@ trace_app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-trace_app.command("verify")(verify_command)
-trace_app.command("seal")(seal_command)
-trace_app.command("checkpoint")(checkpoint_command)
-trace_app.command("erase")(erase_command)
-trace_app.command("report")(report_command)
 
 Shape = Annotated[Format, typer.Option("--format", help="What stdout gets.")]
 Full = Annotated[bool, typer.Option("--full", help="Write long values out.")]
@@ -137,6 +132,11 @@ def diff_command(
     return ExitCode.OK if found.equal else ExitCode.NO
 
 
+trace_app.command("verify")(verify_command)
+trace_app.command("seal")(seal_command)
+trace_app.command("checkpoint")(checkpoint_command)
+trace_app.command("erase")(erase_command)
+trace_app.command("report")(report_command)
 trace_app.command("cost")(cost_command)
 
 

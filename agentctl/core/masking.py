@@ -21,24 +21,37 @@ _SHAPES = (
 )
 _SHAPE = re.compile("|".join(_SHAPES))
 _NAME = re.compile(
-    r"(?i)^(?:.*[_-])?(?:password|passwd|passphrase|secret|client_secret|api_?key|apikey"
+    r"(?i)^(?:.*[_-])?(?:password|passwd|passphrase|secret|client_secret|api[_-]?key"
     r"|access_?token|refresh_?token|id_?token|auth_?token|token|authorization|private_?key"
     r"|credentials?)$"
 )
 _TELLING = (
-    "sk-", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "xox", "aiza", "eyj",
-    "bearer ", "private", "passw", "passphrase", "secret", "api_key", "apikey", "api-key",
-    'token"', 'authorization"', "credential",
-)  # fmt: skip
-"""Every secret that is masked has one of these in its JSON text, in whatever case."""
+    ("j", ("eyj",)),
+    ("x", ("xox",)),
+    ("z", ("aiza", 'authorization"')),
+    ("v", ("private",)),
+    ("w", ("passw",)),
+    ("k", ("sk-", "akia", 'token"')),
+    ("gh", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
+    ("api", ("api_key", "apikey", "api-key")),
+    ("asia", ("asia",)),
+    ("bearer ", ("bearer ",)),
+    ("passphrase", ("passphrase",)),
+    ("secret", ("secret",)),
+    ("credential", ("credential",)),
+)
+"""Every secret that is masked has one of the parts in its JSON text, in whatever case; before them
+what stands in all of them, because one letter is found ten times faster than three."""
 
 
 def suspicious(text: str) -> bool:
     """Whether a JSON text may hold a secret; if not, masking it changes nothing."""
     lowered = text.lower()
-    for part in _TELLING:  # noqa: SIM110 - this runs for every event; any() takes twice as long
-        if part in lowered:
-            return True
+    for mark, parts in _TELLING:
+        if mark in lowered:
+            for part in parts:
+                if part in lowered:
+                    return True
     return False
 
 

@@ -8,11 +8,11 @@ in one step: whoever dies in the middle leaves one or the other.
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from agentctl.core.canonical import canonical_text, parse_strict
+from agentctl.core.canonical import Json, canonical_text, parse_strict
 from agentctl.core.errors import Problem, problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
@@ -36,9 +36,12 @@ class Erasure(NamedTuple):
 
 def runs_of(root: Path, principal: str) -> list[Path]:
     """Return the traces of all runs on behalf of one person whose content is still there."""
-    return sorted(
-        run.path for run in list_runs(root) if run.started["principal"]["id"] == principal
-    )
+    return sorted(run.path for run in list_runs(root) if _whose(run.started) == principal)
+
+
+def _whose(started: Mapping[str, Json]) -> Json:
+    who = started.get("principal")
+    return who.get("id") if isinstance(who, dict) else None
 
 
 def erase(path: Path, journal: Path, erasure: Erasure) -> int:

@@ -195,6 +195,9 @@ def _parsed(line: bytes) -> Json:
 def _wrong(line: bytes, entry: Json, seq: int, head: str) -> str | None:
     if not isinstance(entry, dict) or set(entry) != _KEYS:
         return "it is no line of a journal"
+    texts = all(isinstance(entry[name], str) for name in ("at", "head", "run"))
+    if not texts or not isinstance(entry["events"], int):
+        return "it is no line of a journal"
     if entry["seq"] != seq or entry["prev"] != head:
         return "a line before it is missing, or was moved"
     if _hash({key: value for key, value in entry.items() if key != "hash"}) != entry["hash"]:

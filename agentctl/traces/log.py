@@ -5,7 +5,6 @@ A run that was paused is reopened by one process, and only if its trace is as it
 """
 
 import os
-import secrets
 from pathlib import Path
 from types import TracebackType
 
@@ -43,7 +42,7 @@ class FileTrace:
             raise self._failure(error) from error
 
     def _begin(self, path: Path, run_id: str, flags: int) -> None:
-        self._chain = Chain(run_id, lambda _seq: secrets.token_hex(16))
+        self._chain = Chain(run_id, _salt)
         self._broken = False
         self._next = 0
         self._file = os.open(path, flags | os.O_APPEND | os.O_RDWR, 0o600)
@@ -142,6 +141,10 @@ class FileTrace:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _salt(_seq: int) -> str:
+    return os.urandom(16).hex()
 
 
 __all__ = ["FileTrace"]

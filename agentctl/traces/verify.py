@@ -70,8 +70,11 @@ class _Run:
         """Count the event of line `number` in."""
         if "body" not in event:
             self.bare[event["seq"]] = number
-        elif event["type"] == ERASURE and isinstance(event["body"].get("seq"), list):
-            self.erased.update(seq for seq in event["body"]["seq"] if seq in self.bare)
+        elif event["type"] == ERASURE:
+            named = event["body"].get("seq")
+            for seq in named if isinstance(named, list) else ():
+                if isinstance(seq, int) and seq in self.bare:
+                    self.erased.add(seq)
         self.events += 1
         self.head = event["hash"]
         self.heads.append(self.head)

@@ -10,7 +10,7 @@ _NOTES = (
     "Attempts to approve for oneself are refused before anything is recorded: what is counted here"
     " is what went through.",
     "The figures are evidence; whether a requirement is met is for people to say.",
-    "Times are those of the machines' clocks.",
+    "Times are those of the machines' clocks; a golden scenario that was run brings its own.",
 )
 
 
