@@ -291,7 +291,7 @@ def test_an_exceeded_budget_is_an_exit_code(
 ):
     """Day and month of today's limits are held against what the traces say."""
     limit(root, limits)
-    trace(root, "2026-01-14", (MINI, "2"))
+    trace(root, "2026-01-01", (MINI, "2"))
     trace(root, "2026-01-15", (MINI, "0.9"), tools={"search": "0.1"})
     trace(root, "2026-01-15", (MINI, "50"), agent="billing")
     got, report, err = cost(capfd)
