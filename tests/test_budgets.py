@@ -255,6 +255,7 @@ class Wallet:
     def __init__(self, most: str) -> None:
         self.most = Decimal(most)
         self.booked: list[Decimal] = []
+        self.told: list[tuple[Breach, Level]] = []
 
     def reserve(self, amount: Decimal, at: datetime) -> Hold | Refusal:
         if amount > self.most:
@@ -266,7 +267,7 @@ class Wallet:
         return ()
 
     def tell(self, what: Breach, level: Level, at: datetime) -> None:
-        pass
+        self.told.append((what, level))
 
 
 def child(parent: Wallet | ChildPurse, amount: str) -> ChildPurse:
@@ -282,6 +283,35 @@ def test_a_sub_run_spends_no_more_than_its_share():
     assert isinstance(first, Hold)
     got = made.reserve(Decimal("0.4"), NOON)
     assert got == Refusal(Level("run", Decimal("0.7"), Decimal(1)), Decimal("0.4"))
+
+
+def test_calls_of_a_sub_run_are_held_apart():
+    """Two at once both count, and each is settled for itself; the level says what is used."""
+    made = child(Wallet("10"), "1")
+    first, second = (made.reserve(Decimal("0.4"), NOON) for _ in range(2))
+    assert isinstance(first, Hold)
+    assert isinstance(second, Hold)
+    assert isinstance(made.reserve(Decimal("0.3"), NOON), Refusal)
+    assert made.settle(first, Decimal("0.1")) == (Level("run", Decimal("0.5"), Decimal(1)),)
+    assert isinstance(made.reserve(Decimal("0.3"), NOON), Hold)
+
+
+def test_a_sub_run_tells_where_its_parent_tells():
+    """Breaches of a share reach the people who hear of the parent's."""
+    parent = Wallet("10")
+    level = Level("run", Decimal(1), Decimal(1))
+    child(parent, "1").tell("cost_limit", level, NOON)
+    assert parent.told == [("cost_limit", level)]
+
+
+def test_a_closed_share_has_no_money_left():
+    """A sub-run that goes on after its end spends nothing, and is booked once."""
+    parent = Wallet("10")
+    made = child(parent, "1")
+    made.close()
+    made.close()
+    assert isinstance(made.reserve(Decimal("0.01"), NOON), Refusal)
+    assert parent.booked == [Decimal(0)]
 
 
 def test_a_parent_without_money_has_none_for_a_sub_run():

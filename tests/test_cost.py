@@ -171,6 +171,7 @@ def test_a_cost_that_nobody_knows_is_not_zero(root: Path, capfd: pytest.CaptureF
     trace(root, "2026-01-14", (MINI, "0.1"), (MINI, None), agent="billing")
     _, report, _ = cost(capfd)
     assert [(row["usd"], row["unknown"]) for row in report["rows"]] == [("0.1", 1), ("0", 1)]
+    assert report["forecast"]["spent"] == "0.1"
     lines = text(capfd)
     assert lines[1].endswith("0.1 + unknown")
     assert lines[2].endswith("unknown")
@@ -225,13 +226,14 @@ def days(*costs: str) -> dict[date, Decimal]:
     [
         (["1", "1", "1", "3.01"], [("2026-01-04", "1", 3)]),
         (["1", "1", "1", "3"], []),
+        (["2", "2", "2", "5"], []),
         (["1", "1", "9"], []),
         (["1", "2", "9", "1", "7"], [("2026-01-05", "1.5", 4)]),
         (["1", "0", "0", "1", "1", "4"], [("2026-01-06", "1", 3)]),
-        (["1", "1", "1", *["0"] * 14, "9"], []),
+        (["1", "1", "1", *["0"] * 12, "9"], []),
         (["1", "1", "1", *["0"] * 11, "9"], [("2026-01-15", "1", 3)]),
     ],
-    ids=["over", "at", "too-little-history", "median", "idle-days", "too-old", "just-in"],
+    ids=["over", "at", "under", "too-little-history", "median", "idle-days", "too-old", "just-in"],
 )
 def test_a_spike_is_over_three_times_the_usual_day(
     costs: list[str], found: list[tuple[str, str, int]]
@@ -277,7 +279,7 @@ def limit(root: Path, text: str) -> None:
     ("limits", "states", "code"),
     [
         ("{day: 2, month: 10}", ["ok", "ok"], 0),
-        ("{day: 1.2, month: 10}", ["near", "ok"], 0),
+        ("{day: 1.25, month: 10}", ["near", "ok"], 0),
         ("{day: 1.2, month: 10, alert_at: 0.9}", ["ok", "ok"], 0),
         ("{day: 1}", ["exceeded"], 1),
         ("{month: 3}", ["exceeded"], 1),
@@ -289,7 +291,7 @@ def test_an_exceeded_budget_is_an_exit_code(
 ):
     """Day and month of today's limits are held against what the traces say."""
     limit(root, limits)
-    trace(root, "2026-01-14", (MINI, "2"))
+    trace(root, "2026-01-01", (MINI, "2"))
     trace(root, "2026-01-15", (MINI, "0.9"), tools={"search": "0.1"})
     trace(root, "2026-01-15", (MINI, "50"), agent="billing")
     got, report, err = cost(capfd)

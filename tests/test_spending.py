@@ -25,9 +25,12 @@ from agentctl.runtime.dispatch import MockBackend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.loop import play
 from agentctl.runtime.run import Given, Lines, Run
-from agentctl.specs.agent import AgentSpec
+from agentctl.specs.agent import AgentSpec, Limits
 from agentctl.specs.bundle import Tables
+from agentctl.specs.project import Alerts
+from agentctl.specs.tools import ToolSpec
 from agentctl.specs.turns import Turn
+from agentctl.specs.yaml import read_yaml
 from agentctl.toolbox.world import World
 from tests.build import CANCEL, GET, ORDERS, bundle, ended, events, trial
 from tests.loopback import Loopback, says
@@ -373,3 +376,20 @@ def test_a_run_without_shared_limits_makes_no_state(tmp_path: Path):
         file.write_text(file.read_text().replace("  price:", url, 1))
         assert agentctl(tmp_path / "desk", "run", "library-desk", "Hello").returncode == 0
     assert not (tmp_path / "desk" / ".agentctl" / "state.db").exists()
+
+
+def test_the_examples_of_the_how_to_are_valid(tmp_path: Path):
+    """Limits, a tool's price and alerts are written as the page shows them."""
+    page = (Path(__file__).parent.parent / "docs" / "howto-money.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    read = []
+    for number, block in enumerate(blocks):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(block)
+        read.append(read_yaml(file, file.name).data)
+    limits, tool, alerts = read
+    assert Limits.model_validate(limits["limits"]).cost_usd.month == 300
+    told = ToolSpec.model_validate({"description": "Look up a credit.", **tool[0]})
+    assert told.cost is not None
+    assert told.cost.usd == Decimal("0.05")
+    assert Alerts.model_validate(alerts["alerts"]).on == ("cost_limit",)

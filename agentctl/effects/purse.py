@@ -76,6 +76,8 @@ class ChildPurse:
     def __init__(self, parent: Purse, hold: Hold) -> None:
         self._parent = parent
         self._hold = hold
+        self._most = hold.amount
+        self._closed = False
         self._open: dict[int, Decimal] = {}
         self._spent = Decimal(0)
         self._number = 0
@@ -89,7 +91,7 @@ class ChildPurse:
     def reserve(self, amount: Decimal, at: datetime) -> Hold | Refusal:  # noqa: ARG002
         """Hold money of the share for one call."""
         with self._lock:
-            used, most = self._spent + sum(self._open.values()), self._hold.amount
+            used, most = self._used(), self._most
             if used + amount > most:
                 return Refusal(Level("run", used, most), amount)
             self._number += 1
@@ -105,8 +107,7 @@ class ChildPurse:
         with self._lock:
             del self._open[hold.id]
             self._spent += amount
-            used = self._spent + sum(self._open.values())
-        return (Level("run", used, self._hold.amount),)
+            return (Level("run", self._used(), self._most),)
 
     def tell(self, what: Breach, level: Level, at: datetime) -> None:
         """Pass it on to the parent."""
@@ -115,12 +116,18 @@ class ChildPurse:
     def close(self) -> None:
         """Book the whole with the parent and give the rest back.
 
-        What is still held counts as spent: its calls were begun and nobody knows their cost.
+        What is still held counts as spent: its calls were begun and nobody knows their cost. A
+        closed purse has no money left.
         """
         with self._lock:
-            self._spent += sum(self._open.values())
+            if self._closed:
+                return
+            self._spent, self._most, self._closed = self._used(), Decimal(0), True
             self._open.clear()
             self._parent.settle(self._hold, self._spent)
+
+    def _used(self) -> Decimal:
+        return self._spent + sum(self._open.values())
 
 
 def share(parent: Purse, amount: Decimal, at: datetime) -> ChildPurse | Refusal:
