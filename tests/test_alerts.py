@@ -308,7 +308,8 @@ def test_the_command_line_sends_the_alerts_of_the_project(desk: tuple[Path, Loop
     """Four runs on money for two: one warning, one stop, from whichever process met it."""
     folder, server = desk
     (folder / "tell.py").write_text(SCRIPT)
-    (folder / "agentctl.yaml").write_text(f"alerts: {{command: {json.dumps(tell())}}}\n")
+    with (folder / "agentctl.yaml").open("a") as settings:
+        settings.write(f"alerts: {{command: {json.dumps(tell())}}}\n")
     assert agentctl(folder, "check").returncode == 0
     server.script(*[says("Hello.", (0, 100))] * 4)
     started = [

@@ -292,11 +292,12 @@ def desk(tmp_path: Path) -> Iterator[Path]:
 
 
 TASK = ["run", "library-desk", "Renew The Long Map."]
+ROBIN = ["--approver", "robin"]
 
 
 def test_a_person_at_the_terminal_approves_what_will_happen(desk: Path):
     """The call is shown with its arguments, where they came from and why; yes lets it run."""
-    screen = Screen(desk, *TASK, "--approver", "ana")
+    screen = Screen(desk, *TASK, *ROBIN)
     screen.wait_for("approve? [y]es, [n]o, [m]odify: ")
     assert "approval needed: renew_loan" in screen.text
     assert 'loan_id = "l_4"  (from tool result' in screen.text
@@ -305,13 +306,13 @@ def test_a_person_at_the_terminal_approves_what_will_happen(desk: Path):
     screen.wait_for("Renewed.")
     assert screen.end() == 0
     shown = agentctl(desk, "trace", "show", "latest").stdout
-    assert "approve by ana" in shown
+    assert "approve by robin" in shown
     assert "effect of renew_loan succeeded" in shown
 
 
 def test_no_at_the_terminal_is_no(desk: Path):
     """The call does not run, and the model is told."""
-    screen = Screen(desk, *TASK)
+    screen = Screen(desk, *TASK, *ROBIN)
     screen.wait_for("approve? ")
     screen.type("n")
     screen.wait_for("reason")
@@ -320,6 +321,15 @@ def test_no_at_the_terminal_is_no(desk: Path):
     shown = agentctl(desk, "trace", "show", "latest", "--full").stdout
     assert "declined by a person; do not retry: not today" in shown
     assert "effect of renew_loan" not in shown
+
+
+def test_who_may_not_approve_is_not_asked_at_the_terminal(desk: Path):
+    """A stranger is told who may; the call waits."""
+    screen = Screen(desk, *TASK, "--approver", "mallory")
+    assert screen.end() == 4
+    assert "error[unknown-approver]" in screen.text
+    assert "people who may: robin" in screen.text
+    assert "approve? " not in screen.text
 
 
 def test_without_a_terminal_an_approval_is_not_given(desk: Path):
@@ -335,7 +345,7 @@ def test_without_a_terminal_an_approval_is_not_given(desk: Path):
 
 def test_ctrl_c_in_a_run_keeps_what_was_done(desk: Path):
     """Exit code 130, no traceback, and the trace says interrupted."""
-    screen = Screen(desk, *TASK)
+    screen = Screen(desk, *TASK, *ROBIN)
     screen.wait_for("approve? ")
     os.write(screen.fd, b"\x03")
     assert screen.end() == 130

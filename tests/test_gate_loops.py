@@ -2,10 +2,15 @@
 
 from typing import Any
 
+import pytest
+
 from agentctl.policy.loops import LoopWatch
 
+Observed = tuple[str, Any, str | None]
+"""A call, its outcome, the kind of error."""
 
-def watched(repeats: int, *calls: tuple[str, Any, str | None]) -> list[str | None]:
+
+def watched(repeats: int, *calls: Observed) -> list[str | None]:
     """Observe (call, outcome, error) one after the other; the tool is the call's first word."""
     watch = LoopWatch(repeats)
     return [watch.observe(call.split()[0], call, outcome, error) for call, outcome, error in calls]
@@ -42,25 +47,30 @@ def test_other_arguments_are_another_call():
     assert watched(2, ("get 1", "same", None), ("get 2", "same", None)) == [None, None]
 
 
-def test_the_same_error_in_a_row_is_a_loop_whatever_the_arguments():
+def test_the_same_error_is_a_loop_whatever_the_arguments():
     """Changing the words does not help against the same refusal."""
     calls = [(f"get {n}", {"n": n}, "forbidden") for n in range(4)]
-    said = "`get` answered `forbidden` 3 times in a row"
+    said = "`get` answered `forbidden` 3 times, and nothing new came between"
     assert watched(3, *calls) == [None, None, said, said]
 
 
-def test_a_success_another_error_or_another_tool_breaks_the_row():
-    """Only the same error of the same tool counts, without anything between."""
-    bad, good = ("get {}", "x", "timeout"), ("get 9", "fine", None)
-    for between in (good, ("get 9", "y", "internal"), ("list 9", "y", "timeout")):
-        calls = [("get 1", 1, "timeout"), between, ("get 2", 2, "timeout"), ("get 3", 3, "timeout")]
-        assert watched(3, *calls) == [None] * 4
-        assert watched(2, *calls)[-1] == "`get` answered `timeout` 2 times in a row"
-    assert watched(2, bad, good) == [None, None]
+@pytest.mark.parametrize(
+    ("between", "counts"),
+    [
+        (("get 9", "fine", None), False),
+        (("get 9", "y", "internal"), True),
+        (("list 9", "y", "timeout"), True),
+    ],
+)
+def test_only_new_evidence_breaks_a_row_of_errors(between: Observed, counts: bool):
+    """Another error between does not; something learned does."""
+    calls = [("get 1", 1, "timeout"), between, ("get 2", 2, "timeout"), ("get 3", 3, "timeout")]
+    said = "`get` answered `timeout` 3 times, and nothing new came between"
+    assert watched(3, *calls) == [None, None, None, said if counts else None]
 
 
 def test_an_error_that_is_no_repeat_leaves_the_others_alone():
-    """The row of errors starts again at one after a success."""
+    """The row of errors starts again at one after something new."""
     calls = [("a 1", 1, "e"), ("a 2", 2, "e"), ("a 3", 3, None), ("a 4", 4, "e"), ("a 5", 5, "e")]
     assert watched(3, *calls) == [None] * 5
 

@@ -52,7 +52,7 @@ def test_a_sub_run_never_holds_more_than_its_parent():
     rights = effective_rights(named, role("*"), parent)
     assert rights.tools == {"read"}
     assert rights.refused == {"write": "the parent run does not hold this tool"}
-    nothing = Rights(frozenset(), {}, (), "")
+    nothing = Rights(frozenset(), {}, (), "", {})
     assert effective_rights(named, role("*"), nothing).tools == frozenset()
 
 

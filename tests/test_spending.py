@@ -24,7 +24,8 @@ from agentctl.runtime.approvals import Nobody
 from agentctl.runtime.dispatch import MockBackend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.loop import play
-from agentctl.runtime.run import Given, Lines, Run
+from agentctl.runtime.past import Past
+from agentctl.runtime.run import Given, Lines, Run, Session
 from agentctl.specs.agent import AgentSpec, Limits
 from agentctl.specs.bundle import Tables
 from agentctl.specs.project import Alerts
@@ -295,14 +296,23 @@ def test_a_sub_run_draws_on_the_money_of_its_parent(budgets: Budgets):
     assert used(budgets) == Decimal("0.1")
 
 
-def test_a_resumed_run_goes_on_with_what_it_had_spent():
-    """The events of the first part count against the limits of the second."""
-    first = run_with(None, [CALL_GET, SAY], tools=[PAID, CANCEL])
-    second = Run(first.harness, first.given)
-    for event in first.events:
-        second.money.recall(event)
-    assert second.money.cost() == first.money.cost()
-    assert second.money.tokens == first.money.tokens == 100
+def test_a_resumed_run_goes_on_with_what_it_had_spent(budgets: Budgets):
+    """What is played back counts against the limits, and is not booked a second time."""
+    first = run_with(purse(budgets, "1"), [CALL_GET, SAY], tools=[PAID, CANCEL])
+    booked = used(budgets)
+    past = Past(first.events[:-1])
+    session = Session(past=past)
+    again = Run(first.harness, first.given._replace(session=session, purse=purse(budgets, "1")))
+    play(
+        again,
+        MockBackend(
+            first.harness.mocks, World(Tables({"orders": ORDERS}), first.harness.bundle.tables)
+        ),
+    )
+    assert past.over
+    assert again.money.cost() == first.money.cost()
+    assert again.money.tokens == first.money.tokens == 100
+    assert used(budgets) == booked
 
 
 @pytest.mark.parametrize("limit", ["session", "day", "month"])

@@ -83,6 +83,8 @@ def run(
         _say_world(recipe, parts)
     waits = approvals == "queue"
     state = state_of(project.root) if waits or live else None
+    if waits:
+        _can_be_resumed(project)
     run_id, trace = new_trace(project)
     asker: Approver | None = None
     if state is not None:
@@ -95,6 +97,15 @@ def run(
     session = ALONE._replace(run_id=run_id, ledger=ledger, waits=waits)
     begun = Begun(run_id, trace, session, asker, inputs, state.sessions if state else None)
     return go(project.root, recipe, parts, begun, format, quiet=quiet)
+
+
+def _can_be_resumed(project: Project) -> None:
+    if project.spec.audit.content != "full":
+        raise problem(
+            "not-resumable",
+            "this project keeps hashes of content, and from hashes no run can be taken up again",
+            hint="ask at the terminal, or keep content: `audit: {content: full}`",
+        )
 
 
 def _terminal(project: Project, approver: str | None, recipe: Recipe) -> Approver:

@@ -207,7 +207,8 @@ def finish(
         begun.sessions.forget(run_id)
     result = describe(run_id, events, str(trace.path))
     stop: StopReason = result["stop"]
-    seal_run(journal_file(root), Seal(run_id, len(events), trace.head), stamp(datetime.now(UTC)))
+    seal = Seal(run_id, len(events), trace.head)
+    journal = seal_run(journal_file(root), seal, stamp(datetime.now(UTC)))
     code = fault.exit_code if fault is not None else EXITS[stop]
     result["exit_code"] = int(code)
     match format:
@@ -229,7 +230,7 @@ def finish(
     following = f"agentctl resume {run_id}" if paused else f"agentctl trace show {run_id}"
     if paused and stop == "waiting_approval":
         following = "agentctl inbox list"
-    note(f"trace {run_id}, head {trace.head}. Next: {following}")
+    note(f"trace {run_id}, head {trace.head}, journal {journal[:16]}. Next: {following}")
     return code
 
 

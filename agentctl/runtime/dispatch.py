@@ -191,7 +191,7 @@ class _Call:
 
     def look_up(self) -> Sent | None:
         how = self.tool.reconcile
-        if how is None:
+        if how is None or how.tool not in self.run.harness.bundle.tools:
             return None
         variables: dict[str, Json] = {"args": self.ask.args}
         try:

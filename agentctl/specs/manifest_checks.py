@@ -17,7 +17,7 @@ from agentctl.specs.checks import (
     value_problems,
 )
 from agentctl.specs.matchers import matcher_problems
-from agentctl.specs.tools import Mock, TableSpec, ToolManifest, ToolSpec
+from agentctl.specs.tools import Mock, Reconcile, TableSpec, ToolManifest, ToolSpec
 from agentctl.specs.yaml import Source
 
 _PATH = re.compile(r"\$(?:\.\w+)*")
@@ -27,7 +27,7 @@ def manifest_problems(
     manifest: ToolManifest, source: Source, tables: Mapping[str, TableSpec]
 ) -> Iterator[Diagnostic]:
     """Yield what is wrong with a manifest, given the tables of all manifests in use."""
-    names = {tool.name for tool in manifest.tools}
+    names = {tool.name: tool.effect for tool in manifest.tools}
     folded: dict[str, str] = {}
     for index, tool in enumerate(manifest.tools):
         at = source.at("tools", index, "name")
@@ -47,7 +47,7 @@ def _tool_problems(
     source: Source,
     index: int,
     tables: Mapping[str, TableSpec],
-    names: Collection[str],
+    names: Mapping[str, str],
 ) -> Iterator[Diagnostic]:
     here = ("tools", index)
     yield from schema_problem(tool.input_schema, source, *here, "inputSchema")
@@ -81,10 +81,30 @@ def _tool_problems(
     for field, part in (("target", tool.target), ("records", tool.records)):
         if part is not None and part.table not in tables:
             yield unknown("table", part.table, tables, source.at(*here, field, "table"))
+    if tool.reconcile is not None:
+        yield from _look_up_problems(tool.reconcile, source, here, names, arguments)
     if tool.draft is not None and tool.draft not in names:
         yield unknown("tool", tool.draft, names, source.at(*here, "draft"))
     if tool.mock is not None:
         yield from _mock_problems(tool.mock, source, (*here, "mock"), tables, arguments)
+
+
+def _look_up_problems(
+    how: Reconcile,
+    source: Source,
+    here: tuple[str | int, ...],
+    effects: Mapping[str, str],
+    arguments: Collection[str],
+) -> Iterator[Diagnostic]:
+    at = source.at(*here, "reconcile", "tool")
+    if how.tool not in effects:
+        yield unknown("tool", how.tool, effects, at)
+    elif effects[how.tool] != "none":
+        hint = "a look-up only reads: name a tool with `effect: none`"
+        yield Diagnostic("bad-look-up", f"`{how.tool}` changes something", at, hint)
+    done = source.at(*here, "reconcile", "done_when")
+    scope = Scope(("result", "args"), {"args": arguments})
+    yield from expression_problems(how.done_when, done, scope)
 
 
 def _input_problems(

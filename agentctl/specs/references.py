@@ -74,6 +74,12 @@ def _tool_names(
         if other != name:
             message = f"`{name}` and `{other}` look the same to the model"
             yield Diagnostic("look-alike", message, at, "rename one")
+        how = tools[name].reconcile if name in tools else None
+        if how is not None and how.tool not in agent.tools:
+            message = (
+                f"`{name}` looks its effects up with `{how.tool}`, which the agent does not have"
+            )
+            yield Diagnostic("unknown-tool", message, at, f"add `{how.tool}` to `tools:`")
         draft = tools[name].draft if name in tools else None
         if draft is not None and draft not in agent.tools:
             message = f"`{name}` saves drafts with `{draft}`, which the agent does not have"

@@ -8,6 +8,7 @@ nowhere else: a golden set can never cause code to run.
 
 import importlib.util
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import cmp_to_key
 from pathlib import Path
 from typing import Protocol
@@ -170,7 +171,8 @@ def _python(reference: str, folder: Path, name: str) -> Operation:
 
     def operate(world: World, ask: Ask) -> Json:
         try:
-            result: Json = function(world, ask.args, ask.principal, ask.now)
+            # What was decided on stays as it was, whatever a stranger's code does to it.
+            result: Json = function(world, deepcopy(ask.args), deepcopy(ask.principal), ask.now)
             check_plain(result)
         except MockError:
             raise
