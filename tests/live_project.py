@@ -64,6 +64,8 @@ tools:
     description: Cancel one order.
     inputSchema: {ORDER}
     effect: irreversible
+    risk: [cancels]
+    outputSchema: {{type: object, required: [order_id, status]}}
     idempotency: {{key: [order_id]}}
 {how}    live: {{kind: http, {live}}}
     mock: {{update: orders, set: {{status: cancelled}}}}

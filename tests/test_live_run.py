@@ -99,8 +99,10 @@ def test_a_paused_run_survives_the_machine_and_acts_exactly_once(
     assert desk("inbox", "list", exits=4)[0].startswith("approval 1  cancel_order")
     desk("inbox", "approve", "1", "--as", "dana", "--reason", "asked by the customer")
     model.script(DONE)
-    out, _ = desk("resume", run)
-    assert out == "Order o_1 is cancelled.\n"
+    out, _ = desk("resume", run, "--format", "json")
+    result = json.loads(out)
+    assert (result["answer"], result["stop"]) == ("Order o_1 is cancelled.", "answered")
+    assert result["usage"] == {"in": 52, "out": 19, "estimated": False}, "all three turns count"
     assert shop.effects_on("o_1") == 1
     verified, _ = desk("trace", "verify", run)
     assert "intact" in verified
@@ -132,6 +134,17 @@ def test_an_approval_replayed_by_a_second_process_at_the_same_instant_acts_once(
     assert all("Traceback" not in err for err, _ in ended)
     assert shop.effects_on("o_1") == 1
     assert "intact" in desk("trace", "verify", run)[0]
+
+
+def test_a_damaged_trace_does_not_hide_what_else_waits(desk: Desk, model: Loopback):
+    """The inbox lists it as damaged, beside the others."""
+    model.script(calls(("ask_user", '{"question": "Which order?"}')), GET, CANCEL)
+    words = ("run", "order-desk", "Hi", "--live", "--as", "customer:cus_7", "--approvals", "queue")
+    out, _ = desk(*words, "--format", "json", exits=4)
+    (desk.root / ".agentctl" / "traces" / f"{json.loads(out)['run']}.jsonl").write_text("{\n")
+    desk.asks()
+    listed, _ = desk("inbox", "list", exits=4)
+    assert [line.split()[0] for line in listed.splitlines()] == ["approval", "damaged"]
 
 
 def test_who_may_not_approve_is_refused(desk: Desk, model: Loopback, shop: Provider):
@@ -293,7 +306,7 @@ def test_a_case_handed_over_comes_back_with_a_note(desk: Desk, model: Loopback, 
         "--approvals", "queue", "--format", "json", exits=4,
     )  # fmt: skip
     run = json.loads(out)["run"]
-    assert f"run {run}" in desk("inbox", "list", exits=4)[0]
+    assert desk("inbox", "list", exits=4)[0].startswith("case  of order-desk")
     model.script(says("Dana has called you; all is well."))
     out, _ = desk(
         "resume", run, "--note", "I called them; just confirm.", "--as", "dana",
@@ -315,10 +328,80 @@ def test_a_question_waits_for_its_answer(desk: Desk, model: Loopback):
     )  # fmt: skip
     run = json.loads(out)["run"]
     assert json.loads(out)["stop"] == "waiting_reply"
+    assert "question  Which order?  agentctl resume" in desk("inbox", "list", exits=4)[0]
     _, err = desk("resume", run, "--note", "hm", exits=2)
     assert "leave out --note" in err
     model.script(says("Thank you."))
     assert desk("resume", run, "--reply", "o_1")[0] == "Thank you.\n"
+
+
+def test_a_write_whose_receipt_breaks_its_schema_is_not_repeated(
+    desk: Desk, model: Loopback, shop: Provider
+):
+    """It has happened; what cannot be read is a case for a person, never a reason to send again."""
+    model.script(GET, CANCEL)
+    run = desk.asks()
+    desk("inbox", "approve", "1", "--as", "dana")
+    shop.answers["/orders/o_1/cancel"] = (200, {}, b'{"order": "private words"}')
+    _, err = desk("resume", run, exits=4)
+    assert "took effect, and what it returned cannot be read" in err
+    assert [method for method, *_ in shop.requests] == ["GET", "POST"]
+    trace = (desk.root / ".agentctl" / "traces" / f"{run}.jsonl").read_text()
+    assert '"state":"unverified"' in trace
+    assert "private words" not in trace
+    desk("resume", run, exits=4)
+    assert [method for method, *_ in shop.requests] == ["GET", "POST"]
+
+
+def test_a_doubt_is_named_until_a_person_settles_it(desk: Desk, model: Loopback, shop: Provider):
+    """The answer is lost and nobody can be asked: it is listed, handed over, and settled once."""
+    model.script(GET, CANCEL)
+    run = desk.asks()
+    desk("inbox", "approve", "1", "--as", "dana")
+    shop.lose_answers = 1
+    _, err = desk("resume", run, exits=4)
+    assert "it is not known whether the effect happened" in err
+    listed, _ = desk("inbox", "list", exits=4)
+    assert 'effect 1  cancel_order {"order_id":"o_1"}  in_doubt' in listed
+    _, err = desk("inbox", "settle", "1", "happened", "--as", "mallory", exits=1)
+    assert "error[unknown-approver]" in err
+    desk("inbox", "settle", "1", "happened", "--as", "dana", "--reason", "seen in the shop")
+    assert desk("inbox", "list", exits=4)[0].startswith("case  of order-desk")
+    _, err = desk("inbox", "settle", "1", "not-happened", "--as", "dana", exits=1)
+    assert "effect 1 is succeeded, by dana" in err
+    assert "intact" in desk("trace", "verify", run)[0]
+    assert shop.effects_on("o_1") == 1
+
+
+def test_the_same_effect_of_another_run_is_refused(desk: Desk, model: Loopback, shop: Provider):
+    """Whoever starts the task again does not cancel twice; the model is told which run did it."""
+    model.script(GET, CANCEL)
+    first = desk.asks()
+    desk("inbox", "approve", "1", "--as", "dana")
+    model.script(DONE)
+    desk("resume", first)
+    model.script(GET, CANCEL)
+    second = desk.asks()
+    desk("inbox", "approve", "2", "--as", "dana")
+    model.script(says("It was cancelled before."))
+    desk("resume", second)
+    told = json.loads(model.asked[0].body["messages"][-1]["content"])
+    assert told["error"] == "conflict" and f"run {first} did this already" in told["message"]
+    assert shop.effects_on("o_1") == 1
+
+
+def test_a_duplicate_that_the_model_plans_anew_is_sent_once(
+    desk: Desk, model: Loopback, shop: Provider
+):
+    """Another call id, the same arguments: the first result, and no second request."""
+    policy = desk.root / "agents" / "policy.yaml"
+    policy.write_text(policy.read_text().replace("> 100", "> 1000"))
+    again = calls(("cancel_order", '{"order_id": "o_1"}'), ids=("other",))
+    model.script(GET, CANCEL, again, DONE)
+    desk("run", "order-desk", "Cancel o_1", "--live", "--as", "customer:cus_7")
+    assert [method for method, *_ in shop.requests] == ["GET", "POST"]
+    told = [m for m in model.asked[-1].body["messages"] if m["role"] == "tool"]
+    assert told[-1]["content"] == told[-2]["content"]
 
 
 def test_a_project_that_cannot_be_written_starts_no_live_run(

@@ -11,7 +11,7 @@ from agentctl.cli.output import Format, note, write_json, write_jsonl, write_lin
 from agentctl.cli.render.console import plain
 from agentctl.cli.session import state_of
 from agentctl.core.canonical import NotCanonical, canonical_text, parse_strict
-from agentctl.core.errors import problem
+from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.masking import masked
 from agentctl.core.messages import Approval
@@ -20,9 +20,11 @@ from agentctl.effects.ledger import Effect
 from agentctl.runtime.inbox import Person, Place, answer, settle
 from agentctl.runtime.queueing import held_back, may_approve
 from agentctl.specs.load import Project
-from agentctl.traces.store import journal_file, list_runs, traces_folder
+from agentctl.traces.fold import fold
+from agentctl.traces.store import journal_file, read_events, trace_of, traces_folder
 
 SCHEMA_VERSION = "1"
+QUESTION = "question.asked"
 
 inbox_app = typer.Typer(no_args_is_help=True)
 Ticket = Annotated[int, typer.Argument(help="Number of the request, as `inbox list` shows it.")]
@@ -44,11 +46,11 @@ def list_(format: Output = "text") -> int:
     state = state_of(project.root)
     approvals = [_approval(row) for row in state.approvals.pending(datetime.now(UTC))]
     effects = [_effect(row) for row in state.ledger.open_effects()]
-    resumable = state.sessions.all()
+    asked = {entry["run"] for entry in approvals}
     runs = [
-        {"kind": run.stop, "run": run.run, "agent": run.started["agent"], "since": run.at}
-        for run in list_runs(project.root)
-        if run.stop in ("waiting_reply", "escalated") and run.run in resumable
+        _run(project.root, run)
+        for run in sorted(state.sessions.all() - asked)
+        if trace_of(project.root, run).is_file()
     ]
     found: list[dict[str, Any]] = [*approvals, *effects, *runs]
     match format:
@@ -191,6 +193,26 @@ def _effect(row: Effect) -> dict[str, Any]:
     }
 
 
+def _run(root: Path, run: str) -> dict[str, Any]:
+    """Return what a run that can be resumed waits for."""
+    try:
+        _, events = read_events(trace_of(root, run))
+    except Problem:
+        # One damaged trace must not hide what else waits.
+        return {"kind": "damaged", "run": run, "agent": None, "since": None, "question": None}
+    folded = fold(events)
+    stop = folded.ended.get("stop")
+    kind = {"waiting_reply": "question", "escalated": "case"}.get(stop or "", "run")
+    question = next((e.body["question"] for e in reversed(events) if e.type == QUESTION), None)
+    return {
+        "kind": kind,
+        "run": run,
+        "agent": folded.started.get("agent"),
+        "since": events[-1].at,
+        "question": question if kind == "question" else None,
+    }
+
+
 def _line(entry: dict[str, Any]) -> str:
     match entry["kind"]:
         case "approval":
@@ -202,10 +224,15 @@ def _line(entry: dict[str, Any]) -> str:
         case "effect":
             arguments = plain(canonical_text(entry["arguments"]))
             return f"effect {entry['id']}  {entry['tool']} {arguments}  {entry['state']}"
-        case "waiting_reply":
-            return f"question  run {entry['run']} of {entry['agent']}: agentctl resume RUN --reply"
+        case "question":
+            asks = plain(entry["question"] or "")
+            return f"question  {asks}  agentctl resume {entry['run']} --reply TEXT"
+        case "damaged":
+            return f"damaged  run {entry['run']} cannot be read  agentctl trace verify"
+        case "case":
+            return f"case  of {entry['agent']}  agentctl resume {entry['run']} --note TEXT"
         case _:
-            return f"case  run {entry['run']} of {entry['agent']}: agentctl resume RUN --note"
+            return f"run  of {entry['agent']}, answered or cut off  agentctl resume {entry['run']}"
 
 
 __all__ = ["inbox_app"]

@@ -68,6 +68,11 @@ def traces_folder(root: Path) -> Path:
     return state_folder(root) / "traces"
 
 
+def trace_of(root: Path, run: str) -> Path:
+    """Return the file of one run."""
+    return traces_folder(root) / f"{run}.jsonl"
+
+
 def journal_file(root: Path) -> Path:
     """Return the journal that seals finished runs."""
     return state_folder(root) / "journal.jsonl"
@@ -234,5 +239,6 @@ __all__ = [
     "new_run_id",
     "read_events",
     "run_files",
+    "trace_of",
     "traces_folder",
 ]
