@@ -390,6 +390,18 @@ def test_the_same_effect_of_another_run_is_refused(desk: Desk, model: Loopback, 
     assert shop.effects_on("o_1") == 1
 
 
+def test_effects_without_a_key_are_each_their_own(desk: Desk, model: Loopback, shop: Provider):
+    """Whoever names no idempotency key gets what the model asks for, in every run."""
+    policy = desk.root / "agents" / "policy.yaml"
+    policy.write_text(policy.read_text().replace("> 100", "> 1000"))
+    manifest = desk.root / "tools" / "shop.yaml"
+    manifest.write_text(manifest.read_text().replace("    idempotency: {key: [order_id]}\n", ""))
+    for _ in range(2):
+        model.script(GET, CANCEL, DONE)
+        desk("run", "order-desk", "Cancel o_1", "--live", "--as", "customer:cus_7")
+    assert shop.effects_on("o_1") == 2
+
+
 def test_a_duplicate_that_the_model_plans_anew_is_sent_once(
     desk: Desk, model: Loopback, shop: Provider
 ):

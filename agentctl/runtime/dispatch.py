@@ -116,8 +116,8 @@ def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask)
     if tool.effect == "none":
         return _played_back(call, recorded) if recorded else call.read()
     key = effect_key(tool, ask.args)
-    # Without a key of its own, an effect is known by its place in the run.
-    own_key = key or f"{len(run.events)}"
+    # Without a key of its own, an effect is known by its place in its run.
+    own_key = key or f"{tool.name} {session.run_id} {len(run.events)}"
     run.record(
         "effect.intended",
         {"call_id": call_id, "tool": tool.name, "effect": tool.effect, "key": key},
