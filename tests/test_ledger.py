@@ -108,7 +108,7 @@ def test_the_same_key_with_other_arguments_is_refused(ledger: Ledger):
     done(ledger, intent(arguments={"order_id": "o_1", "why": "a"}))
     again = ledger.claim(intent(arguments={"order_id": "o_1", "why": "b"}), LATER)
     assert again.effect is None and "with other arguments" in (again.refusal or "")
-    assert not again.unapproved
+    assert not again.unapproved and not again.send
 
 
 def test_what_failed_may_be_tried_again_and_with_other_arguments(ledger: Ledger):
@@ -130,7 +130,7 @@ def test_an_open_effect_of_another_run_stands_in_the_way(ledger: Ledger, state: 
     if state == "in_doubt":
         ledger.settle(other, "in_doubt", ToolResult(error=ToolError("timeout", "?")), NOW)
     claim = ledger.claim(intent("r1"), NOW + timedelta(days=300))
-    assert claim.effect is None and not claim.unapproved
+    assert claim.effect is None and not claim.unapproved and not claim.send
     assert claim.refusal == (
         f"run r0 left the same effect {state.replace('_', ' ')};"
         f" settle it first: agentctl inbox settle {other.id}"
@@ -290,6 +290,7 @@ def test_an_approval_that_does_not_hold_claims_nothing(
     db.execute(spoil)
     claim = ledger.claim(intent(approval=ticket), NOW)
     assert claim.effect is None and claim.unapproved and why in (claim.refusal or "")
+    assert not claim.send
     assert ledger.of_run("r1") == []
 
 
@@ -303,7 +304,7 @@ def test_a_modified_approval_holds_as_well(ledger: Ledger, approvals: Approvals)
 def test_a_ledger_that_cannot_be_written_claims_nothing(tmp_path: Path):
     """No intent, no effect."""
     db = open_db(tmp_path / "state.db")
-    ledger = Ledger(db)
+    ledger = Ledger(db, Approvals(db))
     db.execute("PRAGMA query_only = ON")
     with pytest.raises(Problem, match="cannot be used"):
         ledger.claim(intent(), NOW)

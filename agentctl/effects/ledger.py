@@ -73,8 +73,8 @@ class Effect(NamedTuple):
     provider_key: str
     """What the provider is sent as its idempotency key."""
     state: State
-    result: Json
-    """What the tool returned, or its error; `None` while it is not known."""
+    result: dict[str, Json] | None
+    """`{value}` or `{error, message}`; `None` while it is not known."""
     intended_at: str
     settled_at: str | None
     settled_by: str | None
@@ -116,7 +116,7 @@ class Ledger:
         Problem: If the database cannot be used.
     """
 
-    def __init__(self, db: sqlite3.Connection, approvals: Uses | None = None) -> None:
+    def __init__(self, db: sqlite3.Connection, approvals: Uses) -> None:
         self._db = db
         self._approvals = approvals
         prepare(db, SCHEMA)
@@ -138,7 +138,7 @@ class Ledger:
             refusal = self._elsewhere(intent, now)
             if refusal is not None:
                 return Claim(None, False, refusal)
-            if intent.approval is not None and self._approvals is not None:
+            if intent.approval is not None:
                 refusal = self._approvals.use(self._db, intent.approval, intent, now)
                 if refusal is not None:
                     return Claim(None, False, refusal, unapproved=True)
@@ -245,10 +245,10 @@ class Ledger:
 
 def result_of(effect: Effect) -> ToolResult:
     """Return what a settled effect brought, as its tool returned it."""
-    known = effect.result
-    if isinstance(known, dict) and "error" in known:
+    known = effect.result or {}
+    if "error" in known:
         return ToolResult(error=ToolError(known["error"], known["message"]))
-    return ToolResult(known.get("value") if isinstance(known, dict) else None)
+    return ToolResult(known.get("value"))
 
 
 def _effect(row: tuple[object, ...]) -> Effect:
