@@ -36,6 +36,8 @@ def holds(source: Any, answer: str) -> bool:
         ({"total": 1234.5}, "1 234,50 €"),
         ({"total": 1234.5}, "CHF 1'234.50"),
         ({"total": "1234.50"}, "$1,234.5"),
+        ({"total": 1234}, "1,234 EUR"),
+        ({"total": 1234567}, "1.234.567 EUR"),
         ({"total": 49.9}, "49.90"),
         ({"total": -49.9}, "a credit of 49,90 Euro"),
         ({"total_cents": 4990}, "49.90 EUR"),

@@ -35,6 +35,14 @@ def order(note: Any) -> dict[str, Any]:
     return {"o_1": {"order_id": "o_1", "customer_id": "cus_7", "note": note}}
 
 
+def test_secrets_as_names_of_fields_are_taken_out_and_no_value_is_lost():
+    """Two names that become the same stay two fields."""
+    other = SECRET + "9"
+    checked = rails(kind="secrets", action="redact").check_value({SECRET: 1, other: None})
+    assert checked.value == {"[secret]": 1, "[secret]'": None}
+    assert checked.hits[0].found == 2
+
+
 @pytest.mark.parametrize(
     "found",
     [

@@ -310,6 +310,13 @@ def test_a_ledger_that_cannot_be_written_claims_nothing(tmp_path: Path):
         ledger.claim(intent(), NOW)
 
 
+def test_a_database_that_cannot_be_read_is_a_problem(db: sqlite3.Connection, ledger: Ledger):
+    """Not a traceback."""
+    db.execute("DROP TABLE effects")
+    with pytest.raises(Problem, match="no such table"):
+        ledger.open_effects()
+
+
 def test_a_transaction_that_breaks_leaves_nothing(db: sqlite3.Connection, ledger: Ledger):
     """Whatever went wrong inside."""
     with pytest.raises(KeyError), transaction(db):

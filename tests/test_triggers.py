@@ -250,6 +250,24 @@ def test_denied_calls_in_a_row_escalate():
     assert ended(trial(bundle(rules=DENY, escalation=rows), between))["stop"] == "answered"
 
 
+@pytest.mark.parametrize(
+    ("trigger", "kind", "detail"),
+    [
+        ({"intents": ["complaint"]}, "intent", "complaint"),
+        ({"sentiment": ["furious"]}, "sentiment", "furious"),
+        ({"confidence_below": 0.5}, "confidence", "0.4 for complaint"),
+    ],
+)
+def test_what_the_model_declares_can_escalate(trigger: dict[str, Any], kind: str, detail: str):
+    """Its intent, its confidence, and the mood it sees; anything else does not."""
+    made = triggers(triggers=[trigger])
+    trip = made.on_intent("complaint", 0.4, "furious")
+    assert trip is not None
+    assert (trip.kind, trip.detail, trip.queue) == (kind, detail, "order-desk")
+    assert made.on_intent("thanks", 0.9, "calm") is None
+    assert made.on_intent("thanks", 0.9, None) is None
+
+
 def test_two_rows_of_errors_can_go_to_two_queues():
     """Of several triggers of one kind the first that is met says where the case goes."""
     made = triggers(
