@@ -10,6 +10,7 @@ import typer
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.console import plain
 from agentctl.cli.session import state_of
+from agentctl.cli.spending import state_file
 from agentctl.core.canonical import NotCanonical, canonical_text, parse_strict
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
@@ -43,16 +44,7 @@ def list_(format: Output = "text") -> int:
     Exit codes: 0 nothing waits, 4 something does.
     """
     project = Project.find(Path.cwd())
-    state = state_of(project.root)
-    approvals = [_approval(row) for row in state.approvals.pending(datetime.now(UTC))]
-    effects = [_effect(row) for row in state.ledger.open_effects()]
-    asked = {entry["run"] for entry in approvals}
-    runs = [
-        _run(project.root, run)
-        for run in sorted(state.sessions.all() - asked)
-        if trace_of(project.root, run).is_file()
-    ]
-    found: list[dict[str, Any]] = [*approvals, *effects, *runs]
+    found = _waiting(project.root) if state_file(project.root).is_file() else []
     match format:
         case "json":
             write_json({"schema_version": SCHEMA_VERSION, "waiting": found})
@@ -63,6 +55,19 @@ def list_(format: Output = "text") -> int:
                 write_line(_line(entry))
     note(f"{len(found)} waiting" if found else "nothing waits")
     return ExitCode.WAITING if found else ExitCode.OK
+
+
+def _waiting(root: Path) -> list[dict[str, Any]]:
+    state = state_of(root)
+    approvals = [_approval(row) for row in state.approvals.pending(datetime.now(UTC))]
+    effects = [_effect(row) for row in state.ledger.open_effects()]
+    asked = {entry["run"] for entry in approvals}
+    runs = [
+        _run(root, run)
+        for run in sorted(state.sessions.all() - asked)
+        if trace_of(root, run).is_file()
+    ]
+    return [*approvals, *effects, *runs]
 
 
 @inbox_app.command("show")
