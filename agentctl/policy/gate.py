@@ -30,6 +30,8 @@ from agentctl.specs.tools import ToolSpec
 
 TAINTED_EFFECTS: frozenset[Effect] = frozenset({"external_write", "irreversible"})
 """Effects that ask once the model has read untrusted text."""
+_FLAT = frozenset({str, int, float, bool, type(None)})
+"""Types that hold nothing else; whether their values are JSON, writing them canonically tells."""
 MOST_DEPTH = MAX_DEPTH - 16
 """Deepest nesting of arguments: the trace they stand in must still be readable."""
 MOST_SHOWN = 2000
@@ -124,7 +126,7 @@ class Gate:
             given = call.arguments
             if isinstance(given, str):
                 given = parse_strict(given or "{}", max_depth=MOST_DEPTH)
-            else:
+            elif not isinstance(given, dict) or not _FLAT.issuperset(map(type, given.values())):
                 check_plain(given, max_depth=MOST_DEPTH)
             if not isinstance(given, dict):
                 return _refused(call, effect, "invalid", "parse", "arguments are not an object")
