@@ -247,5 +247,6 @@ def test_a_bound_argument_the_principal_lacks_is_refused():
         decision = decide(tools=[GET, tool], given=given)
         assert (decision.verdict, decision.stage) == ("deny", "arguments")
         assert "who has no principal.account.id" in decision.reason
+        assert decision.error == "denied"
     given = facts(principal={"id": "cus_7", "role": "customer", "account": {"id": "acc_1"}})
     assert decide(tools=[GET, tool], given=given).arguments["customer_id"] == "acc_1"
