@@ -11,7 +11,7 @@ import pytest
 from agentctl.core.clock import stamp
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolError, ToolResult
-from agentctl.effects.approvals import DEFAULT_WITHIN_S, Approvals, Asked
+from agentctl.effects.approvals import Approvals, Asked
 from agentctl.effects.db import open_db, transaction
 from agentctl.effects.ledger import Effect, Intent, Ledger, result_of
 from agentctl.effects.sessions import Recipe, Sessions
@@ -219,7 +219,7 @@ def test_a_request_waits_once(approvals: Approvals):
 def test_a_request_without_a_time_limit_expires_all_the_same(approvals: Approvals):
     """A day later nobody remembers what it was about."""
     row = approvals.request(asked(within_s=None), NOW)
-    assert row.expires_at == stamp(NOW + timedelta(seconds=DEFAULT_WITHIN_S))
+    assert row.expires_at == stamp(NOW + timedelta(days=1))
 
 
 @pytest.mark.parametrize("given", [False, True])
@@ -238,6 +238,18 @@ def test_a_request_expires_answered_or_not(approvals: Approvals, given: bool):
     assert approvals.request(asked(), end).id == 2
 
 
+def test_whoever_looks_first_finds_it_expired(approvals: Approvals):
+    """The list, a new request and a late answer all know the time."""
+    end = NOW + timedelta(seconds=600)
+    approvals.request(asked("a"), NOW)
+    assert approvals.pending(end) == []
+    approvals.request(asked("b"), NOW)
+    assert approvals.request(asked("b"), end).id == 3
+    late = approvals.request(asked("c"), NOW)
+    with pytest.raises(Problem, match="is expired"):
+        approvals.decide(late.id, "approve", "dana", None, end)
+
+
 @pytest.mark.parametrize("answer", ["approve", "reject", "modify"])
 def test_an_answer_is_given_once(approvals: Approvals, answer: Any):
     """The first one counts, and is named."""
@@ -250,9 +262,8 @@ def test_an_answer_is_given_once(approvals: Approvals, answer: Any):
 
 
 def test_an_unknown_request_is_a_problem(approvals: Approvals):
-    """With a near one, if there is."""
-    approvals.request(asked(), NOW)
-    with pytest.raises(Problem, match="no approval 9"):
+    """With the way to the list."""
+    with pytest.raises(Problem, match=r"error\[unknown-approval\]: no approval 9"):
         approvals.find(9)
 
 

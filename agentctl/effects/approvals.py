@@ -14,7 +14,6 @@ from agentctl.core.canonical import Json, canonical_text, parse_strict
 from agentctl.core.clock import stamp
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
-from agentctl.core.text import did_you_mean
 from agentctl.effects.db import prepare, rows, transaction
 from agentctl.effects.ledger import Intent
 
@@ -175,9 +174,8 @@ class Approvals:
         """
         found = self._all("id = ?", approval_id)
         if not found:
-            known = [str(row.id) for row in self._all("standing = 'pending'")]
-            hint = did_you_mean(str(approval_id), known) or "agentctl inbox list"
-            raise problem("unknown-approval", f"no approval {approval_id}", hint=hint)
+            message = f"no approval {approval_id}"
+            raise problem("unknown-approval", message, hint="agentctl inbox list")
         return found[0]
 
     def current(self, approval_id: int, now: datetime) -> Waiting:
