@@ -83,6 +83,7 @@ def test_personal_data_is_found_whole(found: str):
         "10.0.0.1, 192.168.100.200",
         "01.02.2026 10:00",
         "12345678",
+        "+1 234567",  # too short for a phone
     ],
 )
 def test_numbers_that_are_nobodys_stay(kept: str):

@@ -250,6 +250,13 @@ def test_denied_calls_in_a_row_escalate():
     assert ended(trial(bundle(rules=DENY, escalation=rows), between))["stop"] == "answered"
 
 
+def test_what_is_no_text_has_no_words():
+    """Numbers and gaps in an object are passed over, the texts beside them are read."""
+    made = triggers(triggers=[{"any_keyword": ["lawyer"], "on": "tool"}])
+    assert made.on_text("tool", {"total": 5, "note": None}) is None
+    assert made.on_text("tool", {"total": 5, "notes": [None, True, "my lawyer"]}) is not None
+
+
 @pytest.mark.parametrize(
     ("trigger", "kind", "detail"),
     [
