@@ -239,6 +239,17 @@ def test_ctrl_c_in_the_middle_leaves_nothing_broken(tmp_path: Path, jobs: str):
     assert agentctl(desk, "eval", "--select", "renew-1").returncode == 0
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
+def test_a_closed_stream_leaves_the_exit_code(shop: Path, closed: str):
+    """Whoever wants to see nothing still learns how it went."""
+    line = f"{sys.executable} -m agentctl eval order-support --select cancel-last-order {closed}"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=shop, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "error[" not in done.stderr
+
+
 class Screen:
     """A process on a terminal of its own."""
 
