@@ -116,6 +116,14 @@ def test_a_case_that_comes_back_without_new_evidence_is_a_loop():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("evidence", [0, 1, 2])
+def test_what_was_known_before_the_first_hand_over_does_not_matter(evidence: int):
+    """The first giver has had the case, however much was learned before."""
+    watch = HandoffWatch(1)
+    assert watch.observe("a", "b", evidence) is None
+    assert watch.observe("b", "a", evidence) is not None
+
+
 def test_a_circle_of_three_is_a_loop():
     """The circle may be wider than two."""
     found = hand(2, ("a", "b"), ("b", "c"), ("c", "a"), ("a", "b"))
