@@ -137,12 +137,13 @@ def test_an_open_effect_of_another_run_stands_in_the_way(ledger: Ledger, state: 
     )
 
 
+@pytest.mark.parametrize("state", ["succeeded", "unverified"])
 @pytest.mark.parametrize(("passed_s", "refused"), [(0, True), (60, True), (61, False)])
 def test_an_effect_of_another_run_is_remembered_as_long_as_the_manifest_says(
-    ledger: Ledger, passed_s: int, refused: bool
+    ledger: Ledger, passed_s: int, refused: bool, state: str
 ):
     """A webhook that comes twice starts two runs, and has one effect."""
-    done(ledger, intent("r0"))
+    done(ledger, intent("r0"), state)
     claim = ledger.claim(intent("r1", remembered_s=60), NOW + timedelta(seconds=passed_s))
     assert (claim.effect is None) == refused
     if refused:
