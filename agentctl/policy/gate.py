@@ -147,7 +147,7 @@ class Gate:
         if call.name not in facts.offered:
             return refuse("not_offered", "offer", f"tool `{call.name}` is not available here")
         if bound_by_model:
-            names = ", ".join(f"`{name}`" for name in sorted(bound_by_model))
+            names = ", ".join(f"`{name}`" for name in tool.filled if name in bound_by_model)
             return refuse("denied", "arguments", f"{names} is set by the system, not by the model")
         for name in tool.filled:
             if arguments[name] is None:
