@@ -221,11 +221,11 @@ def test_the_first_check_that_refuses_decides():
 
 
 def test_what_the_model_may_not_set_is_named_before_the_schema_is_looked_at():
-    """Every bound argument it tried is told, sorted, and filled from the principal."""
+    """Every bound argument it tried is told, in the order of the manifest, and filled from the principal."""
     tool = {**GET, "bind": {"who": "principal.id", "as_role": "principal.role"}}
     gate = Gate(bundle(tools=[tool, CANCEL]), {})
     decision = decide(gate, "get_order", {"who": "cus_8", "as_role": "boss", "order_id": 5})
-    assert decision.reason == "`as_role`, `who` is set by the system, not by the model"
+    assert decision.reason == "`who`, `as_role` is set by the system, not by the model"
     assert decision.arguments == {"who": "cus_7", "as_role": "customer", "order_id": 5}
     assert (decision.error, decision.bound) == ("denied", ("who", "as_role"))
 
