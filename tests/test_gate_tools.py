@@ -228,6 +228,8 @@ def test_what_the_model_may_not_set_is_named_before_the_schema_is_looked_at():
     assert decision.reason == "`who`, `as_role` is set by the system, not by the model"
     assert decision.arguments == {"who": "cus_7", "as_role": "customer", "order_id": 5}
     assert (decision.error, decision.bound) == ("denied", ("who", "as_role"))
+    one = decide(gate, "get_order", {"as_role": "boss", "order_id": "o_1"})
+    assert one.reason == "`as_role` is set by the system, not by the model"
 
 
 def test_a_decision_says_what_was_decided_about_what():
