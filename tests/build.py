@@ -68,12 +68,18 @@ def bundle(
     rules: list[dict[str, Any]] | None = None,
     policy: Mapping[str, Any] | None = None,
     tables: Mapping[str, Any] | None = None,
+    servers: Mapping[str, Any] | None = None,
+    project: Mapping[str, Any] | None = None,
     folder: Path | None = None,
     **agent: Any,
 ) -> Bundle:
     """Return an agent with two order tools, changed as told."""
     manifest = ToolManifest.model_validate(
-        {"tables": tables or {"orders": "order_id"}, "tools": tools or [GET, CANCEL]}
+        {
+            "tables": tables or {"orders": "order_id"},
+            "servers": servers or {},
+            "tools": tools or [GET, CANCEL],
+        }
     )
     names = [tool.name for tool in manifest.tools]
     spec = AgentSpec.model_validate(
@@ -103,9 +109,14 @@ def bundle(
         {tool.name: tool for tool in manifest.tools},
         manifest.tables,
         {tool.name: folder or Path() for tool in manifest.tools},
+        {
+            tool.name: manifest.servers[tool.live.server]
+            for tool in manifest.tools
+            if tool.live is not None and tool.live.server is not None
+        },
         rights,
-        ProjectSpec(),
-        Path(),
+        ProjectSpec.model_validate(project or {}),
+        folder or Path(),
         PRINTS,
     )
 

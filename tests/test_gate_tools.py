@@ -221,7 +221,7 @@ def test_the_first_check_that_refuses_decides():
 
 
 def test_what_the_model_may_not_set_is_named_before_the_schema_is_looked_at():
-    """Every bound argument it tried is told, in the order of the manifest, and filled from the principal."""
+    """Every bound argument it tried is told, in the manifest's order, and filled in."""
     tool = {**GET, "bind": {"who": "principal.id", "as_role": "principal.role"}}
     gate = Gate(bundle(tools=[tool, CANCEL]), {})
     decision = decide(gate, "get_order", {"who": "cus_8", "as_role": "boss", "order_id": 5})

@@ -9,9 +9,9 @@ import pytest
 
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolResult
-from agentctl.specs.bundle import Bundle
-from agentctl.toolbox.http import HttpTools
+from agentctl.toolbox.live import LiveTools, Opening
 from agentctl.toolbox.port import Ask
+from agentctl.toolbox.variables import variables_of
 from tests.build import bundle
 from tests.provider import Provider, serving
 
@@ -36,15 +36,12 @@ def tool(name: str = "cancel_order", **live: Any) -> dict[str, Any]:
     }
 
 
-def tools(*raw: dict[str, Any]) -> HttpTools:
-    return HttpTools(with_tools(*raw))
+def tools(*raw: dict[str, Any]) -> LiveTools:
+    owner = bundle(tools=list(raw))
+    return LiveTools(Opening(owner, variables_of(owner)))
 
 
-def with_tools(*raw: dict[str, Any]) -> Bundle:
-    return bundle(tools=list(raw))
-
-
-def send(backend: HttpTools, key: str | None = None, **args: Any) -> ToolResult:
+def send(backend: LiveTools, key: str | None = None, **args: Any) -> ToolResult:
     return backend.send("cancel_order", Ask({"order_id": "o_1", **args}, {}, NOW), key)
 
 
@@ -105,11 +102,10 @@ def test_a_secret_comes_from_the_environment_or_nothing_is_sent(
     assert shop.requests[0][2]["Authorization"] == "Bearer t-1"
 
 
-@pytest.mark.parametrize("live", [{"kind": "python"}, {"url": None}])
-def test_a_tool_without_a_side_over_http_is_refused(shop: Provider, live: dict[str, Any]):
+def test_a_tool_without_a_live_side_is_refused(shop: Provider):
     """Before anything is sent."""
-    with pytest.raises(Problem, match="no live side over HTTP"):
-        tools(tool(**live))
+    with pytest.raises(Problem, match="`get_order` has no live side"):
+        tools(tool(), {**tool("get_order"), "live": None})
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import secrets
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -115,7 +116,7 @@ def load(project: Project, recipe: Recipe) -> Parts:
     bundle = project.agent(recipe.agent)
     harness = Harness(bundle, recipe.model)
     if recipe.mode == "live":
-        backend = live_backend(bundle)
+        backend = live_backend(bundle, recipe.environment)
     else:
         tables = lender.tables if lender is not None else Tables({})
         backend = MockBackend(harness.mocks, World(tables, bundle.tables))
@@ -191,10 +192,11 @@ def _play(
         purse=purse_of(parts.harness.bundle, begun.run_id),
     )
     run = Run(parts.harness, given)
-    try:
-        play(run, parts.backend)
-    except ModelFault as met:
-        return run.events, met
+    with closing(parts.backend):
+        try:
+            play(run, parts.backend)
+        except ModelFault as met:
+            return run.events, met
     return run.events, None
 
 

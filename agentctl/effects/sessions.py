@@ -28,6 +28,8 @@ class Recipe(NamedTuple):
     """The golden set that lends its world."""
     scenario: str | None = None
     """The scenario of `world` that is played."""
+    environment: str | None = None
+    """Where live tools are: staging or production."""
 
 
 class Sessions:

@@ -5,7 +5,6 @@ only where its provider recognises it; when its outcome stays unknown, it is for
 """
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json, canonical_text
@@ -19,8 +18,10 @@ from agentctl.specs.bundle import Bundle
 from agentctl.specs.expressions import Expression, ExpressionError, literal_or_expression
 from agentctl.specs.golden import Fault
 from agentctl.specs.tools import ToolSpec
+from agentctl.toolbox.live import LiveTools, Opening
 from agentctl.toolbox.mocks import MockTools
 from agentctl.toolbox.port import Ask, Backend
+from agentctl.toolbox.variables import variables_of
 from agentctl.toolbox.world import World
 
 LOST = "lost_acknowledgement"
@@ -78,6 +79,9 @@ class MockBackend:
             return ToolResult(error=ToolError("timeout", f"`{name}` did not answer in time"))
         return result
 
+    def close(self) -> None:
+        """Do nothing: a mock world holds nothing open."""
+
     def _fault(self, name: str) -> str | None:
         if not self._faults:
             return None
@@ -90,15 +94,17 @@ class MockBackend:
         return found
 
 
-def live_backend(bundle: Bundle) -> Backend:
+def live_backend(bundle: Bundle, environment: str | None = None) -> Backend:
     """Return the real systems of an agent's tools.
+
+    Args:
+        bundle: The agent.
+        environment: Where they are: staging or production.
 
     Raises:
         Problem: If a tool has no live side, or names a variable that is not set.
     """
-    # Loaded for live runs only: the HTTP client takes a tenth of a second.
-    backend: Backend = import_module("agentctl.toolbox.http").HttpTools(bundle)
-    return backend
+    return LiveTools(Opening(bundle, variables_of(bundle, environment)))
 
 
 def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask) -> Outcome:

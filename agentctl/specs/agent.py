@@ -18,6 +18,7 @@ from agentctl.specs.base import (
     exactly_one,
     short_form,
 )
+from agentctl.specs.live import Variable
 
 BUILT_IN_TOOLS = ("escalate", "ask_user", "hand_off", "declare_intent")
 """Offered by the runtime itself where the spec allows; no manifest may define these names."""
@@ -254,6 +255,9 @@ class AgentSpec(Document):
     output: JsonSchema | None = None
     """JSON Schema of the structured answer, where the agent gives one."""
     done_when: Annotated[Goal, short_form(_goal, Goal | str)] | None = None
+    credentials: dict[Variable, Variable] = {}
+    """Name in a manifest -> the variable with this agent's own: `{CRM_TOKEN: SUPPORT_CRM_TOKEN}`.
+    Two agents never share one."""
     handoffs: Many[Name] = ()
     escalation: EscalationSpec | None = None
     limits: Limits = Limits()

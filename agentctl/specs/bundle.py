@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agentctl.core.canonical import Json
 from agentctl.specs.agent import AgentSpec
+from agentctl.specs.live import Server
 from agentctl.specs.policy import Policy
 from agentctl.specs.project import ProjectSpec
 from agentctl.specs.tools import TableSpec, ToolSpec
@@ -38,6 +39,8 @@ class Bundle:
     """The tables of all manifests those tools come from."""
     folders: Mapping[str, Path]
     """Tool name -> folder of its manifest: where `file.py:function` is looked for."""
+    servers: Mapping[str, Server]
+    """Tool name -> the server its `live:` names, for those that name one."""
     policy: Policy
     project: ProjectSpec
     root: Path

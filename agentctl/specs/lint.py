@@ -74,10 +74,6 @@ def manifest_warnings(manifest: ToolManifest, source: Source) -> Iterator[Diagno
         if tool.mock is None:
             message = f"`{tool.name}` has no mock: no scenario can use it"
             yield _warning("no-mock", message, source, *here, "name", hint="add `mock:`")
-        if tool.live is not None and tool.live.kind != "http":
-            message = f"`live` of `{tool.name}` is read, and this version does nothing with it"
-            hint = "`kind: http` works"
-            yield _warning("not-acted-on", message, source, *here, "live", hint=hint)
 
 
 def _filtered_elsewhere(tool: ToolSpec, manifest: ToolManifest) -> tuple[str, str] | None:

@@ -159,15 +159,21 @@ class Project:
         found += policy_problems(policy.model, policy.source, known, all_tables, self.spec)
         _raise(found)
         tools = {name: tool for name, (tool, _) in used.items()}
+        servers = {
+            name: manifest.model.servers[tool.live.server]
+            for name, (tool, manifest) in used.items()
+            if tool.live is not None and tool.live.server is not None
+        }
         return Bundle(
             agent.model,
             tools,
             tables,
             {name: manifest.path.parent for name, (_, manifest) in used.items()},
+            servers,
             policy.model,
             self.spec,
             self.root,
-            fingerprints(agent.model, tools.values(), policy.model),
+            fingerprints(agent.model, tools.values(), servers, policy.model),
         )
 
     def manifest_problems(self, manifest: Loaded[ToolManifest]) -> Iterator[Diagnostic]:

@@ -39,7 +39,7 @@ def manifest_problems(
         elif other != tool.name:
             message = f"`{tool.name}` and `{other}` differ in case only"
             yield Diagnostic("look-alike", message, at, "rename one")
-        yield from _tool_problems(tool, source, index, tables, names)
+        yield from _tool_problems(tool, source, index, tables, names, manifest.servers)
 
 
 def _tool_problems(
@@ -48,6 +48,7 @@ def _tool_problems(
     index: int,
     tables: Mapping[str, TableSpec],
     names: Mapping[str, str],
+    servers: Collection[str],
 ) -> Iterator[Diagnostic]:
     here = ("tools", index)
     yield from schema_problem(tool.input_schema, source, *here, "inputSchema")
@@ -85,6 +86,8 @@ def _tool_problems(
         yield from _look_up_problems(tool.reconcile, source, here, names, arguments)
     if tool.draft is not None and tool.draft not in names:
         yield unknown("tool", tool.draft, names, source.at(*here, "draft"))
+    if tool.live is not None and tool.live.server is not None and tool.live.server not in servers:
+        yield unknown("server", tool.live.server, servers, source.at(*here, "live", "server"))
     if tool.mock is not None:
         yield from _mock_problems(tool.mock, source, (*here, "mock"), tables, arguments)
 

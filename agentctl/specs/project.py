@@ -6,6 +6,7 @@ from pydantic import StringConstraints, model_validator
 
 from agentctl.specs.agent import Price
 from agentctl.specs.base import Document, Many, Name, Spec, Text
+from agentctl.specs.live import Variable
 
 
 class Paths(Spec):
@@ -56,6 +57,17 @@ class Alerts(Spec):
         return self
 
 
+class Environment(Spec):
+    """One place where the real systems are."""
+
+    variables: dict[Variable, Text] = {}
+    """Addresses and the like, for `${NAME}`; they come before the process's own. Secrets belong
+    into the process's environment or the file."""
+    env_file: Text | None = None
+    """A file of `NAME=value` lines, relative to the root and kept out of git; the process's own
+    variables come before it."""
+
+
 class ProjectSpec(Document):
     """Settings of a project."""
 
@@ -68,6 +80,8 @@ class ProjectSpec(Document):
     people: dict[str, Person] = {}
     audit: Audit = Audit()
     alerts: Alerts | None = None
+    environments: dict[Literal["staging", "production"], Environment] = {}
+    """What `--env` chooses between; `--live` means staging unless production is asked for."""
 
 
-__all__ = ["Alerts", "Audit", "Paths", "Person", "ProjectSpec"]
+__all__ = ["Alerts", "Audit", "Environment", "Paths", "Person", "ProjectSpec"]

@@ -6,7 +6,7 @@ annotations); the rest says what it does to the world and who may see what it re
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from agentctl.core.messages import Effect, ToolErrorKind
 from agentctl.specs.base import (
@@ -25,6 +25,7 @@ from agentctl.specs.base import (
     exactly_one,
     short_form,
 )
+from agentctl.specs.live import Live, Server
 
 Risk = Literal[
     "moves_money", "deletes", "cancels", "changes_account", "sends_to_many", "commits_legally"
@@ -186,34 +187,6 @@ class ToolCost(Spec):
     """US dollars for one call; each attempt counts."""
 
 
-Status = Annotated[str, StringConstraints(pattern=r"^[1-5][0-9][0-9]$")]
-"""An HTTP status."""
-
-
-class Live(Spec):
-    """Where the real tool is."""
-
-    kind: Literal["http", "python", "mcp"]
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None = None
-    url: Text | None = None
-    """`${NAME}` is an environment variable, `{name}` an argument; arguments that do not stand in
-    the URL are the query of GET and DELETE, and the JSON body of the others."""
-    headers: dict[str, Text] = {}
-    """`${NAME}` is an environment variable: no secret stands in a manifest."""
-    idempotency_header: Text | None = None
-    """The header by which the system recognises an effect it was sent before. Without it, an
-    effect whose answer is lost is never sent again."""
-    errors: dict[Status, ToolErrorKind] = {}
-    """HTTP status -> the error it means, where it is not the usual one."""
-    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
-    max_bytes: Annotated[int, Field(ge=1)] = 1_000_000
-    """An answer longer than this is refused."""
-    allow_private: bool = False
-    """Whether the address may lie inside a private network."""
-    function: Text | None = None
-    server: Text | None = None
-
-
 class ToolSpec(Spec):
     """One tool."""
 
@@ -280,6 +253,8 @@ class ToolManifest(Document):
     description: Text | None = None
     owner: Text | None = None
     tables: Annotated[dict[Name, TableSpec], short_form(_keys, dict[str, TableSpec | str])] = {}
+    servers: dict[Name, Server] = {}
+    """Real systems that several tools share."""
     tools: Many[ToolSpec]
 
 
@@ -288,7 +263,6 @@ __all__ = [
     "Compare",
     "Failure",
     "Idempotency",
-    "Live",
     "Mock",
     "Reconcile",
     "Records",

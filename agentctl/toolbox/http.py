@@ -6,7 +6,6 @@ module, which is loaded for live runs only.
 """
 
 import ipaddress
-import os
 import re
 import socket
 from collections.abc import Mapping
@@ -16,13 +15,13 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
-from agentctl.core.errors import problem
 from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
-from agentctl.specs.bundle import Bundle
-from agentctl.specs.tools import Live, ToolSpec
+from agentctl.specs.live import Live
+from agentctl.specs.tools import ToolSpec
+from agentctl.toolbox.live import Opening
 from agentctl.toolbox.port import Ask
+from agentctl.toolbox.variables import Variables
 
-_ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ARGUMENT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _KINDS: dict[int, ToolErrorKind] = {
     400: "invalid", 401: "forbidden", 403: "forbidden", 404: "not_found", 408: "timeout",
@@ -32,18 +31,23 @@ _KINDS: dict[int, ToolErrorKind] = {
 
 
 class HttpTools:
-    """The live tools of one agent, and one client for them.
+    """The tools of one agent that are reached over HTTP, and one client for them.
 
     Args:
-        bundle: The agent and its tools.
+        tools: They, by name.
+        opening: Whose they are, and the variables they may use.
 
     Raises:
-        Problem: If a tool has no live side over HTTP, or names a variable that is not set.
+        Problem: If a tool has no address, or names a variable that is not set.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._tools = {name: _prepared(tool) for name, tool in bundle.tools.items()}
+    def __init__(self, tools: Mapping[str, ToolSpec], opening: Opening) -> None:
+        self._tools = {name: _prepared(tool, opening.variables) for name, tool in tools.items()}
         self._client = httpx.Client(follow_redirects=False, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
 
     def idempotent(self, name: str) -> bool:
         """Whether the system recognises the key it is sent, so that sending twice is safe."""
@@ -79,34 +83,15 @@ class HttpTools:
             return _failed("unavailable", f"the connection broke: {_said(error)}")
 
 
-def _prepared(tool: ToolSpec) -> Live:
+def _prepared(tool: ToolSpec, variables: Variables) -> Live:
     live = tool.live
-    if live is None or live.kind != "http" or not live.url:
-        raise problem(
-            "no-live-tool",
-            f"`{tool.name}` has no live side over HTTP",
-            hint="give it `live: {kind: http, method: ..., url: ...}`, or leave out --live",
-        )
+    assert live is not None and live.url is not None  # the schema of a manifest holds this
     return live.model_copy(
         update={
-            "url": _filled(live.url, tool.name),
-            "headers": {k: _filled(v, tool.name) for k, v in live.headers.items()},
+            "url": variables.fill(live.url, tool.name),
+            "headers": {k: variables.fill(v, tool.name) for k, v in live.headers.items()},
         }
     )
-
-
-def _filled(text: str, tool: str) -> str:
-    def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1])
-        if not found:
-            raise problem(
-                "missing-variable",
-                f"`{tool}` needs the environment variable {match[1]}, which is not set",
-                hint=f"export {match[1]}=...",
-            )
-        return found
-
-    return _ENVIRONMENT.sub(value, text)
 
 
 def _url(template: str, arguments: Mapping[str, Json]) -> tuple[str, dict[str, Json]]:

@@ -32,5 +32,9 @@ class Backend(Protocol):
         """Whether sending one call twice under the same key has one effect."""
         ...
 
+    def close(self) -> None:
+        """Let go of connections and processes; nothing is sent afterwards."""
+        ...
+
 
 __all__ = ["Ask", "Backend"]

@@ -1,0 +1,115 @@
+"""What `${NAME}` in a manifest stands for, for one agent in one environment.
+
+An agent has an identity of its own: its spec may say that `CRM_TOKEN` of the manifest is its own
+`SUPPORT_CRM_TOKEN`. Values are looked up when a live run begins and are never shown.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from agentctl.core.errors import problem
+from agentctl.specs.bundle import Bundle
+from agentctl.specs.project import Environment
+
+_NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class Variables:
+    """The variables of one agent: those of the environment it runs in, of the process, of a file.
+
+    Args:
+        own: Name in a manifest -> the agent's own variable.
+        fixed: What the environment says; it comes first, so that a variable left over in a shell
+            cannot send a staging run to production.
+        process: The process's own.
+        file: Of the environment's file; they come last.
+    """
+
+    def __init__(
+        self,
+        own: Mapping[str, str],
+        fixed: Mapping[str, str],
+        process: Mapping[str, str],
+        file: Mapping[str, str],
+    ) -> None:
+        self._own = own
+        self._sources = (fixed, process, file)
+
+    def get(self, name: str) -> str | None:
+        """Return the value of `${name}`; `None` where it is not set, or is empty."""
+        wanted = self._own.get(name, name)
+        return next((found for source in self._sources if (found := source.get(wanted))), None)
+
+    def fill(self, text: str, tool: str) -> str:
+        """Return `text` with each `${NAME}` filled in.
+
+        Args:
+            text: From a manifest.
+            tool: Whose manifest, for the message.
+
+        Raises:
+            Problem: If a variable is not set.
+        """
+
+        def value(match: re.Match[str]) -> str:
+            found = self.get(match[1])
+            if not found:
+                name = self._own.get(match[1], match[1])
+                raise problem(
+                    "missing-variable",
+                    f"`{tool}` needs the environment variable {name}, which is not set",
+                    hint=f"export {name}=...",
+                )
+            return found
+
+        return _NAMED.sub(value, text)
+
+
+def variables_of(bundle: Bundle, environment: str | None = None) -> Variables:
+    """Return the variables of an agent.
+
+    Args:
+        bundle: The agent.
+        environment: `staging` or `production`, where the project has environments.
+
+    Raises:
+        Problem: If the environment's file cannot be read.
+    """
+    declared = bundle.project.environments
+    chosen = declared.get(environment, Environment()) if environment else Environment()  # type: ignore[call-overload]
+    file: dict[str, str] = {}
+    if chosen.env_file is not None:
+        file = read_env_file(bundle.root / chosen.env_file)
+    return Variables(bundle.agent.credentials, chosen.variables, os.environ, file)
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the variables of a file of `NAME=value` lines; `#` begins a comment line.
+
+    Raises:
+        Problem: If it cannot be read, or a line is neither.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise problem("unreadable-file", f"cannot read {path.name}: {why}") from error
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        text = line.strip().removeprefix("export ").strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name.strip()):
+            # The line is not repeated: it may hold a secret.
+            raise problem("bad-env-file", f"{path.name}:{number} is not NAME=value")
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        found[name.strip()] = value
+    return found
+
+
+__all__ = ["Variables", "read_env_file", "variables_of"]
