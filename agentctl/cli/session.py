@@ -32,8 +32,10 @@ from agentctl.runtime.trial import play_trial
 from agentctl.specs.bundle import Bundle, Tables
 from agentctl.specs.golden import Scenario
 from agentctl.specs.load import Project
+from agentctl.specs.locate import shown
 from agentctl.specs.sets import LoadedSet
 from agentctl.toolbox.port import Backend
+from agentctl.toolbox.recording import Recorder, recorded_file
 from agentctl.toolbox.world import World
 from agentctl.traces.content import kept_content
 from agentctl.traces.journal import Seal, seal_run
@@ -239,12 +241,25 @@ def _play(
         environment=recipe.environment,
     )
     run = Run(parts.harness, given)
-    with closing(parts.backend):
+    backend, fault = parts.backend, None
+    if recipe.records:
+        bundle = parts.harness.bundle
+        file = recorded_file(bundle.root, begun.run_id)
+        backend = Recorder(backend, bundle.tools, file)
+    with closing(backend):
         try:
-            play(run, parts.backend)
+            play(run, backend)
         except ModelFault as met:
-            return run.events, met
-    return run.events, None
+            fault = met
+    if isinstance(backend, Recorder):
+        _say_recorded(backend)
+    return run.events, fault
+
+
+def _say_recorded(recorder: Recorder) -> None:
+    if recorder.failed is not None:
+        note(f"warning: {shown(recorder.path)} is not complete: {recorder.failed}")
+    note(f"what the tools answered: {shown(recorder.path)}, real data, to copy into their mocks")
 
 
 def tell(done: Done, format: Format) -> int:

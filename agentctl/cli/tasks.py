@@ -142,8 +142,7 @@ def _task(path: Path, number: int, raw: bytes) -> tuple[Task, Callable[[str], Lo
     try:
         line = decode(_Line, data, source)
     except Problem as met:
-        placed = [replace(d, location=_moved(d.location, number)) for d in met.diagnostics]
-        raise Problem(*placed) from met
+        raise Problem(*(_of_line(found, number) for found in met.diagnostics)) from met
     first = line.task if line.task is not None else line.event
     assert first is not None  # the model has exactly one
     task = Task(line.id, first, line.acting_as)
@@ -159,6 +158,11 @@ def _source(file: str, text: str, data: Json) -> Source:
             source.keys[(name,)] = (1, found.start() + 1, len(name) + 2)
             source.values[(name,)] = (1, found.end() + 1, 1)
     return source
+
+
+def _of_line(found: Diagnostic, number: int) -> Diagnostic:
+    message = found.message.removeprefix("`the file`: ").replace("the file should", "a task should")
+    return replace(found, message=message, location=_moved(found.location, number))
 
 
 def _moved(at: Location | None, number: int) -> Location | None:
