@@ -152,6 +152,7 @@ def test_every_bad_line_is_told_and_nothing_is_run(here: Here, model: Desk):
         (("run", "order-desk", "--batch", "nowhere.jsonl"), "missing-file"),
         (("run", "order-desk", "--batch", "empty.jsonl"), "empty-file"),
         ((*BATCH, "--live"), "no-principal"),
+        ((*BATCH, "--approver", "dana"), "no-terminal"),
         ((*BATCH, "--out", "tasks.jsonl"), "not-a-result"),
         ((*BATCH, "--out", "no/where.jsonl"), "results-not-written"),
     ],

@@ -97,6 +97,12 @@ def run(
         _can_be_resumed(project)
     if batch is not None:
         _no_single_task({"TASK": task, "--event": event, "--scenario": scenario})
+        if approver is not None:
+            raise problem(
+                "no-terminal",
+                "a batch asks nobody at a terminal: what needs an approval is refused",
+                hint="--approvals queue lets it wait in the inbox",
+            )
     elif jobs is not None or out is not None:
         raise problem("no-batch", "`--jobs` and `--out` go with `--batch TASKS.jsonl`")
     inputs: Inputs = Lines()

@@ -166,7 +166,8 @@ class TaskRunner:
                 events = read_events(path)[1]
             except Problem:
                 return Result(task.id, known)
-            if events[-1].type == "run.ended":
+            # An erased run ended too, and says no more about it.
+            if events[-1].type == "run.ended" and "stop" in events[-1].body:
                 return self._result(task, describe(known.run, events, str(path)), events)
             return Result(task.id, known)
         return Result(task.id, known, over=run)
