@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import time
@@ -15,6 +16,7 @@ import pytest
 from agentctl.cli.batch import MOST_FAULTS
 from agentctl.cli.tasks import check_tasks, read_tasks
 from tests.here import Here
+from tests.live_project import tools
 from tests.loopback import Asked, Loopback, Step, calls, fails, says
 from tests.provider import Provider, serving
 from tests.test_cli import command, environment
@@ -407,3 +409,38 @@ def test_a_reader_that_goes_ends_the_batch(here: Here, model: Desk, shop: Provid
     batch.running.stderr.close()
     assert "nobody reads the results any more" in err
     assert len(model.asked) < 60
+
+
+@pytest.mark.soak
+def test_a_batch_killed_anywhere_acts_once_for_each_task(here: Here, model: Desk, shop: Provider):
+    """Whenever it dies, the starts after it bring one result a task and one effect a task."""
+    shop.recognises_keys = True
+    (here.root / "tools" / "shop.yaml").write_text(tools(header=True, reconcile=False))
+    chance = random.Random(7)
+    write_tasks(here, *numbered(40, "cancel o_{n}"))
+    model.before = lambda task, turn: time.sleep(0.05)  # type: ignore[func-returns-value]
+    for _ in range(6):
+        asked = len(model.asked) + chance.randrange(1, 25)
+        batch = Apart(here, shop, *KEPT, "--live", *AS, "--jobs", "6")
+        while len(model.asked) < asked and batch.running.poll() is None:
+            time.sleep(0.01)
+        time.sleep(chance.random() * 0.05)
+        batch.running.kill()
+        batch.running.communicate()
+    here(*KEPT, "--live", *AS, "--jobs", "6")
+    assert sorted(line["id"] for line in results(here)) == sorted(f"t{n}" for n in range(40))
+    assert {line["stop"] for line in results(here)} == {"answered"}
+    assert sorted(effect["order_id"] for effect in shop.effects) == sorted(
+        f"o_{n}" for n in range(40)
+    )
+    assert here("inbox", "list")[0] == ""
+
+
+@pytest.mark.soak
+def test_many_workers_share_one_state(here: Here, model: Desk, shop: Provider):
+    """Fifty at a time, each with effects: no lock is waited for too long, every run is sealed."""
+    write_tasks(here, *numbered(300, "cancel o_{n}"))
+    here(*KEPT, "--live", *AS, "--jobs", "50")
+    assert {line["stop"] for line in results(here)} == {"answered"}
+    assert len(shop.effects) == 300
+    assert "intact" in here("trace", "verify")[0]
