@@ -155,7 +155,7 @@ def test_a_resumed_run_adds_to_its_recording(here: Here, model: Loopback):
 def test_only_live_answers_are_recorded(here: Here):
     """There is nothing to learn from mocks."""
     _, err = here(*TASK, "--record-tools", exits=2)
-    assert "error[record-without-live]" in err
+    assert "error[goes-with]" in err
 
 
 class Told:

@@ -24,13 +24,14 @@ from agentctl.cli.session import (
 from agentctl.cli.task_run import Whose
 from agentctl.cli.terminal import TerminalApprover, TerminalInputs, on_terminal
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
-from agentctl.core.errors import problem
+from agentctl.core.errors import Problem, problem
 from agentctl.effects.sessions import Recipe
 from agentctl.runtime.approvals import Approver, Nobody
 from agentctl.runtime.queueing import may_approve
 from agentctl.runtime.run import ALONE, Inputs, Lines
 from agentctl.specs.bundle import Bundle
 from agentctl.specs.load import Project
+from agentctl.specs.locate import files_in, may_be
 from agentctl.specs.sets import LoadedSet
 
 
@@ -86,35 +87,30 @@ def run(
     """
     project = Project.find(Path.cwd())
     environment = environment_of(project.spec, env, live=live)
-    if record_tools and not live:
-        raise problem(
-            "record-without-live",
-            "`--record-tools` keeps what live tools answer, and the tools of this run are mocks",
-            hint="add --live, or leave out --record-tools",
-        )
+    _go_together(
+        {
+            "a task": task,
+            "--event": event,
+            "--scenario": scenario,
+            "--batch": batch,
+            "--as": acting_as,
+            "--world": world,
+            "--approver": approver,
+            "--jobs": jobs,
+            "--out": out,
+            "--live": live or None,
+            "--record-tools": record_tools or None,
+        }
+    )
     waits = approvals == "queue"
     if waits:
         _can_be_resumed(project)
-    if batch is not None:
-        _no_single_task({"TASK": task, "--event": event, "--scenario": scenario})
-        if approver is not None:
-            raise problem(
-                "no-terminal",
-                "a batch asks nobody at a terminal: what needs an approval is refused",
-                hint="--approvals queue lets it wait in the inbox",
-            )
-    elif jobs is not None or out is not None:
-        raise problem("no-batch", "`--jobs` and `--out` go with `--batch TASKS.jsonl`")
     inputs: Inputs = Lines()
     if scenario is not None:
         recipe = _of_scenario(project, agent, scenario, model, live=live)
     else:
         if agent is None:
-            raise problem(
-                "no-agent",
-                "say which agent to run, and what it should do",
-                hint='agentctl run order-support "I need to cancel my last order"',
-            )
+            raise _no_agent(project)
         asked = _Asked(agent, model, world, acting_as, live, environment, record_tools)
         if batch is not None:
             recipe, whose = _of_task(project, asked)
@@ -143,6 +139,36 @@ def run(
     session = ALONE._replace(run_id=run_id, ledger=ledger, waits=waits)
     begun = Begun(run_id, trace, session, asker, inputs, state.sessions if state else None)
     return go(project.root, recipe, parts, begun, format, quiet=quiet)
+
+
+_APART: dict[str, tuple[str, ...]] = {
+    "--batch": ("a task", "--event", "--scenario", "--approver"),
+    "--scenario": ("a task", "--event", "--as", "--world"),
+    "--event": ("a task",),
+    "--live": ("--world",),
+}
+"""What brings its own, and what would then go unheard."""
+_NEEDS = {"--jobs": "--batch", "--out": "--batch", "--record-tools": "--live"}
+
+
+def _go_together(given: Mapping[str, object]) -> None:
+    """Refuse what would go unheard beside something else, or without it."""
+    for one, others in _APART.items():
+        for other in others:
+            if given[one] is not None and given[other] is not None:
+                message = f"{one} and {other} do not go together"
+                raise problem("not-together", message, hint=f"leave out {other} or {one}")
+    for one, other in _NEEDS.items():
+        if given[one] is not None and given[other] is None:
+            raise problem(
+                "goes-with", f"{one} goes with {other}", hint=f"add {other}, or leave out {one}"
+            )
+
+
+def _no_agent(project: Project) -> Problem:
+    agents = [path.stem for path in files_in(project.agents) if may_be(path, "Agent")]
+    hint = f'agentctl run {agents[0]} "what it should do"' if agents else "agentctl init DIR"
+    return problem("no-agent", "say which agent to run, and what it should do", hint=hint)
 
 
 def _can_be_resumed(project: Project) -> None:
@@ -239,12 +265,6 @@ def _of_task(project: Project, asked: _Asked) -> tuple[Recipe, Whose]:
     return recipe, whose
 
 
-def _no_single_task(given: Mapping[str, object]) -> None:
-    for name, value in given.items():
-        if value is not None:
-            raise problem("two-tasks", f"give {name} or --batch, not both")
-
-
 def _say_environment(environment: str | None) -> None:
     if environment == "production" and sys.stderr.isatty():
         note("PRODUCTION: what this run does is done to real systems")
@@ -263,8 +283,6 @@ def _say_world(recipe: Recipe, parts: Parts) -> None:
 def _task(task: str | None, event: Path | None) -> str | dict[str, Json]:
     """Return the task, from the command line, stdin or a file."""
     if event is not None:
-        if task is not None:
-            raise problem("two-tasks", "give a task or --event, not both")
         return _event(event)
     if task == "-":
         task = sys.stdin.read().strip()
