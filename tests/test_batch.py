@@ -263,6 +263,43 @@ def test_what_waits_for_a_person_is_not_asked_twice(here: Here, model: Desk, sho
     assert here("inbox", "list")[0] == ""
 
 
+def test_results_of_another_batch_are_not_taken_for_its_own(here: Here, model: Desk):
+    """What was done with mocks was not done for real: the live batch is refused that file."""
+    write_tasks(here, *numbered(2))
+    here(*KEPT)
+    before = (here.root / "out.jsonl").read_bytes()
+    _, err = here(*KEPT, "--live", *AS, exits=2)
+    assert "error[other-batch]" in err
+    assert "with mock tools, and this batch is for order-desk with live tools" in err
+    assert (here.root / "out.jsonl").read_bytes() == before
+
+
+def test_a_run_that_cannot_be_taken_up_is_told_and_not_begun_anew(
+    here: Here, model: Desk, shop: Provider
+):
+    """The agent changed after its run was cut off: nothing is sent, until it is as it was."""
+    may_cancel(here, above=100)
+    write_tasks(here, {"id": "a", "task": "cancel o_1"})
+    words = (*KEPT, "--live", *AS, "--approvals", "queue")
+    policy = here.root / "agents" / "policy.yaml"
+    policy.write_text(policy.read_text().replace("> 1000", "> 100"))
+    here(*words, exits=4)
+    (here.root / "out.jsonl").unlink()  # As if it had been killed before the line was written.
+    agent = here.root / "agents" / "order-desk.yaml"
+    spec = agent.read_text()
+    agent.write_text(spec.replace("You help", "You hinder"))
+    asked = len(model.asked)
+    here(*words, exits=1)
+    (told,) = results(here)
+    assert (told["stop"], told["done"]) == ("interrupted", False)
+    assert "cut off, and not taken up: the agent, its tools or its policy changed" in told["reason"]
+    assert (len(model.asked), shop.effects) == (asked, [])
+    agent.write_text(spec)
+    here(*words, exits=4)
+    assert [line["stop"] for line in results(here)] == ["interrupted", "waiting_approval"]
+    assert len(here.traces()) == 1
+
+
 def test_two_batches_do_not_share_a_results_file(here: Here, model: Desk):
     """The second is told that the file is being written."""
     write_tasks(here, *numbered(1))

@@ -26,6 +26,8 @@ from agentctl.core.text import count
 from agentctl.effects.sessions import Recipe
 from agentctl.models.live import open_litellm
 from agentctl.specs.load import Project
+from agentctl.specs.locate import shown
+from agentctl.toolbox.recording import recorded_file
 
 JOBS = 4
 MOST_FAULTS = 10
@@ -68,6 +70,9 @@ def run_batch(project: Project, recipe: Recipe, whose: Whose, plan: Plan) -> int
     parts = load(project, recipe)
     if parts.backend is not None:
         parts.backend.close()
+    if recipe.records and not plan.quiet:
+        folder = shown(recorded_file(project.root, "RUN"))
+        note(f"what the tools answer: {folder}, one file a run, real data")
     runner = TaskRunner(project, recipe, parts, whose, waits=plan.waits)
     if plan.out is None:
         if not plan.quiet:

@@ -252,14 +252,16 @@ def _play(
         except ModelFault as met:
             fault = met
     if isinstance(backend, Recorder):
-        _say_recorded(backend)
+        _say_recorded(backend, alone=recipe.task is None)
     return run.events, fault
 
 
-def _say_recorded(recorder: Recorder) -> None:
+def _say_recorded(recorder: Recorder, *, alone: bool) -> None:
+    file = shown(recorder.path)
     if recorder.failed is not None:
-        note(f"warning: {shown(recorder.path)} is not complete: {recorder.failed}")
-    note(f"what the tools answered: {shown(recorder.path)}, real data, to copy into their mocks")
+        note(f"warning: {file} is not complete: {recorder.failed}")
+    if alone:
+        note(f"what the tools answered: {file}, real data, to copy into their mocks")
 
 
 def tell(done: Done, format: Format) -> int:

@@ -18,7 +18,7 @@ from agentctl.cli.session import (
 )
 from agentctl.cli.tasks import Known, Task
 from agentctl.core.canonical import Json
-from agentctl.core.errors import Problem
+from agentctl.core.errors import Problem, problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
 from agentctl.effects.sessions import Recipe, Sessions
@@ -73,6 +73,7 @@ class TaskRunner:
         self._parts = parts
         self._whose = whose
         self._waits = waits
+        self._of = (parts.harness.agent.name, recipe.environment or recipe.mode)
         self._known: Mapping[str, Known] = {}
         self._cut_off: Mapping[str, str] = {}
 
@@ -88,7 +89,18 @@ class TaskRunner:
             batch: The results file.
             known: What it holds.
             sessions: Runs that were begun and have no result.
+
+        Raises:
+            Problem: If these are results of another agent, or of tools elsewhere.
         """
+        for one in known.values():
+            if one.of != self._of:
+                raise problem(
+                    "other-batch",
+                    f"these are results of {one.of[0]} with {one.of[1]} tools, and this batch is"
+                    f" for {self._of[0]} with {self._of[1]} tools",
+                    hint="name another file with --out",
+                )
         self._recipe = self._recipe._replace(batch=batch)
         self._known = dict(known)
         self._cut_off = sessions.of_batch(batch) if sessions is not None else {}
@@ -134,7 +146,8 @@ class TaskRunner:
             inputs = Lines() if past.lines_heard else Lines(task.first)
             return self._play(task, recipe, parts, trace, session, inputs, state)
         except Problem as met:
-            return _stuck(task, run, met)
+            known = Known(run, "interrupted", met.exit_code, False, self._of)
+            return _stuck(task, known, met)
 
     def _play(
         self,
@@ -189,7 +202,7 @@ class TaskRunner:
         )
         acted = result["mode"] == "live" and any(e.type == "effect.intended" for e in events)
         passing = short or code in (ExitCode.UNKNOWN, ExitCode.USAGE, ExitCode.INTERRUPTED)
-        known = Known(result["run"], result["stop"], code, acted or not passing)
+        known = Known(result["run"], result["stop"], code, acted or not passing, self._of)
         return Result(
             task.id,
             known,
@@ -205,6 +218,8 @@ def _line(task: Task, known: Known, result: Mapping[str, Any]) -> dict[str, Any]
         "schema_version": SCHEMA_VERSION,
         "id": task.id,
         "run": known.run,
+        "agent": known.of[0],
+        "tools": known.of[1],
         "stop": known.stop,
         "reason": result["reason"],
         "answer": result["answer"],
@@ -216,9 +231,8 @@ def _line(task: Task, known: Known, result: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def _stuck(task: Task, run: str, met: Problem) -> Result:
+def _stuck(task: Task, known: Known, met: Problem) -> Result:
     """Return the result of a run that was cut off and cannot be taken up as things are."""
-    known = Known(run, "interrupted", met.exit_code, False)
     reason = f"cut off, and not taken up: {met.diagnostics[0].message}"
     nothing = {"reason": reason, "answer": None, "output": None, "usage": None, "cost": None}
     return Result(task.id, known, _line(task, known, nothing))

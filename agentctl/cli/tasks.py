@@ -62,6 +62,8 @@ class Known(NamedTuple):
     code: ExitCode
     done: bool
     """Whether it is left alone; else it is begun again."""
+    of: tuple[str, str]
+    """The agent, and where its tools were: mock, live, or the environment."""
 
 
 def check_tasks(path: Path, check: Callable[[str | None], object]) -> int:
@@ -213,7 +215,11 @@ class Results:
         try:
             line: dict[str, Any] = parse_strict(raw.decode(), max_bytes=len(raw))
             self.known[str(line["id"])] = Known(
-                str(line["run"]), str(line["stop"]), ExitCode(line["exit_code"]), bool(line["done"])
+                str(line["run"]),
+                str(line["stop"]),
+                ExitCode(line["exit_code"]),
+                bool(line["done"]),
+                (str(line["agent"]), str(line["tools"])),
             )
         except (NotCanonical, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise problem(
