@@ -206,3 +206,8 @@ def test_production_is_said_plainly_at_a_terminal(
     model.script(DONE, DONE)
     assert warning in here(*LIVE, "--env", "production", "--quiet")[1]
     assert warning not in here(*LIVE)[1]
+    model.script(GET, CANCEL)
+    asks(here, "--env", "production")
+    here("inbox", "reject", "1", "--as", "dana")
+    model.script(DONE)
+    assert warning in here("resume", "latest", "--quiet")[1]

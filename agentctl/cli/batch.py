@@ -9,7 +9,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
@@ -200,10 +200,15 @@ class _Batch:
                 raise KeyboardInterrupt
             self._interrupted = True
             self._halt("interrupted")
-            # Not `note`: this may come in the middle of one.
-            os.write(2, b"\nfinishing what runs; once more leaves it where it is\n")
+            with suppress(OSError):
+                # Not `note`: this may come in the middle of one.
+                os.write(2, b"\nfinishing what runs; once more leaves it where it is\n")
 
-        before = signal.signal(signal.SIGINT, interrupted)
+        before = signal.getsignal(signal.SIGINT)
+        if before is signal.SIG_IGN:  # In the background of a script.
+            yield
+            return
+        signal.signal(signal.SIGINT, interrupted)
         try:
             yield
         finally:

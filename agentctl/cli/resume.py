@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from agentctl.cli.environments import say_environment
 from agentctl.cli.output import Format
 from agentctl.cli.session import Begun, go, load, queue_approver, state_of
 from agentctl.core.canonical import NotCanonical, parse_strict
@@ -52,6 +53,7 @@ def resume(
     recipe = state.sessions.find(run_id)
     person = acting or getpass.getuser()
     corrected = _correction(did, person)
+    say_environment(recipe.environment)
     parts = load(project, recipe)
     trace, events = FileTrace.reopen(path, run_id, journal_file(project.root))
     _fits(fold(events).ended.get("stop"), reply, note)

@@ -10,7 +10,12 @@ from typing import Annotated, Literal, NamedTuple
 import typer
 
 from agentctl.cli.batch import JOBS, Plan, run_batch
-from agentctl.cli.environments import ENVIRONMENT_HELP, EnvironmentName, environment_of
+from agentctl.cli.environments import (
+    ENVIRONMENT_HELP,
+    EnvironmentName,
+    environment_of,
+    say_environment,
+)
 from agentctl.cli.output import Format, note
 from agentctl.cli.session import (
     Begun,
@@ -115,13 +120,13 @@ def run(
         if batch is not None:
             recipe, whose = _of_task(project, asked)
             plan = Plan(batch, out, jobs or JOBS, waits, format, quiet)
-            _say_environment(environment)
+            say_environment(environment)
             return run_batch(project, recipe, whose, plan)
         first = _task(task, event)
         inputs = TerminalInputs(first) if on_terminal() else Lines(first)
         recipe, whose = _of_task(project, asked)
         recipe = recipe._replace(principal=whose(None))
-        _say_environment(environment)
+        say_environment(environment)
     # Without a key, a price or a live side there is no run, and no trace of one.
     parts = load(project, recipe)
     if scenario is None and not quiet:
@@ -263,11 +268,6 @@ def _of_task(project: Project, asked: _Asked) -> tuple[Recipe, Whose]:
         return _principal(bundle, lender, acting_as)
 
     return recipe, whose
-
-
-def _say_environment(environment: str | None) -> None:
-    if environment == "production" and sys.stderr.isatty():
-        note("PRODUCTION: what this run does is done to real systems")
 
 
 def _say_world(recipe: Recipe, parts: Parts) -> None:
