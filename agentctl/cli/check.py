@@ -16,6 +16,7 @@ from agentctl.core.text import count, did_you_mean
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import expected_world
 from agentctl.specs.agent import AgentSpec
+from agentctl.specs.environments import environment_warnings
 from agentctl.specs.golden import GoldenSet, World
 from agentctl.specs.governance import Holder, governance_problems, write_problems
 from agentctl.specs.kinds import KINDS, json_schema
@@ -196,6 +197,7 @@ class _Checking:
             self._manifest(loaded)
         elif isinstance(loaded.model, ProjectSpec):
             self._warn(people_names(loaded.model, loaded.source))
+            self._warn(environment_warnings(loaded.model, loaded.source, self.project.root))
 
     def _manifest(self, manifest: Loaded[ToolManifest]) -> None:
         self._warn(manifest_warnings(manifest.model, manifest.source))

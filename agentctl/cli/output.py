@@ -15,13 +15,15 @@ from agentctl.core.errors import Problem
 Format = Literal["text", "json", "jsonl"]
 
 
-def write(text: str) -> None:
-    """Write payload to stdout."""
+def write(text: str) -> bool:
+    """Write payload to stdout; `False` when its reader has just gone."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         _close_stdout()
+        return False
+    return True
 
 
 def write_line(text: str = "") -> None:
@@ -34,10 +36,12 @@ def write_json(value: Any) -> None:
     write_line(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def write_jsonl(values: Iterable[Any]) -> None:
-    """Write one JSON document a line."""
+def write_jsonl(values: Iterable[Any]) -> bool:
+    """Write one JSON document a line; `False` when the reader goes."""
+    heard = True
     for value in values:
-        write_line(json.dumps(value, ensure_ascii=False))
+        heard = write(json.dumps(value, ensure_ascii=False) + "\n") and heard
+    return heard
 
 
 def note(text: str) -> None:

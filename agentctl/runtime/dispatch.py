@@ -124,6 +124,9 @@ def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask)
     key = effect_key(tool, ask.args)
     # Without a key of its own, an effect is known by its place in its run.
     own_key = key or f"{tool.name} {session.run_id} {len(run.events)}"
+    if run.given.environment is not None:
+        # What was done in staging has not been done in production.
+        own_key = f"{run.given.environment} {own_key}"
     run.record(
         "effect.intended",
         {"call_id": call_id, "tool": tool.name, "effect": tool.effect, "key": key},

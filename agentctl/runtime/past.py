@@ -26,7 +26,7 @@ _ASIDE: frozenset[str] = frozenset(
 )
 """Events that need not come again when a run is played back."""
 _MUST_AGREE: dict[str, tuple[str, ...]] = {
-    "run.started": ("agent", "mode", "principal", "fingerprints", "rights"),
+    "run.started": ("agent", "mode", "environment", "principal", "fingerprints", "rights"),
     "call.decided": ("call_id", "tool", "arguments", "verdict", "rules"),
     "approval.requested": ("call_id", "call_hash"),
     "effect.intended": ("call_id", "tool", "key"),

@@ -99,6 +99,8 @@ class Given(NamedTuple):
     session: Session = ALONE
     purse: Purse | None = None
     """Money shared with other runs; left out = none is."""
+    environment: str | None = None
+    """Where live tools are: staging or production, where the project has both."""
 
 
 class Lines:

@@ -27,7 +27,8 @@ _CALL = frozenset({"call_id", "tool"})
 _END = frozenset({"stop", "steps", "calls", "usage", "cost", "duration_s"})
 _KEPT: Mapping[str, frozenset[str]] = {
     "run.started": frozenset(
-        {"agent", "model", "mode", "fingerprints", "rights", "limits", "scenario", "principal"}
+        {"agent", "model", "mode", "environment", "fingerprints", "rights", "limits"}
+        | {"scenario", "principal"}
     ),
     "input.received": frozenset({"source"}),
     "model.replied": frozenset({"step", "usage", "cost", "model", "calls"}),

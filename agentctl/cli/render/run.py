@@ -84,6 +84,7 @@ def describe(run_id: str, events: Sequence[Event], trace: str) -> dict[str, Any]
         "agent": started["agent"],
         "model": started["model"],
         "mode": started["mode"],
+        **({"environment": started["environment"]} if "environment" in started else {}),
         "principal": started["principal"],
         "stop": end["stop"],
         "reason": end["reason"],
