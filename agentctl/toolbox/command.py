@@ -121,7 +121,7 @@ def _found(program: str, folder: Path, path: str) -> str | None:
 def _result(ended: Ended, tool: ToolSpec, program: Program) -> ToolResult:
     live = program.live
     if ended.how == "not_started":
-        why = _told(ended.said, program)
+        why = told(ended.said, program)
         return ToolResult(error=ToolError("unavailable", f"cannot be started: {why}"), sent=False)
     if ended.how == "timeout":
         return _failed("timeout", f"no answer within {live.timeout_s:g} s; it was ended")
@@ -132,7 +132,7 @@ def _result(ended: Ended, tool: ToolSpec, program: Program) -> ToolResult:
     except (NotCanonical, UnicodeDecodeError) as error:
         if ended.code == 0:
             why = "it printed nothing" if not ended.output.strip() else str(error).splitlines()[0]
-            return _failed("invalid_output", f"the answer is no JSON: {_told(why, program)}")
+            return _failed("invalid_output", f"the answer is no JSON: {told(why, program)}")
         answer = None
     declared = _declared(answer, program)
     if declared is not None:
@@ -152,19 +152,19 @@ def _declared(answer: Json, program: Program) -> ToolError | None:
     if not isinstance(kind, str) or not isinstance(message, str):
         return None
     if kind in DECLARED:
-        return ToolError(cast(ToolErrorKind, kind), _told(message, program))
-    return ToolError("internal", _told(f"{kind}: {message}", program))
+        return ToolError(cast(ToolErrorKind, kind), told(message, program))
+    return ToolError("internal", told(f"{kind}: {message}", program))
 
 
 def _why(ended: Ended, program: Program) -> str:
     if ended.code < 0:
         name = signal.Signals(-ended.code).name
         return f"it was ended by {name}; it may take {program.live.memory_mb} MB (`memory_mb`)"
-    said = f": {_told(ended.said, program)}" if ended.said else ""
+    said = f": {told(ended.said, program)}" if ended.said else ""
     return f"it ended with exit code {ended.code}{said}"
 
 
-def _told(text: str, program: Program) -> str:
+def told(text: str, program: Program) -> str:
     """Return what a program says as a message: on one line, short, without its secrets."""
     for name, value in program.environment.items():
         if name != "PATH" and len(value) >= _SECRET_FROM:
@@ -176,4 +176,4 @@ def _failed(kind: ToolErrorKind, message: str) -> ToolResult:
     return ToolResult(error=ToolError(kind, message))
 
 
-__all__ = ["DECLARED", "CommandTools", "environment_of"]
+__all__ = ["DECLARED", "CommandTools", "environment_of", "told"]

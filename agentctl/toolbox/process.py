@@ -156,7 +156,9 @@ class _Tail:
         self._held = b""
 
     def take(self, chunk: bytes) -> None:
-        self._held = (self._held + chunk)[-_KEPT:]
+        held = self._held + chunk
+        # The rest of a word that is cut is dropped: half a secret would not be known as one.
+        self._held = held if len(held) <= _KEPT else b" ".join(held[-_KEPT:].split(b" ")[1:])
 
     def last_line(self) -> str:
         lines = self._held.decode(errors="replace").split("\n")

@@ -6,11 +6,11 @@ beside the manifest, at the project's root, or among the installed packages.
 """
 
 from agentctl.core.errors import problem
-from agentctl.core.text import shorten
 from agentctl.specs.tools import ToolSpec
-from agentctl.toolbox.command import CommandTools, environment_of
+from agentctl.toolbox.command import CommandTools, environment_of, told
 from agentctl.toolbox.live import Opening
 from agentctl.toolbox.process import Program
+from agentctl.toolbox.worker import FOUND
 
 
 class PythonTools(CommandTools):
@@ -30,8 +30,8 @@ class PythonTools(CommandTools):
         places = (live.function, str(folder), str(opening.bundle.root.resolve()))
         program = Program("call", places, folder, environment_of(tool, opening), live)
         ended = self._processes.run(program._replace(mode="find"), b"")
-        if (ended.how, ended.code) != ("done", 0):
-            why = shorten(ended.said, 200) or "it cannot be imported"
+        if ended.output != FOUND:
+            why = told(ended.said, program) or "it cannot be imported"
             raise problem(
                 "no-such-function",
                 f"`{tool.name}` calls `{live.function}`: {why}",

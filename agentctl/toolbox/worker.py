@@ -21,6 +21,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple, NoReturn
 
+FOUND = b"found"
 GRACE_S = 5
 """Seconds after the time-out when a process ends by itself, should nobody be left to end it."""
 
@@ -55,7 +56,9 @@ def main(argv: list[str]) -> None:
         function = _function(*rest)
     except BaseException as error:  # noqa: BLE001 - a module may raise anything
         _not_started(answer, word, _said(error))
-    if mode == "call":
+    if mode == "find":
+        os.write(answer, FOUND)
+    else:
         _call(function, answer, int(megabytes))
 
 
@@ -117,4 +120,4 @@ def _said(error: BaseException) -> str:
 if __name__ == "__main__":
     main(sys.argv[1:])
 
-__all__ = ["GRACE_S", "Context", "main"]
+__all__ = ["FOUND", "GRACE_S", "Context", "main"]
