@@ -83,7 +83,7 @@ def test_the_loop_reads_like_prose():
     ids=" ".join,
 )
 def test_heavy_libraries_stay_out(command: list[str], tmp_path: Path):
-    """litellm, pandas, mcp and sqlalchemy are never loaded by help, check, trace or a replayed eval."""
+    """Help, check, trace and a replayed eval load neither litellm, pandas, mcp nor sqlalchemy."""
     code = (
         "import sys\n"
         "from agentctl.cli.app import run\n"

@@ -1,4 +1,4 @@
-"""Tools that are programs: real processes, what they see, what is believed, what is left of them."""
+"""Tools that are programs: real processes, what they see, what is believed, what they leave."""
 
 import json
 import os
@@ -316,10 +316,10 @@ def test_a_call_leaves_no_process_no_thread_and_no_open_file(tmp_path: Path):
         limits = {"timeout_s": 0.3, "max_bytes": 100}
         backends.append(opened(folder, program(folder, source, live=limits)))
     send(backends[0])
-    open_files, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
+    files, threads = open_files(), threading.active_count()
     for backend in backends * 3:
         send(backend)
-    assert len(os.listdir("/proc/self/fd")) == open_files
+    assert open_files() == files
     assert threading.active_count() == threads
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
@@ -388,6 +388,10 @@ def test_a_program_recognises_keys_only_where_its_manifest_promises_it(
     more |= {"idempotency": {"key": []}} if key else {}
     more |= {} if hint is None else {"annotations": {"idempotentHint": hint}}
     assert opened(tmp_path, program(tmp_path, "", **more)).idempotent("look_up") is safe
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def memory_kb() -> int:

@@ -54,13 +54,12 @@ def test_a_function_is_given_arguments_and_context(tmp_path: Path):
     source = """
         def answer(args, context):
             told = [context.tool, context.agent, context.principal["id"], context.key]
-            return {"args": args, "told": told, "year": context.now.year, "zone": str(context.now.tzinfo)}
+            return {"args": args, "told": told, "at": [context.now.year, str(context.now.tzinfo)]}
     """
     assert send(opened(tmp_path, source), "k1", n=3).value == {
         "args": {"n": 3},
         "told": ["look_up", "order-desk", "cus_7", "k1"],
-        "year": 2026,
-        "zone": "UTC",
+        "at": [2026, "UTC"],
     }
 
 

@@ -75,8 +75,9 @@ class SQLite:
 
         def connect() -> sqlite3.Connection:
             made = sqlite3.connect(address, timeout=live.timeout_s, isolation_level=None, uri=True)
+            made.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # it would create another file
             if not live.writes:
-                made.execute("PRAGMA query_only = 1")  # a database attached to it, too
+                made.execute("PRAGMA query_only = 1")
             return made
 
         return {"creator": connect}

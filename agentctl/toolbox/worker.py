@@ -117,7 +117,7 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+__all__ = ["FOUND", "GRACE_S", "Context", "main"]
+
 if __name__ == "__main__":
     main(sys.argv[1:])
-
-__all__ = ["FOUND", "GRACE_S", "Context", "main"]
