@@ -8,7 +8,7 @@ nothing. No message shows an address or a statement.
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from time import monotonic
 from typing import Any
 
@@ -98,8 +98,9 @@ class _Query:
                     connection.exec_driver_sql(line)
                 # A reader takes rows as they are read, so that it can stop in the middle.
                 options = {"stream_results": not self._live.writes}
-                result = connection.execute(self._text, values, execution_options=options)
-                value = self._value(result)
+                asked = connection.execute(self._text, values, execution_options=options)
+                with closing(asked) as result:
+                    value = self._value(result)
                 if self._live.writes:
                     committing = True
                     connection.commit()
