@@ -16,7 +16,9 @@ from agentctl.specs.checks import (
     unknown,
     value_problems,
 )
+from agentctl.specs.live import Server
 from agentctl.specs.matchers import matcher_problems
+from agentctl.specs.queries import query_problems
 from agentctl.specs.tools import Mock, Reconcile, TableSpec, ToolManifest, ToolSpec
 from agentctl.specs.yaml import Source
 
@@ -48,7 +50,7 @@ def _tool_problems(
     index: int,
     tables: Mapping[str, TableSpec],
     names: Mapping[str, str],
-    servers: Collection[str],
+    servers: Mapping[str, Server],
 ) -> Iterator[Diagnostic]:
     here = ("tools", index)
     yield from schema_problem(tool.input_schema, source, *here, "inputSchema")
@@ -88,6 +90,10 @@ def _tool_problems(
         yield unknown("tool", tool.draft, names, source.at(*here, "draft"))
     if tool.live is not None and tool.live.server is not None and tool.live.server not in servers:
         yield unknown("server", tool.live.server, servers, source.at(*here, "live", "server"))
+    if tool.live is not None and tool.live.kind == "sql":
+        server = servers.get(tool.live.server or "")
+        place = (*here, "live")
+        yield from query_problems(tool.live, tool.effect, server, arguments, source, place)
     if tool.mock is not None:
         yield from _mock_problems(tool.mock, source, (*here, "mock"), tables, arguments)
 

@@ -16,7 +16,10 @@ from agentctl.toolbox.port import Ask, Backend
 from agentctl.toolbox.variables import Variables
 
 BACKENDS: Mapping[str, str] = {
+    "command": "agentctl.toolbox.command:CommandTools",
     "http": "agentctl.toolbox.http:HttpTools",
+    "python": "agentctl.toolbox.python:PythonTools",
+    "sql": "agentctl.toolbox.sql:SqlTools",
 }
 """Kind -> the class of its backend, `module:name`; called with (tools, Opening)."""
 
