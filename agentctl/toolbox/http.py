@@ -43,7 +43,7 @@ class _Endpoint(NamedTuple):
     method: str
     url: str
     """`{argument}` still stands in it."""
-    headers: dict[str, str]
+    headers: httpx.Headers
     identity: Identity | None
     allow_private: bool
     body: Callable[[Facts], Json] | None
@@ -104,7 +104,9 @@ def _endpoint(tool: ToolSpec, opening: Opening, identities: dict[Auth, Identity]
     variables = opening.variables
     server = opening.bundle.servers.get(tool.name)
     url = live.url if server is None else (server.url or "").rstrip("/") + live.url
-    written = {**(server.headers if server else {}), **live.headers}
+    headers = httpx.Headers({"User-Agent": "agentctl"})
+    for written in (server.headers if server else {}, live.headers):
+        headers.update({k: variables.credential(v, tool.name) for k, v in written.items()})
     auth = live.auth or (server.auth if server else None)
     if auth is not None and auth not in identities:
         identities[auth] = identity_of(auth, variables, tool.name)
@@ -112,7 +114,7 @@ def _endpoint(tool: ToolSpec, opening: Opening, identities: dict[Auth, Identity]
         live,
         live.method or "GET",
         variables.address(url, tool.name),
-        {name: variables.credential(value, tool.name) for name, value in written.items()},
+        headers,
         identities[auth] if auth is not None else None,
         live.allow_private or (server is not None and server.allow_private),
         literal_or_expression(live.body) if live.body is not None else None,
@@ -126,7 +128,7 @@ def _request(tool: _Endpoint, ask: Ask) -> "_Draft":
     Raises:
         Failed: If an argument does not fit.
     """
-    headers = httpx.Headers({"User-Agent": "agentctl", **tool.headers})
+    headers = httpx.Headers(tool.headers)
     try:
         url, rest = _filled(tool.url, ask.args)
         if tool.body is not None:
@@ -138,8 +140,11 @@ def _request(tool: _Endpoint, ask: Ask) -> "_Draft":
             url = url.copy_merge_params(query) if query else url
         else:
             content = canonical_text(rest)
-    except (ExpressionError, httpx.InvalidURL) as error:
-        message = f"the request cannot be made of these arguments: {error}"
+    except ExpressionError as error:
+        message = f"no body can be made of these arguments: {error}"
+        raise Failed("invalid", message, sent=False) from error
+    except httpx.InvalidURL as error:
+        message = "no address can be made of these arguments"
         raise Failed("invalid", message, sent=False) from error
     if content is not None:
         headers["Content-Type"] = "application/json"
