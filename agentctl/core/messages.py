@@ -86,6 +86,8 @@ class ToolResult(NamedTuple):
     """Declared (mocks) or measured (live) seconds."""
     sent: bool = True
     """Whether the call may have reached the tool; `False` = surely nothing happened."""
+    wait_s: float | None = None
+    """With an error: the seconds the tool's system asks to be left alone."""
 
     @property
     def ok(self) -> bool:

@@ -5,11 +5,10 @@ said, keys included. All of that ends here.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from agentctl.core.text import shorten
+from agentctl.core.waiting import retry_after_s
 from agentctl.models.port import FaultKind, ModelFault
 
 PASSING: frozenset[FaultKind] = frozenset({"unavailable", "rate_limited", "timeout"})
@@ -137,23 +136,6 @@ def no_key(model: str, missing: Sequence[str]) -> ModelFault:
     return ModelFault("no_key", f"no key for {model}: {names} not set", f"export {missing[0]}=...")
 
 
-def retry_after_s(headers: object) -> float | None:
-    """Return the seconds a provider asks to wait, from `Retry-After` as seconds or a date."""
-    get = getattr(headers, "get", None)
-    text = str(get("retry-after") or "").strip() if get is not None else ""
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if seconds == seconds else None
-
-
 def _final(kind: FaultKind, message: str, hint: str | None = None) -> Setback:
     return Setback(ModelFault(kind, message, hint), final=True)
 
@@ -202,7 +184,6 @@ __all__ = [
     "Asked",
     "Setback",
     "no_key",
-    "retry_after_s",
     "setback_of",
     "timed_out",
     "unknown",

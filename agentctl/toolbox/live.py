@@ -57,6 +57,7 @@ class LiveTools:
                     hint="give it `live: {kind: http, url: ...}`, or leave out --live",
                 )
             kinds.setdefault(tool.live.kind, {})[name] = tool
+        self._variables = opening.variables
         self._opened: list[Backend] = []
         self._backends: dict[str, Backend] = {}
         try:
@@ -74,8 +75,8 @@ class LiveTools:
         return self._backends[name].idempotent(name)
 
     def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
-        """Send one call, and return what the system answers."""
-        return self._backends[name].send(name, ask, key)
+        """Send one call, and return what the system answers, without the agent's credentials."""
+        return self._variables.masked(self._backends[name].send(name, ask, key))
 
     def close(self) -> None:
         """Close connections and end processes."""
