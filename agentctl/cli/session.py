@@ -19,8 +19,8 @@ from agentctl.effects.approvals import Approvals
 from agentctl.effects.db import open_db
 from agentctl.effects.ledger import Ledger
 from agentctl.effects.sessions import Recipe, Sessions
-from agentctl.models.live import LiveModel
-from agentctl.models.port import ModelFault
+from agentctl.models.opening import open_model
+from agentctl.models.port import Model, ModelFault
 from agentctl.runtime.approvals import Approver, Nobody
 from agentctl.runtime.dispatch import MockBackend, live_backend
 from agentctl.runtime.harness import Harness
@@ -85,7 +85,7 @@ class Parts(NamedTuple):
     lender: LoadedSet | None
     """The golden set that lends its world."""
     scenario: Scenario | None
-    model: LiveModel | None
+    model: Model | None
     """`None` where a scenario brings its own turns."""
     backend: Backend | None
     """`None` where a scenario brings its own world."""
@@ -236,10 +236,10 @@ def finish(
     return code
 
 
-def _model(bundle: Bundle, model: str | None) -> LiveModel:
+def _model(bundle: Bundle, model: str | None) -> Model:
     """Return the model of the spec, ready to be asked, or say what to do without a key."""
     try:
-        return LiveModel(bundle.agent.model, model)
+        return open_model(bundle.agent.model, model)
     except ModelFault as fault:
         hint = fault.hint or "set the provider's key"
         raise problem(

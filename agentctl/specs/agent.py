@@ -42,6 +42,8 @@ class ModelSpec(Spec):
     """As litellm names it: `provider/model`."""
     fallbacks: Many[Text] = ()
     """Asked in this order when the model is unavailable."""
+    mode: Literal["tools", "json-action"] = "tools"
+    """`json-action` asks for one JSON action a turn: for models whose tool calls are unreliable."""
     settings: JsonObject = {}
     """Passed to the provider: temperature, max_tokens and so on."""
     price: Price | None = None
