@@ -6,6 +6,7 @@ yet: the model is made ready, or the reason why it cannot be asked is said.
 
 from collections.abc import Callable, Mapping
 
+from agentctl.models.json_action import JsonActions
 from agentctl.models.live import LiveModel
 from agentctl.models.port import Model
 from agentctl.specs.agent import ModelSpec
@@ -30,7 +31,8 @@ def open_model(
         ModelFault: `no_key` or `unknown_model`, before anything is asked.
         Problem: If `settings` holds what is not a setting.
     """
-    return LiveModel(spec, override, env)
+    live = LiveModel(spec, override, env)
+    return JsonActions(live) if spec.mode == "json-action" else live
 
 
 __all__ = ["open_model"]
