@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.messages import ModelReply
 from agentctl.core.text import did_you_mean
@@ -137,6 +138,7 @@ class LiveModel:
         names = ToolNames(offer.name for offer in request.tools)
         deadline = time.monotonic() + timeout_s
         setbacks: list[Setback] = []
+        before: list[dict[str, Json]] = []
         plan = tuple(self._plan())
         left = sum(attempts for _, attempts in plan)
         for target, attempts in plan:
@@ -145,8 +147,10 @@ class LiveModel:
                 left -= 1
                 got = self._ask(door, target, request, names, seconds)
                 if isinstance(got, ModelReply):
-                    return got
+                    return got._replace(setbacks=tuple(before))
                 setbacks.append(got)
+                kind, said = got.fault.kind, got.fault.message
+                before.append({"model": target.name, "kind": kind, "message": said})
                 if target is self._targets[0] and got.fault.kind not in PASSING:
                     raise got.fault
                 wait = got.wait_s if got.wait_s is not None else BACKOFF_S * 2**attempt

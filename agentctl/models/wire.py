@@ -195,8 +195,18 @@ def _refusal(message: Any) -> str | None:
 def _usage(usage: Any) -> Usage | None:
     given = getattr(usage, "prompt_tokens", None) or 0
     said = getattr(usage, "completion_tokens", None) or 0
-    # litellm fills in zeros where the provider counted nothing.
-    return Usage(int(given), int(said)) if given or said else None
+    if not given and not said:
+        # litellm fills in zeros where the provider counted nothing.
+        return None
+    cached = _part(usage, "prompt_tokens_details", "cached_tokens")
+    thought = _part(usage, "completion_tokens_details", "reasoning_tokens")
+    return Usage(int(given), int(said), False, min(cached, int(given)), min(thought, int(said)))
+
+
+def _part(usage: Any, details: str, name: str) -> int:
+    """Return a part of the tokens that a provider may tell apart."""
+    count = getattr(getattr(usage, details, None), name, None)
+    return max(0, count) if isinstance(count, int) else 0
 
 
 __all__ = [

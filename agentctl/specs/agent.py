@@ -33,6 +33,8 @@ class Price(Spec):
     """Dollars for a million input tokens."""
     output_per_mtok: Dollars
     """Dollars for a million output tokens."""
+    cached_input_per_mtok: Dollars | None = None
+    """Dollars for a million input tokens out of the provider's cache; left out = as any input."""
 
 
 class ModelSpec(Spec):

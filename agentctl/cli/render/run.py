@@ -44,7 +44,9 @@ def _line(event: Event) -> str | None:
             return f"{body['source']}: {content if isinstance(content, str) else _json(content)}"
         case "model.replied":
             calls = ", ".join(call["name"] for call in body["calls"])
-            return f"step {body['step']}: {calls or body['text'] or _json(body.get('output'))}"
+            tries = body.get("attempts", ())
+            said = f"step {body['step']}: {calls or body['text'] or _json(body.get('output'))}"
+            return f"{said} ({body['model']}, attempt {len(tries) + 1})" if tries else said
         case "call.decided":
             rules = f" [{', '.join(body['rules'])}]" if body["rules"] else ""
             why = "" if body["verdict"] == "allow" else f": {body['reason']}"
