@@ -107,6 +107,8 @@ class ModelReply(NamedTuple):
     usage: Usage | None = None
     model: str | None = None
     """The model that answered; `None` = the one that was asked."""
+    refused: bool = False
+    """The model, or its provider, declined to answer; `text` says why, where anything does."""
     setbacks: tuple[dict[str, Json], ...] = ()
     """The requests before that brought no reply, in order: whom, what kind of fault, one line."""
 

@@ -17,7 +17,7 @@ def open_model(
     override: str | None = None,
     *,
     env: Mapping[str, str] | None = None,
-    on_text: Callable[[str], None] | None = None,  # noqa: ARG001
+    on_text: Callable[[str], None] | None = None,
 ) -> Model:
     """Return the model of a spec, ready to be asked.
 
@@ -31,8 +31,10 @@ def open_model(
         ModelFault: `no_key` or `unknown_model`, before anything is asked.
         Problem: If `settings` holds what is not a setting.
     """
-    live = LiveModel(spec, override, env)
-    return JsonActions(live) if spec.mode == "json-action" else live
+    if spec.mode == "json-action":
+        # What arrives is JSON for the runtime, and no word for anybody who watches.
+        return JsonActions(LiveModel(spec, override, env))
+    return LiveModel(spec, override, env, on_text=on_text)
 
 
 __all__ = ["open_model"]

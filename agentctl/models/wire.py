@@ -137,8 +137,10 @@ def reply_of(response: Any, request: Request, names: ToolNames, model: str) -> M
     calls = _calls(getattr(message, "tool_calls", None) or (), request, names)
     content = getattr(message, "content", None)
     text = content if isinstance(content, str) else None
+    refusal = _refusal(message)
     if not text and not calls:
-        text = _refusal(message) or ""
+        text = refusal or ""
+    filtered = getattr(choices[0], "finish_reason", None) == "content_filter"
     wanted = request.output is not None and not calls
     return ModelReply(
         text=text or ("" if not calls else None),
@@ -146,6 +148,7 @@ def reply_of(response: Any, request: Request, names: ToolNames, model: str) -> M
         output=structured(text or "") if wanted else None,
         usage=_usage(getattr(response, "usage", None)),
         model=model,
+        refused=not calls and (filtered or bool(refusal)),
     )
 
 
