@@ -78,7 +78,7 @@ def run(
         inputs = TerminalInputs(first) if on_terminal() else Lines(first)
         recipe = _of_task(project, agent, model, world, acting_as, live=live)
     # Without a key, a price or a live side there is no run, and no trace of one.
-    parts = load(project, recipe)
+    parts = load(project, recipe, show=not quiet)
     if scenario is None and not quiet:
         _say_world(recipe, parts)
     waits = approvals == "queue"

@@ -2,13 +2,14 @@
 
 import secrets
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
-from agentctl.cli.render.run import RunView, describe, text_answer
+from agentctl.cli.render.run import RunView, describe, show_text, text_answer
 from agentctl.cli.spending import purse_of, state_file
 from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.errors import problem
@@ -28,8 +29,9 @@ from agentctl.runtime.loop import play
 from agentctl.runtime.past import Past
 from agentctl.runtime.queueing import Binding, QueueApprover
 from agentctl.runtime.run import Given, Inputs, Run, Session
+from agentctl.runtime.speaking import unjudged
 from agentctl.runtime.trial import play_trial
-from agentctl.specs.bundle import Bundle, Tables
+from agentctl.specs.bundle import Tables
 from agentctl.specs.golden import Scenario
 from agentctl.specs.load import Project
 from agentctl.specs.sets import LoadedSet
@@ -102,8 +104,13 @@ def state_of(root: Path) -> State:
     return State(Ledger(db, approvals), approvals, Sessions(db))
 
 
-def load(project: Project, recipe: Recipe) -> Parts:
+def load(project: Project, recipe: Recipe, *, show: bool) -> Parts:
     """Load what a recipe names.
+
+    Args:
+        project: Where its files are.
+        recipe: What makes up the run.
+        show: Whether the steps are shown, and with them the model's words as they arrive.
 
     Raises:
         Problem: If something of it is gone or wrong.
@@ -111,7 +118,7 @@ def load(project: Project, recipe: Recipe) -> Parts:
     lender = project.golden_set(recipe.world) if recipe.world is not None else None
     if recipe.scenario is not None and lender is not None:
         harness = Harness(lender.bundle, recipe.model)
-        model = _model(lender.bundle, recipe.model) if recipe.model is not None else None
+        model = _model(harness, recipe.model, show=show) if recipe.model is not None else None
         return Parts(harness, lender, lender.find(recipe.scenario).scenario, model, None)
     bundle = project.agent(recipe.agent)
     harness = Harness(bundle, recipe.model)
@@ -120,7 +127,7 @@ def load(project: Project, recipe: Recipe) -> Parts:
     else:
         tables = lender.tables if lender is not None else Tables({})
         backend = MockBackend(harness.mocks, World(tables, bundle.tables))
-    return Parts(harness, lender, None, _model(bundle, recipe.model), backend)
+    return Parts(harness, lender, None, _model(harness, recipe.model, show=show), backend)
 
 
 def new_trace(project: Project) -> tuple[str, FileTrace]:
@@ -236,10 +243,14 @@ def finish(
     return code
 
 
-def _model(bundle: Bundle, model: str | None) -> Model:
-    """Return the model of the spec, ready to be asked, or say what to do without a key."""
+def _model(harness: Harness, model: str | None, *, show: bool) -> Model:
+    """Return the model of the spec, ready to be asked, or say what to do without a key.
+
+    Its words are shown as they come only where nothing judges them first, and they are no JSON.
+    """
+    watched = show and sys.stderr.isatty() and harness.output is None and unjudged(harness)
     try:
-        return open_model(bundle.agent.model, model)
+        return open_model(harness.agent.model, model, on_text=show_text if watched else None)
     except ModelFault as fault:
         hint = fault.hint or "set the provider's key"
         raise problem(

@@ -131,7 +131,8 @@ def reply_of(response: Any, request: Request, names: ToolNames, model: str) -> M
         ModelFault: `bad_reply`, when it holds no message.
     """
     choices = getattr(response, "choices", None)
-    message = getattr(choices[0], "message", None) if choices else None
+    choice = choices[0] if choices else None
+    message = getattr(choice, "message", None)
     if message is None:
         raise ModelFault("bad_reply", f"{model} sent a reply without a message")
     calls = _calls(getattr(message, "tool_calls", None) or (), request, names)
@@ -140,7 +141,7 @@ def reply_of(response: Any, request: Request, names: ToolNames, model: str) -> M
     refusal = _refusal(message)
     if not text and not calls:
         text = refusal or ""
-    filtered = getattr(choices[0], "finish_reason", None) == "content_filter"
+    filtered = getattr(choice, "finish_reason", None) == "content_filter"
     wanted = request.output is not None and not calls
     return ModelReply(
         text=text or ("" if not calls else None),

@@ -161,6 +161,7 @@ class Past:
                 usage.get("reasoning", 0),
             ),
             body["model"],
+            body.get("refused", False),
         )
 
 

@@ -30,7 +30,7 @@ _KEPT: Mapping[str, frozenset[str]] = {
         {"agent", "model", "mode", "fingerprints", "rights", "limits", "scenario", "principal"}
     ),
     "input.received": frozenset({"source"}),
-    "model.replied": frozenset({"step", "usage", "cost", "model", "calls", "attempts"}),
+    "model.replied": frozenset({"step", "usage", "cost", "model", "calls", "refused", "attempts"}),
     "call.decided": _CALL | {"bound", "effect", "verdict", "stage", "rules", "policy"},
     "approval.requested": _CALL | {"origins", "rule", "by", "within_s", "ticket"},
     "approval.given": _CALL | {"answer", "by", "os_user", "ticket"},

@@ -36,6 +36,11 @@ class RunView:
             note(f"{phase:<9}{shorten(plain(line), _WIDTH - 9)}")
 
 
+def show_text(text: str) -> None:
+    """Show words of the model as they arrive."""
+    note(plain(text), end="")
+
+
 def _line(event: Event) -> str | None:
     body = event.body
     match event.type:
@@ -176,5 +181,6 @@ __all__ = [
     "describe",
     "next_safe_action",
     "pending_calls",
+    "show_text",
     "text_answer",
 ]
