@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from agentctl.cli.asking import live_model
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.run import RunView, describe, text_answer
 from agentctl.cli.spending import purse_of, state_file
 from agentctl.core.clock import SystemClock, stamp
-from agentctl.core.errors import problem
 from agentctl.core.events import Event, StopReason
 from agentctl.core.exits import ExitCode
 from agentctl.core.messages import Principal
@@ -29,7 +29,7 @@ from agentctl.runtime.past import Past
 from agentctl.runtime.queueing import Binding, QueueApprover
 from agentctl.runtime.run import Given, Inputs, Run, Session
 from agentctl.runtime.trial import play_trial
-from agentctl.specs.bundle import Bundle, Tables
+from agentctl.specs.bundle import Tables
 from agentctl.specs.golden import Scenario
 from agentctl.specs.load import Project
 from agentctl.specs.sets import LoadedSet
@@ -111,7 +111,7 @@ def load(project: Project, recipe: Recipe) -> Parts:
     lender = project.golden_set(recipe.world) if recipe.world is not None else None
     if recipe.scenario is not None and lender is not None:
         harness = Harness(lender.bundle, recipe.model)
-        model = _model(lender.bundle, recipe.model) if recipe.model is not None else None
+        model = live_model(lender.bundle, recipe.model) if recipe.model is not None else None
         return Parts(harness, lender, lender.find(recipe.scenario).scenario, model, None)
     bundle = project.agent(recipe.agent)
     harness = Harness(bundle, recipe.model)
@@ -120,7 +120,7 @@ def load(project: Project, recipe: Recipe) -> Parts:
     else:
         tables = lender.tables if lender is not None else Tables({})
         backend = MockBackend(harness.mocks, World(tables, bundle.tables))
-    return Parts(harness, lender, None, _model(bundle, recipe.model), backend)
+    return Parts(harness, lender, None, live_model(bundle, recipe.model), backend)
 
 
 def new_trace(project: Project) -> tuple[str, FileTrace]:
@@ -234,20 +234,6 @@ def finish(
         following = "agentctl inbox list"
     note(f"trace {run_id}, head {trace.head}, journal {journal[:16]}. Next: {following}")
     return code
-
-
-def _model(bundle: Bundle, model: str | None) -> LiveModel:
-    """Return the model of the spec, ready to be asked, or say what to do without a key."""
-    try:
-        return LiveModel(bundle.agent.model, model)
-    except ModelFault as fault:
-        hint = fault.hint or "set the provider's key"
-        raise problem(
-            fault.kind.replace("_", "-"),
-            fault.message,
-            hint=f"{hint}; or play a recorded case: agentctl run --scenario SET:ID",
-            exit_code=fault.exit_code,
-        ) from fault
 
 
 __all__ = [
