@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from agentctl.cli.asking import live_model
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.run import RunView, describe, show_text, text_answer
 from agentctl.cli.spending import purse_of, state_file
 from agentctl.core.clock import SystemClock, stamp
-from agentctl.core.errors import problem
 from agentctl.core.events import Event, StopReason
 from agentctl.core.exits import ExitCode
 from agentctl.core.messages import Principal
@@ -20,7 +20,6 @@ from agentctl.effects.approvals import Approvals
 from agentctl.effects.db import open_db
 from agentctl.effects.ledger import Ledger
 from agentctl.effects.sessions import Recipe, Sessions
-from agentctl.models.opening import open_model
 from agentctl.models.port import Model, ModelFault
 from agentctl.runtime.approvals import Approver, Nobody
 from agentctl.runtime.dispatch import MockBackend, live_backend
@@ -244,21 +243,12 @@ def finish(
 
 
 def _model(harness: Harness, model: str | None, *, show: bool) -> Model:
-    """Return the model of the spec, ready to be asked, or say what to do without a key.
+    """Return the model that plays; its words are shown as they come where somebody watches.
 
-    Its words are shown as they come only where nothing judges them first, and they are no JSON.
+    They are shown only where nothing judges them first, and they are no JSON.
     """
     watched = show and sys.stderr.isatty() and harness.output is None and unjudged(harness)
-    try:
-        return open_model(harness.agent.model, model, on_text=show_text if watched else None)
-    except ModelFault as fault:
-        hint = fault.hint or "set the provider's key"
-        raise problem(
-            fault.kind.replace("_", "-"),
-            fault.message,
-            hint=f"{hint}; or play a recorded case: agentctl run --scenario SET:ID",
-            exit_code=fault.exit_code,
-        ) from fault
+    return live_model(harness.bundle, model, on_text=show_text if watched else None)
 
 
 __all__ = [
