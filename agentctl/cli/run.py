@@ -127,7 +127,7 @@ def run(
         recipe = recipe._replace(principal=whose(None))
         _say_environment(environment)
     # Without a key, a price or a live side there is no run, and no trace of one.
-    parts = load(project, recipe)
+    parts = load(project, recipe, show=not quiet)
     if scenario is None and not quiet:
         _say_world(recipe, parts)
     state = state_of(project.root) if waits or live else None

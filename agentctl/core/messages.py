@@ -54,6 +54,10 @@ class Usage(NamedTuple):
     output_tokens: int
     estimated: bool = False
     """True when nobody counted and the text's length stands in: ceil(bytes / 4)."""
+    cached_tokens: int = 0
+    """Of the input: read from the provider's cache, and cheaper."""
+    reasoning_tokens: int = 0
+    """Of the output: thought and not said."""
 
 
 class ToolCall(NamedTuple):
@@ -105,6 +109,10 @@ class ModelReply(NamedTuple):
     usage: Usage | None = None
     model: str | None = None
     """The model that answered; `None` = the one that was asked."""
+    refused: bool = False
+    """The model, or its provider, declined to answer; `text` says why, where anything does."""
+    setbacks: tuple[dict[str, Json], ...] = ()
+    """The requests before that brought no reply, in order: whom, what kind of fault, one line."""
 
 
 class Message(NamedTuple):
