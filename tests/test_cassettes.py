@@ -330,6 +330,54 @@ def test_a_broken_line_is_named_with_its_place(tmp_path, agentctl, desk, broken,
     assert f"{CASSETTE}:{number}" in err
 
 
+def status(agentctl: Call, *words: str) -> tuple[int, dict]:
+    code, out, _ = agentctl("golden", "status", *words, "--format", "json")
+    (one,) = json.loads(out)["sets"]
+    return code, one
+
+
+def test_the_status_of_a_cassette(tmp_path, agentctl, desk):
+    """Recorded, missing, stale and unused are told apart, offline, with the way out."""
+    make_desk(tmp_path, desk, 3)
+    assert status(agentctl)[1]["missing"] == ["case-000", "case-001", "case-002"]
+    agentctl("eval", "orders", "--record", "all")
+    desk.asked.clear()
+    code, one = status(agentctl)
+    assert (code, one["recorded"], one["cassette"]) == (0, 3, CASSETTE)
+    # case-000 is gone, the line of case-001 is another, case-003 is new.
+    make_desk(
+        tmp_path, desk, [bare("case-001", input="cancel o_1"), bare("case-002"), bare("case-003")]
+    )
+    code, one = status(agentctl)
+    assert (code, one["recorded"], one["missing"]) == (1, 1, ["case-003"])
+    assert one["unused"] == [{"scenario": "case-000", "trial": 1}]
+    (stale,) = one["stale"]
+    assert (stale["scenario"], stale["trial"]) == ("case-001", 1)
+    assert "message 2 (user) differs" in stale["why"]
+    _, out, _ = agentctl("golden", "status", "orders")
+    assert out.splitlines()[0] == (
+        "orders: 1 of 3 scenarios recorded, 1 missing, 1 stale, 1 unused"
+    )
+    assert out.splitlines()[-1].endswith("Next: agentctl eval orders --record missing")
+    assert desk.asked == []
+    agentctl("eval", "orders", "--record", "missing")
+    code, one = status(agentctl, "--prune")
+    assert (code, one["recorded"], one["unused"]) == (0, 3, [])
+    assert not any('"case-000"' in line for line in lines(tmp_path))
+    assert agentctl("eval", "orders", "--replay")[0] == 0
+
+
+def test_a_stale_turn_is_found_wherever_it_is(tmp_path, agentctl, desk):
+    """A result that changed makes the turn after it stale, although the first turn still fits."""
+    make_desk(tmp_path, desk, 1)
+    agentctl("eval", "orders", "--record", "all")
+    world = tmp_path / "golden_sets/worlds/shop.yaml"
+    world.write_text(world.read_text().replace("49.9", "50"))
+    code, one = status(agentctl)
+    assert (code, len(one["stale"])) == (1, 1)
+    assert one["stale"][0]["why"].startswith("turn 2 asks otherwise")
+
+
 def test_what_was_recorded_before_a_kill_is_kept(tmp_path, agentctl, desk):
     """A killed recording has kept every finished trial; the next one asks for the others only."""
     make_desk(tmp_path, desk, 30)
