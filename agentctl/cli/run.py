@@ -18,7 +18,7 @@ from agentctl.cli.session import (
     queue_approver,
     state_of,
 )
-from agentctl.cli.terminal import TerminalApprover, TerminalInputs, on_terminal
+from agentctl.cli.terminal import TerminalApprover, TerminalInputs, elicited, on_terminal
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import problem
 from agentctl.effects.sessions import Recipe
@@ -78,7 +78,8 @@ def run(
         inputs = TerminalInputs(first) if on_terminal() else Lines(first)
         recipe = _of_task(project, agent, model, world, acting_as, live=live)
     # Without a key, a price or a live side there is no run, and no trace of one.
-    parts = load(project, recipe)
+    asked = elicited if approvals == "terminal" and on_terminal() else None
+    parts = load(project, recipe, asked)
     if scenario is None and not quiet:
         _say_world(recipe, parts)
     waits = approvals == "queue"

@@ -33,6 +33,7 @@ from agentctl.specs.bundle import Bundle, Tables
 from agentctl.specs.golden import Scenario
 from agentctl.specs.load import Project
 from agentctl.specs.sets import LoadedSet
+from agentctl.toolbox.live import Elicit
 from agentctl.toolbox.port import Backend
 from agentctl.toolbox.world import World
 from agentctl.traces.content import kept_content
@@ -102,8 +103,8 @@ def state_of(root: Path) -> State:
     return State(Ledger(db, approvals), approvals, Sessions(db))
 
 
-def load(project: Project, recipe: Recipe) -> Parts:
-    """Load what a recipe names.
+def load(project: Project, recipe: Recipe, elicit: Elicit | None = None) -> Parts:
+    """Load what a recipe names; a server of live tools may ask whom `elicit` asks.
 
     Raises:
         Problem: If something of it is gone or wrong.
@@ -116,7 +117,7 @@ def load(project: Project, recipe: Recipe) -> Parts:
     bundle = project.agent(recipe.agent)
     harness = Harness(bundle, recipe.model)
     if recipe.mode == "live":
-        backend = live_backend(bundle, recipe.environment)
+        backend = live_backend(bundle, recipe.environment, elicit)
     else:
         tables = lender.tables if lender is not None else Tables({})
         backend = MockBackend(harness.mocks, World(tables, bundle.tables))

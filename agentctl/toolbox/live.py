@@ -17,6 +17,7 @@ from agentctl.toolbox.variables import Variables
 
 BACKENDS: Mapping[str, str] = {
     "http": "agentctl.toolbox.http:HttpTools",
+    "mcp": "agentctl.toolbox.mcp:McpTools",
 }
 """Kind -> the class of its backend, `module:name`; called with (tools, Opening)."""
 
