@@ -36,6 +36,7 @@ COMMANDS = {
     "inbox": Entry("inbox:inbox_app", "What waits for a person.", "Operate"),
     "resume": Entry("resume:resume", "Take up a run that waits.", "Operate"),
     "init": Entry("init:init", "Start a small working project.", "Author"),
+    "tools": Entry("tools:tools_app", "List, show, call and import tools.", "Author"),
     "check": Entry("check:check", "Check every YAML file of a project.", "Author"),
 }
 

@@ -93,7 +93,7 @@ def run(
     if state is not None and waits:
         asker = queue_approver(parts, recipe, state, run_id, None)
     elif scenario is None:
-        asker = _terminal(project, approver, recipe)
+        asker = terminal_approver(project, approver, recipe)
     ledger = state.ledger if state is not None and live else None
     session = ALONE._replace(run_id=run_id, ledger=ledger, waits=waits)
     begun = Begun(run_id, trace, session, asker, inputs, state.sessions if state else None)
@@ -109,7 +109,8 @@ def _can_be_resumed(project: Project) -> None:
         )
 
 
-def _terminal(project: Project, approver: str | None, recipe: Recipe) -> Approver:
+def terminal_approver(project: Project, approver: str | None, recipe: Recipe) -> Approver:
+    """Return who is asked at this terminal; without one, nobody."""
     if not on_terminal():
         return Nobody()
     identity = approver or getpass.getuser()
@@ -163,7 +164,7 @@ def _of_task(
     if Path(agent).is_file():
         agent = str(Path(agent).resolve())
     lender = project.golden_set(world) if world else project.golden_set_of(bundle.agent.name)
-    principal = _principal(bundle, None if live else lender, acting_as)
+    principal = principal_of(bundle, None if live else lender, acting_as)
     if live:
         if acting_as is None:
             raise problem(
@@ -214,7 +215,14 @@ def _event(path: Path) -> dict[str, Json]:
     return value
 
 
-def _principal(bundle: Bundle, lender: LoadedSet | None, acting_as: str | None) -> dict[str, Json]:
+def principal_of(
+    bundle: Bundle, lender: LoadedSet | None, acting_as: str | None
+) -> dict[str, Json]:
+    """Return on whose behalf: whom `--as` names, else the one of a golden set, else this user.
+
+    Raises:
+        Problem: If `--as` names nobody, or a role the policy does not have.
+    """
     role = bundle.agent.acts_as
     if acting_as is not None:
         given_role, _, given_id = acting_as.rpartition(":")
@@ -239,4 +247,4 @@ def _principal(bundle: Bundle, lender: LoadedSet | None, acting_as: str | None) 
     return {"id": os.environ.get("USER") or "local", "role": role}
 
 
-__all__ = ["run"]
+__all__ = ["principal_of", "run", "terminal_approver"]

@@ -4,14 +4,16 @@ A program runs without a shell, in the manifest's folder, and sees `PATH` and th
 named. An address inside a private network is refused unless the manifest allows it.
 """
 
+import ipaddress
 import os
+import socket
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from agentctl.core.errors import problem
 from agentctl.specs.live import Server
-from agentctl.toolbox.addresses import private_address
 from agentctl.toolbox.live import Elicit
 from agentctl.toolbox.mcp_session import Fault, McpSession
 from agentctl.toolbox.mcp_wire import Size, Streams, address, program
@@ -88,4 +90,17 @@ def _headers(name: str, server: Server, variables: Variables) -> Mapping[str, st
     return headers
 
 
-__all__ = ["open_session"]
+def private_address(url: str) -> str | None:
+    """Say that a URL leads into a private network, if it does."""
+    host = urlsplit(url).hostname or ""
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+    except OSError:
+        return None  # the request itself says that there is no such host
+    for one in found:
+        if not ipaddress.ip_address(one.partition("%")[0]).is_global:
+            return f"{host} is inside a private network; `allow_private: true` permits it"
+    return None
+
+
+__all__ = ["open_session", "private_address"]
