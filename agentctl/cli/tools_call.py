@@ -1,9 +1,10 @@
 """`agentctl tools call`: one call by hand, through everything a call of a model goes through.
 
-It is a run of the agent whose only turn is that call: the same gate, approval, ledger and trace.
-The trace says that no model was asked.
+It is a run of the agent whose turns are that call and what has to come before it: the same gate,
+approval, ledger and trace. The trace says that no model was asked.
 """
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from agentctl.cli.run import principal_of, terminal_approver
 from agentctl.cli.session import EXITS, new_trace, state_of
 from agentctl.cli.spending import purse_of
 from agentctl.cli.terminal import elicited, on_terminal
-from agentctl.core.canonical import Json, NotCanonical, parse_strict
+from agentctl.core.canonical import NotCanonical, parse_strict
 from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
@@ -35,7 +36,7 @@ from agentctl.specs.agent import Price
 from agentctl.specs.bundle import Bundle, Tables
 from agentctl.specs.load import Project
 from agentctl.specs.sets import LoadedSet
-from agentctl.specs.turns import Turn
+from agentctl.specs.turns import Turn, TurnCall, TurnUsage
 from agentctl.toolbox.world import World
 from agentctl.traces.journal import Seal, seal_run
 from agentctl.traces.store import journal_file
@@ -51,6 +52,10 @@ def call_command(
     agent: Annotated[str, typer.Option(help="Whose tool it is: a name or a file.")] = ...,  # type: ignore[assignment]
     acting_as: Annotated[
         str | None, typer.Option("--as", metavar="ROLE:ID", help="On whose behalf.")
+    ] = None,
+    first: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TOOL=JSON", help="A call to make before it, such as a look-up."),
     ] = None,
     intent: Annotated[
         str | None, typer.Option(help="The intent, for an agent that has some.")
@@ -72,12 +77,9 @@ def call_command(
     """
     project = Project.find(Path.cwd())
     bundle = project.agent(agent)
-    if name not in bundle.tools:
-        hint = did_you_mean(name, bundle.tools) or f"it has: {', '.join(bundle.tools)}"
-        raise problem(
-            "unknown-tool", f"agent `{bundle.agent.name}` has no tool `{name}`", hint=hint
-        )
-    turns = _turns(bundle, name, _object(arguments), intent)
+    calls = [_call(bundle, *one.partition("=")[::2]) for one in first or []]
+    calls.append(_call(bundle, name, arguments))
+    turns = _turns(bundle, calls, intent)
     lender = _lender(project, bundle, world)
     if live and acting_as is None:
         raise problem(
@@ -87,7 +89,7 @@ def call_command(
         )
     principal = principal_of(bundle, None if live else lender, acting_as)
     recipe = Recipe(bundle.agent.name, principal, "live" if live else "mock")
-    harness = Harness(_unmodelled(bundle, name), BY_HAND)
+    harness = Harness(_unmodelled(bundle, [call.tool for call in calls]), BY_HAND)
     # Production is for runs that say so.
     where = "staging" if project.spec.environments else None
     backend = (
@@ -105,7 +107,7 @@ def call_command(
             model=ScriptedModel(turns, BY_HAND),
             clock=SystemClock(),
             approver=terminal_approver(project, approver, recipe),
-            inputs=Lines("one call, by hand"),
+            inputs=Lines("called by hand"),
             recorder=RunView(trace, show=not quiet),
             mode=recipe.mode,
             world_start=lender.head.now if lender is not None and not live else None,
@@ -123,7 +125,7 @@ def call_command(
 
 def _told(result: dict[str, Any], name: str, format: Format) -> int:
     """Print what the call came to, and return the exit code."""
-    call = next((one for one in result["calls"] if one["tool"] == name), None)
+    call = next((one for one in reversed(result["calls"]) if one["tool"] == name), None)
     code = _exit(result, call)
     if format == "text":
         if call is not None and call["ok"]:
@@ -159,49 +161,58 @@ def _exit(result: dict[str, Any], call: dict[str, Any] | None) -> ExitCode:
     return ExitCode.UNKNOWN if kind in _UNREACHED else ExitCode.NO
 
 
-def _object(text: str) -> dict[str, Json]:
+def _call(bundle: Bundle, name: str, arguments: str) -> TurnCall:
+    """Return one call as a model would make it.
+
+    Raises:
+        Problem: If the agent has no such tool, or the arguments are no JSON object.
+    """
+    agent = bundle.agent.name
+    if name not in bundle.tools:
+        hint = did_you_mean(name, bundle.tools) or f"it has: {', '.join(bundle.tools)}"
+        raise problem("unknown-tool", f"agent `{agent}` has no tool `{name}`", hint=hint)
     try:
-        value = parse_strict(text)
+        value = parse_strict(arguments)
     except NotCanonical as error:
         raise problem("bad-arguments", f"the arguments are no JSON: {error}") from error
     if not isinstance(value, dict):
         raise problem(
             "bad-arguments", "the arguments are no JSON object", hint="""'{"order_id": "o_1"}'"""
         )
-    return value
+    return TurnCall(tool=name, args=value)
 
 
-def _turns(bundle: Bundle, name: str, arguments: dict[str, Json], intent: str | None) -> list[Turn]:
-    """Return the turns of a model that makes this one call."""
-    calls: list[dict[str, Json]] = [{"tool": name, "args": arguments}]
+def _turns(bundle: Bundle, calls: Sequence[TurnCall], intent: str | None) -> list[Turn]:
+    """Return the turns of a model that makes these calls, one after the other."""
     if bundle.agent.intents:
-        ids = [one.id for one in bundle.agent.intents if name in one.tools]
+        wanted = {call.tool for call in calls}
+        ids = [one.id for one in bundle.agent.intents if wanted <= set(one.tools)]
         if intent is None or intent not in ids:
-            said = f"no intent `{intent}` with `{name}`" if intent else "intents, and none is said"
+            said = f"no intent `{intent}` with that" if intent else "intents, and none is said"
             raise problem(
                 "unknown-intent",
                 f"agent `{bundle.agent.name}` has {said}",
-                hint=f"--intent {' or '.join(ids)}" if ids else "no intent has this tool",
+                hint=f"--intent {' or '.join(ids)}" if ids else "no intent has these tools",
             )
-        declared: dict[str, Json] = {"intent": intent, "confidence": 1}
-        calls.insert(0, {"tool": "declare_intent", "args": declared})
-    nothing = {"in": 0, "out": 0}
-    turns = [{"calls": [one], "usage": nothing} for one in calls]
-    end = {"say": "It was one call, by hand.", "usage": nothing}
-    return [Turn.model_validate(turn) for turn in [*turns, end]]
+        declared = {"intent": intent, "confidence": 1}
+        calls = [TurnCall(tool="declare_intent", args=declared), *calls]
+    free = TurnUsage(input=0, output=0)
+    turns = [Turn(calls=(call,), usage=free) for call in calls]
+    return [*turns, Turn(say="It was called by hand.", usage=free)]
 
 
 def _lender(project: Project, bundle: Bundle, world: str | None) -> LoadedSet | None:
     return project.golden_set(world) if world else project.golden_set_of(bundle.agent.name)
 
 
-def _unmodelled(bundle: Bundle, name: str) -> Bundle:
+def _unmodelled(bundle: Bundle, names: Sequence[str]) -> Bundle:
     """Return an agent without what concerns a model's answer; nobody is paid for its turns.
 
-    Of its tools only the one that is called need be reachable, and what looks its outcome up.
+    Of its tools only those that are called need be reachable, and what looks their outcome up.
     """
-    tool = bundle.tools[name]
-    needed = {name, tool.draft, tool.reconcile.tool if tool.reconcile else None}
+    tools = [bundle.tools[name] for name in names]
+    needed = {*names, *(tool.draft for tool in tools)}
+    needed |= {tool.reconcile.tool for tool in tools if tool.reconcile}
     agent = bundle.agent.model_copy(
         update={
             "output": None,

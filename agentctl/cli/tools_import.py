@@ -184,12 +184,16 @@ def _server(
             server["allow_private"] = True
         return server
     # The program will start in the manifest's folder, not where this was typed.
-    words = [
-        os.path.relpath(word, folder) if Path(word).is_file() and not Path(word).is_absolute()
-        else word
-        for word in shlex.split(mcp)
-    ]  # fmt: skip
+    program, *rest = shlex.split(mcp)
+    words = [_from(folder, program) if "/" in program else program]
+    words += [_from(folder, word) for word in rest]
     return {"command": words, **({"env": variables} if variables else {})}
+
+
+def _from(folder: Path, word: str) -> str:
+    """Return a word of a command as it must stand where the command runs in `folder`."""
+    path = Path(word)
+    return os.path.relpath(path, folder) if path.exists() and not path.is_absolute() else word
 
 
 def _given(server: Mapping[str, Json], mcp: str, name: str) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ from agentctl.toolbox.definitions import PARTS, Definition, bad_name, changed_pa
 
 MOST_DESCRIPTION = 1000
 """Characters of a description that are kept."""
+_NO_KEY = "It names no arguments, so nothing tells one call from another."
 _STRANGE = re.compile(r"[^A-Za-z0-9]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _CAPITALS = re.compile(r"[^A-Z0-9]+")
@@ -70,23 +71,25 @@ def selected(names: Iterable[str], pattern: str | None) -> list[str]:
     return found
 
 
-def with_risks(tool: dict[str, Json]) -> dict[str, Json]:
-    """Return a tool that says what it can do that is hard to take back, as its words tell.
+def guarded(tool: dict[str, Json]) -> dict[str, Json]:
+    """Return a tool with what a write must say: its risks, and when two calls are the same one.
 
-    A read that sounds as if it did such a thing is taken for a write.
+    Its words tell the risks; a read that sounds as if it had some is taken for a write. Two calls
+    with the same arguments count as the same write.
     """
     spec = ToolSpec.model_validate(tool)
-    found = list(signs(spec))
-    if not found:
-        return tool
-    effect = "external_write" if spec.effect == "none" else spec.effect
-    # They stand beside each other in the file.
-    risky = {"effect": effect, "risk": found}
-    return {
-        key: value
-        for name, item in tool.items()
-        for key, value in (risky.items() if name == "effect" else [(name, item)])
-    }
+    risks = list(signs(spec))
+    effect = "external_write" if risks and spec.effect == "none" else spec.effect
+    said: dict[str, Json] = {"effect": effect}
+    if risks:
+        said["risk"] = risks
+    if effect != "none":
+        key = list(spec.input_schema.get("properties") or {})
+        said |= {"idempotency": {"key": key}} if key else {"accept_risk": _NO_KEY}
+    after: dict[str, Json] = {}
+    for name, item in tool.items():
+        after |= said if name == "effect" else {name: item}
+    return after
 
 
 def unreadable(schema: dict[str, Any]) -> str | None:
@@ -121,7 +124,7 @@ def import_definitions(
         if wrong is not None:
             notes.append(f"left out {name!a}: {wrong}")
             continue
-        tools.append(with_risks(_of_definition(server_name, listed)))
+        tools.append(guarded(_of_definition(server_name, listed)))
         if (listed.get("annotations") or {}).get("readOnlyHint") is True:
             reads.append(name)
     selected([tool["name"] for tool in tools], None)
@@ -240,6 +243,7 @@ __all__ = [
     "clean_description",
     "clean_name",
     "free_name",
+    "guarded",
     "import_definitions",
     "policy_for",
     "rules_for",
@@ -247,5 +251,4 @@ __all__ = [
     "unreadable",
     "update_definitions",
     "variable",
-    "with_risks",
 ]

@@ -14,10 +14,10 @@ from agentctl.toolbox.importing import (
     clean_description,
     clean_name,
     free_name,
+    guarded,
     selected,
     unreadable,
     variable,
-    with_risks,
 )
 from agentctl.toolbox.openapi_schemas import References, Unusable
 
@@ -146,10 +146,12 @@ def _tool(
     wrong = unreadable(schema)
     if wrong is not None:
         raise Unusable(wrong)
-    words = spec.get("summary") or spec.get("description") or operation.title
+    # What is read off the method is no word of the document: it must not pass for "get ...".
+    bare = f"{operation.path} ({method.upper()})"
+    words = clean_description(str(spec.get("summary") or spec.get("description") or ""))
     found: dict[str, Json] = {
         "name": tool,
-        "description": clean_description(str(words)) or operation.title,
+        "description": words or bare,
         "inputSchema": schema,
         "effect": _EFFECTS.get(method, "external_write"),
         "scopes": _scopes(spec.get("security")),
@@ -159,7 +161,7 @@ def _tool(
         found["live"]["headers"] = headers
     if not found["scopes"]:
         del found["scopes"]
-    return with_risks(found)
+    return guarded(found)
 
 
 def _parameter(one: Mapping[str, Any], references: References) -> dict[str, Json]:
