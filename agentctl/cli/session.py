@@ -35,6 +35,7 @@ from agentctl.specs.golden import Scenario
 from agentctl.specs.load import Project
 from agentctl.specs.locate import shown
 from agentctl.specs.sets import LoadedSet
+from agentctl.toolbox.live import Elicit
 from agentctl.toolbox.port import Backend
 from agentctl.toolbox.recording import Recorder, recorded_file
 from agentctl.toolbox.world import World
@@ -120,13 +121,14 @@ def state_of(root: Path) -> State:
     return State(Ledger(db, approvals), approvals, Sessions(db))
 
 
-def load(project: Project, recipe: Recipe, *, show: bool) -> Parts:
+def load(project: Project, recipe: Recipe, *, show: bool, elicit: Elicit | None = None) -> Parts:
     """Load what a recipe names.
 
     Args:
         project: Where its files are.
         recipe: What makes up the run.
         show: Whether the steps are shown, and with them the model's words as they arrive.
+        elicit: Who answers what a server of live tools wants to know; left out = nobody.
 
     Raises:
         Problem: If something of it is gone or wrong.
@@ -137,10 +139,12 @@ def load(project: Project, recipe: Recipe, *, show: bool) -> Parts:
         model = _model(harness, recipe.model, show=show) if recipe.model is not None else None
         return Parts(harness, lender, lender.find(recipe.scenario).scenario, model, None)
     harness = Harness(project.agent(recipe.agent), recipe.model)
-    return once_more(Parts(harness, lender, None, None, None), recipe, show=show)
+    return once_more(Parts(harness, lender, None, None, None), recipe, show=show, elicit=elicit)
 
 
-def once_more(parts: Parts, recipe: Recipe, *, show: bool = False) -> Parts:
+def once_more(
+    parts: Parts, recipe: Recipe, *, show: bool = False, elicit: Elicit | None = None
+) -> Parts:
     """Return the parts of one more run of the same agent: with a model and a world of its own.
 
     Raises:
@@ -149,7 +153,7 @@ def once_more(parts: Parts, recipe: Recipe, *, show: bool = False) -> Parts:
     bundle = parts.harness.bundle
     backend: Backend
     if recipe.mode == "live":
-        backend = live_backend(bundle, recipe.environment)
+        backend = live_backend(bundle, recipe.environment, elicit)
     else:
         tables = parts.lender.tables if parts.lender is not None else Tables({})
         backend = MockBackend(parts.harness.mocks, World(tables, bundle.tables))

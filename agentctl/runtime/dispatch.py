@@ -19,7 +19,7 @@ from agentctl.specs.bundle import Bundle
 from agentctl.specs.expressions import Expression, ExpressionError, literal_or_expression
 from agentctl.specs.golden import Fault
 from agentctl.specs.tools import ToolSpec
-from agentctl.toolbox.live import LiveTools, Opening
+from agentctl.toolbox.live import Elicit, LiveTools, Opening
 from agentctl.toolbox.mocks import MockTools
 from agentctl.toolbox.port import Ask, Backend
 from agentctl.toolbox.variables import variables_of
@@ -97,17 +97,20 @@ class MockBackend:
         return found
 
 
-def live_backend(bundle: Bundle, environment: str | None = None) -> Backend:
+def live_backend(
+    bundle: Bundle, environment: str | None = None, elicit: Elicit | None = None
+) -> Backend:
     """Return the real systems of an agent's tools.
 
     Args:
         bundle: The agent.
         environment: Where they are: staging or production.
+        elicit: Asks a person what a server wants to know; left out = nobody is asked.
 
     Raises:
         Problem: If a tool has no live side, or names a variable that is not set.
     """
-    return LiveTools(Opening(bundle, variables_of(bundle, environment)))
+    return LiveTools(Opening(bundle, variables_of(bundle, environment), elicit))
 
 
 def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask) -> Outcome:

@@ -20,6 +20,7 @@ BACKENDS: Mapping[str, str] = {
     "http": "agentctl.toolbox.http:HttpTools",
     "python": "agentctl.toolbox.python:PythonTools",
     "sql": "agentctl.toolbox.sql:SqlTools",
+    "mcp": "agentctl.toolbox.mcp:McpTools",
 }
 """Kind -> the class of its backend, `module:name`; called with (tools, Opening)."""
 
