@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -72,7 +72,7 @@ def turn(said: Said) -> Step:
     return step
 
 
-def stream(handler: "Handler", events: list[bytes], pause_s: float = 0.0) -> None:
+def stream(handler: "Handler", events: Iterable[bytes]) -> None:
     """Send events as they come, and close the connection after the last."""
     handler.send_response(200)
     handler.send_header("Content-Type", "text/event-stream")
@@ -80,7 +80,6 @@ def stream(handler: "Handler", events: list[bytes], pause_s: float = 0.0) -> Non
     for event in events:
         handler.wfile.write(event)
         handler.wfile.flush()
-        time.sleep(pause_s)
 
 
 def sends(body: Json) -> Step:
