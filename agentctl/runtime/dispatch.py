@@ -236,6 +236,9 @@ def _attempt(run: Run, backend: Backend, tool: ToolSpec, ask: Ask, key: str | No
     attempts = 0
     while True:
         attempts += 1
+        if reads and run.given.mode == "live":
+            # A read is broken off when the run's time is up; a write that was begun is not.
+            ask = ask._replace(left_s=run.remaining_s())
         result = backend.send(tool.name, ask, key)
         if result.latency_s:
             run.given.clock.advance(result.latency_s)
@@ -261,8 +264,7 @@ def _waited(run: Run, tool: ToolSpec, result: ToolResult, attempts: int) -> bool
         return True
     asked = result.wait_s
     pause = asked if asked is not None else BACKOFF_S * 2 ** (attempts - 1)
-    left = run.harness.agent.limits.wall_clock_s - run.elapsed_s()
-    if pause > min(tool.live.timeout_s, left):
+    if pause > min(tool.live.timeout_s, run.remaining_s()):
         return False
     time.sleep(pause)
     return True

@@ -211,7 +211,8 @@ class Limits(Spec):
     tool_calls: Annotated[int, Field(ge=1)] = 40
     """Calls the model proposes, refused ones included."""
     wall_clock_s: Annotated[float, Field(gt=0)] = 300.0
-    """Seconds from the start of the run."""
+    """Seconds from the start of the run. A model's turn and a read are broken off then; a live
+    write that was begun is given its own `timeout_s`, so that nobody is left in doubt."""
     tokens: Annotated[int, Field(ge=1)] | None = None
     """Input and output tokens together."""
     cost_usd: CostLimit = CostLimit()

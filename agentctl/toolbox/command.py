@@ -75,6 +75,7 @@ class CommandTools:
             "now": ask.now.isoformat(),
         }
         program = self._programs[name]
+        program = program.within(ask.within(program.live.timeout_s))
         given = canonical_text(asked).encode() + b"\n"
         return _result(self._processes.run(program, given), self._tools[name], program)
 

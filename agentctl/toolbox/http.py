@@ -78,7 +78,7 @@ class HttpTools:
         """Send one call, and return what the system answers."""
         tool = self._tools[name]
         live = tool.live
-        given = limits(live.timeout_s, live.max_bytes, allow_private=tool.allow_private)
+        given = limits(ask.within(live.timeout_s), live.max_bytes, allow_private=tool.allow_private)
         try:
             request = _request(tool, ask)
             request.headers.update(self._from(ask))

@@ -69,9 +69,10 @@ class McpTools:
         tool, session = self._tools[name], self._sessions[name]
         assert tool.live is not None
         live = tool.live
-        until = time.monotonic() + live.timeout_s
+        seconds = ask.within(live.timeout_s)
+        until = time.monotonic() + seconds
         try:
-            listing = session.listing(live.timeout_s)
+            listing = session.listing(seconds)
         except Fault as fault:
             return _failed(fault.kind, f"`{live.server}`: {fault.message}", sent=False)
         refused = refusal(tool, listing, self._first.get(name))
@@ -81,7 +82,7 @@ class McpTools:
         self._first.setdefault(name, next(one for one in listing if one["name"] == wanted))
         left = until - time.monotonic()
         if left <= 0:
-            return _failed("timeout", f"no answer within {live.timeout_s:g} s", sent=False)
+            return _failed("timeout", f"no answer within {seconds:g} s", sent=False)
         try:
             said = session.call(wanted, ask.args, left)
         except Fault as fault:

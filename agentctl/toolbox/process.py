@@ -43,6 +43,12 @@ class Program(NamedTuple):
     live: Live
     """Its caps."""
 
+    def within(self, seconds: float) -> "Program":
+        """Return the program with no more than so many seconds."""
+        if seconds >= self.live.timeout_s:
+            return self
+        return self._replace(live=self.live.model_copy(update={"timeout_s": seconds}))
+
 
 class Ended(NamedTuple):
     """How it ended."""

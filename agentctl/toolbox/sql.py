@@ -60,7 +60,7 @@ class SqlTools:
 
     def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:  # noqa: ARG002
         """Run the statement once, and return its records, or how many it changed."""
-        return self._queries[name].run(ask.args)
+        return self._queries[name].run(ask)
 
 
 class _Refused(Exception):  # noqa: N818 - it says what is so
@@ -82,10 +82,11 @@ class _Query:
         self._database = database
         self._engine = engine
 
-    def run(self, arguments: Mapping[str, Json]) -> ToolResult:
+    def run(self, ask: Ask) -> ToolResult:
         """Ask; a statement that writes is committed when all is well."""
-        until = monotonic() + self._live.timeout_s
-        values = {name: _bound(arguments.get(name)) for name in self._names}
+        seconds = ask.within(self._live.timeout_s)
+        until = monotonic() + seconds
+        values = {name: _bound(ask.args.get(name)) for name in self._names}
         try:
             connection = self._engine.connect()
         except SQLAlchemyError:
@@ -108,13 +109,15 @@ class _Query:
         except _Refused as refused:
             return ToolResult(error=ToolError(refused.kind, str(refused)), sent=False)
         except SQLAlchemyError as failed:
-            return self._failed(failed, committing, until)
+            return self._failed(failed, committing, until, seconds)
 
-    def _failed(self, failed: SQLAlchemyError, committing: bool, until: float) -> ToolResult:
+    def _failed(
+        self, failed: SQLAlchemyError, committing: bool, until: float, seconds: float
+    ) -> ToolResult:
         cause = failed.orig if isinstance(failed, DBAPIError) and failed.orig else failed
         kind, message, undone = self._database.fault(cause)
         if kind == "unavailable" and monotonic() >= until:
-            kind, message = "timeout", f"no answer within {self._live.timeout_s:g} s"
+            kind, message = "timeout", f"no answer within {seconds:g} s"
         told = shorten(str(masked(message)), _SAID)
         return ToolResult(error=ToolError(kind, told), sent=committing and not undone)
 
