@@ -44,10 +44,10 @@ def write_jsonl(values: Iterable[Any]) -> bool:
     return heard
 
 
-def note(text: str) -> None:
+def note(text: str, end: str = "\n") -> None:
     """Write progress, a warning or a hint to stderr."""
     try:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(text + end)
         sys.stderr.flush()
     except BrokenPipeError:
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - stands in until the end

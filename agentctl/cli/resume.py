@@ -54,7 +54,7 @@ def resume(
     person = acting or getpass.getuser()
     corrected = _correction(did, person)
     say_environment(recipe.environment)
-    parts = load(project, recipe)
+    parts = load(project, recipe, show=not quiet)
     trace, events = FileTrace.reopen(path, run_id, journal_file(project.root))
     _fits(fold(events).ended.get("stop"), reply, note)
     if corrected is not None:

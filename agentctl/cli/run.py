@@ -27,7 +27,7 @@ from agentctl.cli.session import (
     state_of,
 )
 from agentctl.cli.task_run import Whose
-from agentctl.cli.terminal import TerminalApprover, TerminalInputs, on_terminal
+from agentctl.cli.terminal import TerminalApprover, TerminalInputs, elicited, on_terminal
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import Problem, problem
 from agentctl.effects.sessions import Recipe
@@ -128,7 +128,8 @@ def run(
         recipe = recipe._replace(principal=whose(None))
         say_environment(environment)
     # Without a key, a price or a live side there is no run, and no trace of one.
-    parts = load(project, recipe)
+    asks = elicited if not waits and on_terminal() else None
+    parts = load(project, recipe, show=not quiet, elicit=asks)
     if scenario is None and not quiet:
         _say_world(recipe, parts)
     state = state_of(project.root) if waits or live else None
@@ -139,7 +140,7 @@ def run(
     if state is not None and waits:
         asker = queue_approver(parts, recipe, state, run_id, None)
     elif scenario is None:
-        asker = _terminal(project, approver, recipe)
+        asker = terminal_approver(project, approver, recipe)
     ledger = state.ledger if state is not None and live else None
     session = ALONE._replace(run_id=run_id, ledger=ledger, waits=waits)
     begun = Begun(run_id, trace, session, asker, inputs, state.sessions if state else None)
@@ -185,7 +186,8 @@ def _can_be_resumed(project: Project) -> None:
         )
 
 
-def _terminal(project: Project, approver: str | None, recipe: Recipe) -> Approver:
+def terminal_approver(project: Project, approver: str | None, recipe: Recipe) -> Approver:
+    """Return who is asked at this terminal; without one, nobody."""
     if not on_terminal():
         return Nobody()
     identity = approver or getpass.getuser()
@@ -265,7 +267,7 @@ def _of_task(project: Project, asked: _Asked) -> tuple[Recipe, Whose]:
                 "live tools act for somebody: say for whom",
                 hint=f"--as {bundle.agent.acts_as}:ID",
             )
-        return _principal(bundle, lender, acting_as)
+        return principal_of(bundle, lender, acting_as)
 
     return recipe, whose
 
@@ -307,7 +309,14 @@ def _event(path: Path) -> dict[str, Json]:
     return value
 
 
-def _principal(bundle: Bundle, lender: LoadedSet | None, acting_as: str | None) -> dict[str, Json]:
+def principal_of(
+    bundle: Bundle, lender: LoadedSet | None, acting_as: str | None
+) -> dict[str, Json]:
+    """Return on whose behalf: whom `--as` names, else the one of a golden set, else this user.
+
+    Raises:
+        Problem: If `--as` names nobody, or a role the policy does not have.
+    """
     role = bundle.agent.acts_as
     if acting_as is not None:
         given_role, _, given_id = acting_as.rpartition(":")
@@ -332,4 +341,4 @@ def _principal(bundle: Bundle, lender: LoadedSet | None, acting_as: str | None) 
     return {"id": os.environ.get("USER") or "local", "role": role}
 
 
-__all__ = ["run"]
+__all__ = ["principal_of", "run", "terminal_approver"]

@@ -2,16 +2,17 @@
 
 import secrets
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agentctl.cli.asking import live_model
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
-from agentctl.cli.render.run import RunView, describe, text_answer
+from agentctl.cli.render.run import RunView, describe, show_text, text_answer
 from agentctl.cli.spending import purse_of, state_file
 from agentctl.core.clock import SystemClock, stamp
-from agentctl.core.errors import problem
 from agentctl.core.events import Event, StopReason
 from agentctl.core.exits import ExitCode
 from agentctl.core.messages import Principal
@@ -19,8 +20,7 @@ from agentctl.effects.approvals import Approvals
 from agentctl.effects.db import open_db
 from agentctl.effects.ledger import Ledger
 from agentctl.effects.sessions import Recipe, Sessions
-from agentctl.models.live import LiveModel
-from agentctl.models.port import ModelFault
+from agentctl.models.port import Model, ModelFault
 from agentctl.runtime.approvals import Approver, Nobody
 from agentctl.runtime.dispatch import MockBackend, live_backend
 from agentctl.runtime.harness import Harness
@@ -28,12 +28,14 @@ from agentctl.runtime.loop import play
 from agentctl.runtime.past import Past
 from agentctl.runtime.queueing import Binding, QueueApprover
 from agentctl.runtime.run import Given, Inputs, Run, Session
+from agentctl.runtime.speaking import unjudged
 from agentctl.runtime.trial import play_trial
-from agentctl.specs.bundle import Bundle, Tables
+from agentctl.specs.bundle import Tables
 from agentctl.specs.golden import Scenario
 from agentctl.specs.load import Project
 from agentctl.specs.locate import shown
 from agentctl.specs.sets import LoadedSet
+from agentctl.toolbox.live import Elicit
 from agentctl.toolbox.port import Backend
 from agentctl.toolbox.recording import Recorder, recorded_file
 from agentctl.toolbox.world import World
@@ -102,7 +104,7 @@ class Parts(NamedTuple):
     lender: LoadedSet | None
     """The golden set that lends its world."""
     scenario: Scenario | None
-    model: LiveModel | None
+    model: Model | None
     """`None` where a scenario brings its own turns."""
     backend: Backend | None
     """`None` where a scenario brings its own world."""
@@ -119,8 +121,14 @@ def state_of(root: Path) -> State:
     return State(Ledger(db, approvals), approvals, Sessions(db))
 
 
-def load(project: Project, recipe: Recipe) -> Parts:
+def load(project: Project, recipe: Recipe, *, show: bool, elicit: Elicit | None = None) -> Parts:
     """Load what a recipe names.
+
+    Args:
+        project: Where its files are.
+        recipe: What makes up the run.
+        show: Whether the steps are shown, and with them the model's words as they arrive.
+        elicit: Who answers what a server of live tools wants to know; left out = nobody.
 
     Raises:
         Problem: If something of it is gone or wrong.
@@ -128,13 +136,15 @@ def load(project: Project, recipe: Recipe) -> Parts:
     lender = project.golden_set(recipe.world) if recipe.world is not None else None
     if recipe.scenario is not None and lender is not None:
         harness = Harness(lender.bundle, recipe.model)
-        model = _model(lender.bundle, recipe.model) if recipe.model is not None else None
+        model = _model(harness, recipe.model, show=show) if recipe.model is not None else None
         return Parts(harness, lender, lender.find(recipe.scenario).scenario, model, None)
     harness = Harness(project.agent(recipe.agent), recipe.model)
-    return once_more(Parts(harness, lender, None, None, None), recipe)
+    return once_more(Parts(harness, lender, None, None, None), recipe, show=show, elicit=elicit)
 
 
-def once_more(parts: Parts, recipe: Recipe) -> Parts:
+def once_more(
+    parts: Parts, recipe: Recipe, *, show: bool = False, elicit: Elicit | None = None
+) -> Parts:
     """Return the parts of one more run of the same agent: with a model and a world of its own.
 
     Raises:
@@ -143,11 +153,12 @@ def once_more(parts: Parts, recipe: Recipe) -> Parts:
     bundle = parts.harness.bundle
     backend: Backend
     if recipe.mode == "live":
-        backend = live_backend(bundle, recipe.environment)
+        backend = live_backend(bundle, recipe.environment, elicit)
     else:
         tables = parts.lender.tables if parts.lender is not None else Tables({})
         backend = MockBackend(parts.harness.mocks, World(tables, bundle.tables))
-    return parts._replace(model=_model(bundle, recipe.model), backend=backend)
+    model = _model(parts.harness, recipe.model, show=show)
+    return parts._replace(model=model, backend=backend)
 
 
 def new_trace(project: Project) -> tuple[str, FileTrace]:
@@ -291,18 +302,13 @@ def tell(done: Done, format: Format) -> int:
     return done.code
 
 
-def _model(bundle: Bundle, model: str | None) -> LiveModel:
-    """Return the model of the spec, ready to be asked, or say what to do without a key."""
-    try:
-        return LiveModel(bundle.agent.model, model)
-    except ModelFault as fault:
-        hint = fault.hint or "set the provider's key"
-        raise problem(
-            fault.kind.replace("_", "-"),
-            fault.message,
-            hint=f"{hint}; or play a recorded case: agentctl run --scenario SET:ID",
-            exit_code=fault.exit_code,
-        ) from fault
+def _model(harness: Harness, model: str | None, *, show: bool) -> Model:
+    """Return the model that plays; its words are shown as they come where somebody watches.
+
+    They are shown only where nothing judges them first, and they are no JSON.
+    """
+    watched = show and sys.stderr.isatty() and harness.output is None and unjudged(harness)
+    return live_model(harness.bundle, model, on_text=show_text if watched else None)
 
 
 __all__ = [

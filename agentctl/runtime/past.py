@@ -153,8 +153,15 @@ class Past:
             body["text"],
             tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in body["calls"]),
             body.get("output"),
-            Usage(usage["in"], usage["out"], usage["estimated"]),
+            Usage(
+                usage["in"],
+                usage["out"],
+                usage["estimated"],
+                usage.get("cached", 0),
+                usage.get("reasoning", 0),
+            ),
             body["model"],
+            body.get("refused", False),
         )
 
 

@@ -31,7 +31,7 @@ _KEPT: Mapping[str, frozenset[str]] = {
         | {"scenario", "principal"}
     ),
     "input.received": frozenset({"source"}),
-    "model.replied": frozenset({"step", "usage", "cost", "model", "calls"}),
+    "model.replied": frozenset({"step", "usage", "cost", "model", "calls", "refused", "attempts"}),
     "call.decided": _CALL | {"bound", "effect", "verdict", "stage", "rules", "policy"},
     "approval.requested": _CALL | {"origins", "rule", "by", "within_s", "ticket"},
     "approval.given": _CALL | {"answer", "by", "os_user", "ticket"},
@@ -53,6 +53,7 @@ _INSIDE: Mapping[tuple[str, str], frozenset[str]] = {
     ("tool.returned", "error"): frozenset({"error"}),
     ("escalated", "trigger"): frozenset({"kind"}),
     ("model.replied", "calls"): frozenset({"id", "name"}),
+    ("model.replied", "attempts"): frozenset({"model", "kind"}),
 }
 """Fields of which only a part is structure: an object's, or that of each object in a list."""
 _BY_NAME = frozenset({"arguments", "before", "after"})
