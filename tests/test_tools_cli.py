@@ -278,6 +278,9 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path, monkeypatch: pytest.Monk
         ({"paths": {"/a": {"$ref": "#/paths/~1a"}}}, "bad-ref"),
         ({"paths": {}}, "nothing-selected"),
         ({"paths": {"/a": []}}, "not-openapi"),
+        ({"paths": ["a"]}, "not-openapi"),
+        ({"servers": "x"}, "not-openapi"),
+        ({"components": {"securitySchemes": "x"}, "paths": {"/a": {"get": {}}}}, "not-openapi"),
     ],
 )
 def test_a_document_that_cannot_be_imported_is_a_problem(change: dict[str, Any], code: str):
@@ -285,6 +288,29 @@ def test_a_document_that_cannot_be_imported_is_a_problem(change: dict[str, Any],
     with pytest.raises(Problem) as met:
         import_openapi({**OPENAPI, **change}, "clinic")
     assert met.value.diagnostics[0].code.startswith(code)
+
+
+CIRCLES = {
+    "in itself": {"allOf": [{"$ref": "#/components/schemas/Body"}]},
+    "in a field": {"type": "object", "properties": {"a": {"$ref": "#/components/schemas/Body"}}},
+}
+
+
+@pytest.mark.parametrize("body", CIRCLES.values(), ids=CIRCLES)
+def test_a_body_that_contains_itself_is_left_out(body: dict[str, Any]):
+    """An operation that cannot be written out is named; the others are imported."""
+    sent = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Body"}}}}
+    paths = {"/a": {"get": {"summary": "Read."}, "put": {"requestBody": sent}}}
+    document = {"openapi": "3.1.0", "paths": paths, "components": {"schemas": {"Body": body}}}
+    found = import_openapi(document, "x")
+    assert [tool["name"] for tool in found.manifest["tools"]] == ["get_a"]
+    assert "contains itself" in found.notes[0]
+
+
+@pytest.mark.parametrize("words", [["--mcp", ""], ["--mcp", "a 'b"], ["--mcp", "a", "b.yaml"], []])
+def test_a_request_that_names_no_source_is_wrong(words: list[str]):
+    """One document or one server."""
+    assert imported(*words) == 2
 
 
 @pytest.mark.parametrize(

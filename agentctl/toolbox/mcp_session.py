@@ -227,7 +227,9 @@ class _Connection:
             if question is None:
                 return _Answer(_result(future), unanswered)
             began = time.monotonic()
-            answer = elicit(question.message, question.schema) if elicit is not None else None
+            # Who declined once is not asked again: a server could go on for ever.
+            asks = elicit if unanswered is None else None
+            answer = asks(question.message, question.schema) if asks is not None else None
             question.answer.set_result(answer)
             if answer is None:
                 unanswered = question.message
