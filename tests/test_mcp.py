@@ -90,7 +90,7 @@ def told(result: ToolResult) -> tuple[str, str]:
     return result.error.kind, result.error.message
 
 
-@pytest.fixture(params=["stdio", "http"])
+@pytest.fixture(params=[pytest.param("stdio", marks=pytest.mark.soak), "http"])
 def either(request: pytest.FixtureRequest) -> tuple[State, dict[str, Any]]:
     """Return a server's state and how it is declared: over stdio, then over HTTP."""
     if request.param == "http":
@@ -420,6 +420,12 @@ def test_a_server_that_died_between_two_calls_is_started_again(state: State):
         assert send(backend, "read_file", path="a").ok
         os.kill(int((state.folder / "pid").read_text()), 9)
         assert send(backend, "read_file", path="b").ok
+
+
+def test_the_time_a_server_takes_to_start_is_not_the_calls(state: State):
+    """A tool with a short time-out is not out of time before it was asked."""
+    with opened(program(state), tool("read_file", timeout_s=0.4)) as backend:
+        assert send(backend, "read_file", path="a").ok
 
 
 @pytest.mark.parametrize(

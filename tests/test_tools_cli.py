@@ -397,6 +397,22 @@ def test_an_mcp_server_becomes_a_manifest_and_is_pinned_anew_when_asked(
     assert write["live"]["definition"] == pins["write_file"]
 
 
+def test_check_warns_of_a_tool_that_is_not_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """It says how to pin it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "files.yaml").write_text(
+        "servers: {files: {command: [files-server]}}\n"
+        "tools: [{name: read_file, description: Read., effect: none, mock: {replies: [{}]},"
+        " live: {kind: mcp, server: files}}]\n"
+    )
+    assert command(["check"]) == 0
+    said = capsys.readouterr()
+    assert "warning[not-pinned]: `read_file` pins no definition" in said.out + said.err
+
+
 def test_a_server_that_does_not_start_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

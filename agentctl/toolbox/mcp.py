@@ -69,8 +69,9 @@ class McpTools:
         tool, session = self._tools[name], self._sessions[name]
         assert tool.live is not None
         live = tool.live
-        until = time.monotonic() + live.timeout_s
         try:
+            session.open()
+            until = time.monotonic() + live.timeout_s
             listing = session.listing(live.timeout_s)
         except Fault as fault:
             return _failed(fault.kind, f"`{live.server}`: {fault.message}", sent=False)
@@ -85,7 +86,7 @@ class McpTools:
         try:
             said = session.call(wanted, ask.args, left)
         except Fault as fault:
-            return _failed(fault.kind, fault.message)
+            return _failed(fault.kind, fault.message, sent=fault.sent)
         return _answer(said, live.max_bytes)
 
 
