@@ -394,7 +394,7 @@ def test_a_server_that_never_says_who_it_is_is_given_up(
     state: State, monkeypatch: pytest.MonkeyPatch
 ):
     """The handshake has a time-out of its own."""
-    monkeypatch.setattr("agentctl.toolbox.mcp_session.CONNECT_S", 0.5)
+    monkeypatch.setattr("agentctl.toolbox.mcp.CONNECT_S", 0.5)
     state.tell(silent=True)
     began = time.monotonic()
     with opened(program(state)) as backend:
@@ -455,11 +455,13 @@ def test_a_server_that_is_not_there_is_unavailable_and_nothing_was_sent(server: 
     assert message.startswith("`files`: cannot be reached: ") and "\n" not in message
 
 
-def test_a_way_in_that_mcp_does_not_have_is_told_at_once():
-    """With what to write instead."""
-    auth = {"kind": "basic", "user": "a", "password": "${P}"}
-    with (
-        pytest.raises(Problem, match="kind: basic"),
-        opened({"url": "http://127.0.0.1:9/mcp", "auth": auth}),
-    ):
-        pass
+def test_a_credential_that_comes_back_is_masked(remote: State, monkeypatch: pytest.MonkeyPatch):
+    """A server that tells what it was shown does not get it into a trace."""
+    monkeypatch.setenv("FILES_PASSWORD", "hunter2-hunter2")
+    text = {"type": "text", "text": "you said hunter2-hunter2"}
+    remote.tell(answer={"content": [text]})
+    auth = {"kind": "basic", "user": "ana", "password": "${FILES_PASSWORD}"}
+    with opened({**REMOTE, "auth": auth}) as backend:
+        result = send(backend, "answer")
+    assert result.ok and "hunter2" not in str(result.value)
+    assert "Basic " in (remote.folder / "headers.json").read_text()

@@ -1,4 +1,4 @@
-"""`agentctl eval`: replay golden sets, say what happened, and end with the verdict's exit code."""
+"""`agentctl eval`: play golden sets, say what happened, and end with the verdict's exit code."""
 
 import os
 import shutil
@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NamedTuple, TextIO
+from typing import Annotated, Literal, NamedTuple, TextIO
 
 import typer
 
+from agentctl.cli.eval_voice import Wanted, casting, check_wanted
 from agentctl.cli.output import Format, note, write, write_line
 from agentctl.cli.render.eval import set_lines, verdict_line
 from agentctl.core.errors import Problem, problem
@@ -66,8 +67,37 @@ def evaluate(
     stamp: Annotated[
         bool, typer.Option("--stamp", help="Write into the set what its turns were made for.")
     ] = False,
+    record: Annotated[
+        Literal["all", "missing"] | None,
+        typer.Option(help="Ask the model, and keep what it says: all, or what is not kept yet."),
+    ] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Play the cassette and nothing else.")
+    ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the model and keep nothing; tools stay mocked.")
+    ] = False,
+    written: Annotated[
+        bool, typer.Option("--written", help="Play the written turns, cassette or not.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="Model to ask or replay instead of the spec's.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Attempts at each scenario when asking.")
+    ] = None,
+    in_flight: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="Trials that ask the model at once.  [default: 8]"),
+    ] = None,
 ) -> int:
-    """Replay golden sets and gate the change."""
+    """Replay golden sets and gate the change.
+
+    A scenario that is on the set's cassette plays it; the others play their written turns. Tools
+    are mocked whoever speaks.
+    """
+    wanted = Wanted(record, replay, live, written, model, trials, in_flight)
+    wanted = check_wanted(wanted, traces=traces is not None, stamp=stamp, jobs=jobs)
     outputs = Outputs(junit, report_file, table)
     _check(outputs)
     project = Project.find(Path.cwd())
@@ -77,7 +107,7 @@ def evaluate(
     selection = Selection(tuple(select or ()))
     plans = [_plan(one, selection, traces, jobs, keep, stamp=stamp) for one in loaded]
     started = time.monotonic()
-    results = _evaluate_all(list(zip(loaded, plans, strict=True)))
+    results = _evaluate_all(list(zip(loaded, plans, strict=True)), wanted)
     if stamp:
         _stamp(results)
     _write_files(outputs, results, project, time.monotonic() - started)
@@ -132,7 +162,7 @@ def _plan(
     )
 
 
-def _evaluate_all(planned: list[tuple[LoadedSet, Plan]]) -> list[SetResult]:
+def _evaluate_all(planned: list[tuple[LoadedSet, Plan]], wanted: Wanted) -> list[SetResult]:
     """Evaluate each set; of several, those of which nothing is selected are left out.
 
     Raises:
@@ -142,7 +172,8 @@ def _evaluate_all(planned: list[tuple[LoadedSet, Plan]]) -> list[SetResult]:
     unselected = []
     for loaded, plan in planned:
         try:
-            results.append(_evaluate(loaded, plan))
+            with casting(loaded, wanted) as (voice, studio):
+                results.append(_evaluate(loaded, plan._replace(voice=voice, studio=studio)))
         except Problem as wrong:
             if wrong.diagnostics[0].code != NOTHING_SELECTED:
                 raise
@@ -161,12 +192,13 @@ def _evaluate(loaded: LoadedSet, plan: Plan) -> SetResult:
         done = number
         progress(number)
 
-    with _progress(name) as progress:
+    noun = "trial" if plan.voice in ("live", "record") else "scenario"
+    with _progress(name, noun) as progress:
         try:
             with _kept(loaded, plan.keep) as sink:
                 return evaluate_set(loaded, plan, sink, told)
         except KeyboardInterrupt:
-            note(f"\ninterrupted in `{name}` after {count(done, 'scenario')}; nothing was written")
+            note(f"\ninterrupted in `{name}` after {count(done, noun)}; nothing was written")
             raise
 
 
@@ -192,7 +224,7 @@ def _kept(loaded: LoadedSet, keep: Keep) -> Iterator[TextIO | None]:
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[Progress]:
+def _progress(name: str, noun: str) -> Iterator[Progress]:
     """Give a counter on stderr: on a terminal alone, for what takes longer than a second."""
     if not sys.stderr.isatty():
         yield lambda _: None
@@ -204,7 +236,7 @@ def _progress(name: str) -> Iterator[Progress]:
         nonlocal last, shown
         now = time.monotonic()
         if now - started > 1 and now - last > 0.2:
-            sys.stderr.write(f"\r{name}: {number} scenarios ")
+            sys.stderr.write(f"\r{name}: {number} {noun}s ")
             sys.stderr.flush()
             last, shown = now, True
 

@@ -3,11 +3,14 @@
 import getpass
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
+from agentctl.cli.batch import JOBS, Plan, run_batch
+from agentctl.cli.environments import ENVIRONMENT_HELP, EnvironmentName, environment_of
 from agentctl.cli.output import Format, note
 from agentctl.cli.session import (
     Begun,
@@ -18,6 +21,7 @@ from agentctl.cli.session import (
     queue_approver,
     state_of,
 )
+from agentctl.cli.task_run import Whose
 from agentctl.cli.terminal import TerminalApprover, TerminalInputs, elicited, on_terminal
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import problem
@@ -55,15 +59,52 @@ def run(
         str | None, typer.Option(metavar="ID", help="Who approves at this terminal.")
     ] = None,
     live: Annotated[bool, typer.Option(help="Use live tools instead of mocks.")] = False,
+    env: Annotated[EnvironmentName | None, typer.Option(help=ENVIRONMENT_HELP)] = None,
+    record_tools: Annotated[
+        bool, typer.Option("--record-tools", help="Keep live answers as replies for mocks.")
+    ] = False,
+    batch: Annotated[
+        Path | None, typer.Option(metavar="TASKS.jsonl", help="Do many tasks, one a line.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help=f"Tasks of a batch at the same time; usually {JOBS}."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where a batch keeps its results, to be taken up."),
+    ] = None,
     format: Annotated[Format, typer.Option(help="How the result is printed.")] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the steps.")] = False,
 ) -> int:
     """Run an agent on one task: mocked tools, every step shown, the answer on stdout.
 
+    With `--batch` it does many tasks, several at a time, one line of JSON a result.
+
     Exit codes: 0 answered, 1 stopped by a limit or a rule, 2 wrong request, 3 model or tool
     unreachable, 4 waiting for a person (approval, reply or escalation).
     """
     project = Project.find(Path.cwd())
+    environment = environment_of(project.spec, env, live=live)
+    if record_tools and not live:
+        raise problem(
+            "record-without-live",
+            "`--record-tools` keeps what live tools answer, and the tools of this run are mocks",
+            hint="add --live, or leave out --record-tools",
+        )
+    waits = approvals == "queue"
+    if waits:
+        _can_be_resumed(project)
+    if batch is not None:
+        _no_single_task({"TASK": task, "--event": event, "--scenario": scenario})
+        if approver is not None:
+            raise problem(
+                "no-terminal",
+                "a batch asks nobody at a terminal: what needs an approval is refused",
+                hint="--approvals queue lets it wait in the inbox",
+            )
+    elif jobs is not None or out is not None:
+        raise problem("no-batch", "`--jobs` and `--out` go with `--batch TASKS.jsonl`")
     inputs: Inputs = Lines()
     if scenario is not None:
         recipe = _of_scenario(project, agent, scenario, model, live=live)
@@ -74,18 +115,23 @@ def run(
                 "say which agent to run, and what it should do",
                 hint='agentctl run order-support "I need to cancel my last order"',
             )
+        asked = _Asked(agent, model, world, acting_as, live, environment, record_tools)
+        if batch is not None:
+            recipe, whose = _of_task(project, asked)
+            plan = Plan(batch, out, jobs or JOBS, waits, format, quiet)
+            _say_environment(environment)
+            return run_batch(project, recipe, whose, plan)
         first = _task(task, event)
         inputs = TerminalInputs(first) if on_terminal() else Lines(first)
-        recipe = _of_task(project, agent, model, world, acting_as, live=live)
+        recipe, whose = _of_task(project, asked)
+        recipe = recipe._replace(principal=whose(None))
+        _say_environment(environment)
     # Without a key, a price or a live side there is no run, and no trace of one.
-    asked = elicited if approvals == "terminal" and on_terminal() else None
-    parts = load(project, recipe, asked)
+    asks = elicited if not waits and on_terminal() else None
+    parts = load(project, recipe, show=not quiet, elicit=asks)
     if scenario is None and not quiet:
         _say_world(recipe, parts)
-    waits = approvals == "queue"
     state = state_of(project.root) if waits or live else None
-    if waits:
-        _can_be_resumed(project)
     run_id, trace = new_trace(project)
     asker: Approver | None = None
     if state is not None:
@@ -150,31 +196,60 @@ def _of_scenario(
     return Recipe(loaded.bundle.agent.name, principal, "mock", model, path, scenario_id)
 
 
-def _of_task(
-    project: Project,
-    agent: str,
-    model: str | None,
-    world: str | None,
-    acting_as: str | None,
-    *,
-    live: bool,
-) -> Recipe:
-    """Find a mock world and a principal: what is asked for, else those of a golden set."""
-    bundle = project.agent(agent)
-    if Path(agent).is_file():
-        agent = str(Path(agent).resolve())
-    lender = project.golden_set(world) if world else project.golden_set_of(bundle.agent.name)
-    principal = principal_of(bundle, None if live else lender, acting_as)
-    if live:
-        if acting_as is None:
+class _Asked(NamedTuple):
+    """What the command line says about a run of a task."""
+
+    agent: str
+    model: str | None
+    world: str | None
+    acting_as: str | None
+    live: bool
+    environment: str | None
+    records: bool
+
+
+def _of_task(project: Project, asked: _Asked) -> tuple[Recipe, Whose]:
+    """Find an agent and a mock world: what is asked for, else that of a golden set.
+
+    Returns:
+        How a run is started, for nobody yet, and who a run acts for: the principal that a task of
+        a batch names, else that of the command line, else that of the golden set.
+    """
+    bundle = project.agent(asked.agent)
+    agent = str(Path(asked.agent).resolve()) if Path(asked.agent).is_file() else asked.agent
+    if asked.live:
+        lender = None
+        recipe = Recipe(
+            agent, {}, "live", asked.model, environment=asked.environment, records=asked.records
+        )
+    else:
+        name = bundle.agent.name
+        lender = project.golden_set(asked.world) if asked.world else project.golden_set_of(name)
+        lent = str(lender.path.resolve()) if lender is not None else None
+        recipe = Recipe(agent, {}, "mock", asked.model, lent)
+
+    def whose(named: str | None) -> dict[str, Json]:
+        acting_as = named or asked.acting_as
+        if asked.live and acting_as is None:
             raise problem(
                 "no-principal",
                 "live tools act for somebody: say for whom",
                 hint=f"--as {bundle.agent.acts_as}:ID",
             )
-        return Recipe(agent, principal, "live", model)
-    lent = str(lender.path.resolve()) if lender is not None else None
-    return Recipe(agent, principal, "mock", model, lent)
+        return principal_of(bundle, lender, acting_as)
+
+    return recipe, whose
+
+
+def _no_single_task(given: Mapping[str, object]) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise problem("two-tasks", f"give {name} or --batch, not both")
+
+
+def _say_environment(environment: str | None) -> None:
+    if environment == "production" and sys.stderr.isatty():
+        note("PRODUCTION: what this run does is done to real systems")
 
 
 def _say_world(recipe: Recipe, parts: Parts) -> None:
@@ -183,7 +258,8 @@ def _say_world(recipe: Recipe, parts: Parts) -> None:
         moment = f"{parts.lender.head.now:%Y-%m-%d %H:%M} UTC"
         note(f"mock world of {parts.lender.name}, as of {moment}, acting for {who}")
     elif recipe.mode == "live":
-        note(f"live tools, acting for {who}")
+        place = f" of {recipe.environment}" if recipe.environment is not None else ""
+        note(f"live tools{place}, acting for {who}")
 
 
 def _task(task: str | None, event: Path | None) -> str | dict[str, Json]:

@@ -75,7 +75,7 @@ def _lines(path: Path, shown: str, wrong: list[Diagnostic]) -> Iterator[tuple[in
                 try:
                     yield number, Recording.model_validate(data)
                 except ValidationError as error:
-                    wrong.extend(_explained(error, Location(shown, number)))
+                    wrong.extend(explained(error, Location(shown, number)))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise problem("unreadable-file", f"cannot read {shown}: {why}") from error
@@ -102,7 +102,8 @@ def _strict(line: str | bytes) -> Json:
     return parse_strict(line if isinstance(line, str) else line.decode())
 
 
-def _explained(error: ValidationError, at: Location) -> list[Diagnostic]:
+def explained(error: ValidationError, at: Location) -> list[Diagnostic]:
+    """Return what a line of recorded turns breaks of its shape."""
     found = []
     for part in error.errors(include_url=False, include_context=False, include_input=False):
         where = ".".join(str(step) for step in part["loc"])
@@ -111,4 +112,4 @@ def _explained(error: ValidationError, at: Location) -> list[Diagnostic]:
     return found
 
 
-__all__ = ["read_recordings"]
+__all__ = ["explained", "read_recordings"]

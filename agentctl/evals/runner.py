@@ -6,6 +6,7 @@ number of processes, and are then sorted by scenario, so that neither shows in a
 
 import multiprocessing
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,10 +19,12 @@ from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.exits import ExitCode
 from agentctl.evals.bench import Bench, Keep, Played, Task
 from agentctl.evals.gates import Verdict, decide
+from agentctl.evals.in_flight import Aside, in_flight
 from agentctl.evals.scoring import TrialRow
 from agentctl.evals.selection import Selection
 from agentctl.evals.summary import Summary, summarise
-from agentctl.specs.golden import Stamp
+from agentctl.evals.voices import Studio, Voice
+from agentctl.specs.golden import Scenario, Stamp
 from agentctl.specs.load import Project
 from agentctl.specs.sets import LoadedSet
 from agentctl.specs.turns import Recording
@@ -56,6 +59,9 @@ class Plan(NamedTuple):
     keep: Keep = "failed"
     stamp: Stamp | None = None
     """What inline turns count as made for; left out = what the set says."""
+    voice: Voice = "turns"
+    """Whose words are played; `turns` gives way to a recording on the studio's cassette."""
+    studio: Studio = Studio()
 
 
 def evaluate_set(
@@ -106,9 +112,27 @@ def tasks(loaded: LoadedSet, plan: Plan) -> Iterator[Task]:
         scenario = entry.scenario
         if not plan.selection.takes(scenario):
             continue
-        recordings = tuple(recorded.get(scenario.id, ()))
-        if recordings or not plan.only_recorded:
-            yield Task(scenario, recordings)
+        voice, trials = _part(scenario, plan)
+        if voice == "turns":
+            recordings = tuple(recorded.get(scenario.id, ()))
+            if recordings or not plan.only_recorded:
+                yield Task(scenario, recordings)
+        elif voice == "cassette":
+            yield Task(scenario, (), voice, trials)
+        else:
+            # One by one: each may wait for the model beside the others.
+            yield from (Task(scenario, (), voice, (number,)) for number in trials)
+
+
+def _part(scenario: Scenario, plan: Plan) -> tuple[Voice, tuple[int, ...]]:
+    """Return whose words a scenario is played with, and which attempts at it."""
+    cassette, asked = plan.studio.cassette, plan.studio.trials
+    taped = cassette.trials(scenario.id) if cassette is not None else ()
+    if plan.voice in ("live", "record"):
+        return plan.voice, tuple(range(1, (asked or max(taped, default=1)) + 1))
+    if taped or plan.voice == "cassette":
+        return "cassette", taped or (1,)
+    return "turns", ()
 
 
 def _nothing(loaded: LoadedSet, plan: Plan) -> Problem:
@@ -124,8 +148,11 @@ def _nothing(loaded: LoadedSet, plan: Plan) -> Problem:
 
 def _play_all(loaded: LoadedSet, plan: Plan) -> Iterator[Played]:
     work = tasks(loaded, plan)
+    if plan.voice in ("live", "record"):
+        yield from _in_flight(loaded, plan, work)
+        return
     first = list(islice(work, CHUNK))
-    bench = Bench(loaded, plan.keep, plan.stamp)
+    bench = Bench(loaded, plan.keep, plan.stamp, plan.studio)
     if plan.jobs == 1 or len(first) < CHUNK:
         # So few are done before another process has started.
         for task in first:
@@ -136,11 +163,28 @@ def _play_all(loaded: LoadedSet, plan: Plan) -> Iterator[Played]:
     yield from _in_processes(loaded, plan, bench, _chunks(first, work))
 
 
+def _in_flight(loaded: LoadedSet, plan: Plan, work: Iterator[Task]) -> Iterator[Played]:
+    """Play trials that wait for a model: many at once, in one process."""
+    live, turnstile = plan.studio.live, threading.Lock()
+    assert live is not None  # whoever plans to ask a model brings one
+    studio = plan.studio._replace(live=lambda: Aside(live(), turnstile))
+    bench = Bench(loaded, plan.keep, plan.stamp, studio)
+    return in_flight(work, bench.play, studio.in_flight, turnstile)
+
+
 def _chunks(first: list[Task], work: Iterator[Task]) -> Iterator[list[Task]]:
     chunk = first
     while chunk:
         yield chunk
         chunk = list(islice(work, CHUNK))
+
+
+class _Source(NamedTuple):
+    """From what a process that was not forked makes its bench; tasks bring their recordings."""
+
+    root: Path
+    path: str
+    plan: Plan
 
 
 class _Share:
@@ -155,13 +199,12 @@ def _in_processes(
     fork = "fork" in multiprocessing.get_all_start_methods() and _may_fork()
     context = multiprocessing.get_context("fork" if fork else "spawn")
     _Share.bench = bench
+    source = _Source(loaded.bundle.root, str(loaded.path.resolve()), plan._replace(recordings=None))
     pool = ProcessPoolExecutor(
         plan.jobs,
         mp_context=context,
         initializer=_start,
-        initargs=(None,)
-        if fork
-        else ((loaded.bundle.root, str(loaded.path.resolve()), plan.keep, plan.stamp),),
+        initargs=(None if fork else source,),
     )
     waiting: deque[Future[list[Played] | tuple[Diagnostic, ...]]] = deque()
     try:
@@ -208,13 +251,13 @@ def _ready() -> None:
     """Do nothing: the first thing submitted starts the processes."""
 
 
-def _start(source: tuple[Path, str, Keep, Stamp | None] | None) -> None:
+def _start(source: _Source | None) -> None:
     """Make a worker ready: Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if source is not None:
-        root, path, keep, stamp = source
-        loaded = Project.find(root).golden_set(path)
-        _Share.bench = Bench(loaded, keep, stamp)
+        plan = source.plan
+        loaded = Project.find(source.root).golden_set(source.path)
+        _Share.bench = Bench(loaded, plan.keep, plan.stamp, plan.studio)
 
 
 def _play_chunk(chunk: list[Task]) -> list[Played] | tuple[Diagnostic, ...]:

@@ -99,7 +99,8 @@ def score_trial(trial: Trial, scenario: Scenario, judge: Judge) -> TrialRow:
     broken = findings.look_for_breaches()
     if trial.fault is not None:
         # What was broken before the fault stays broken: it is counted all the same.
-        reasons = [Reason("fault", trial.fault), *broken]
+        missed = trial.model_fault is not None and trial.model_fault.kind == "miss"
+        reasons = [Reason("miss" if missed else "fault", trial.fault), *broken]
         return _row(trial, scenario, judge, trajectory, "inconclusive", reasons, findings)
     findings.collect(broken)
     unjudged = findings.extra_scores()

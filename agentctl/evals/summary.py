@@ -286,7 +286,7 @@ def _untested(
     rows: Sequence[TrialRow], modes: Counter[str], freshness: Counter[str]
 ) -> tuple[str, ...]:
     said = []
-    written, recorded = modes["written"], modes["recorded"]
+    written, recorded, taped = modes["written"], modes["recorded"], modes["cassette"]
     total = len(rows)
     if written:
         said.append(
@@ -297,6 +297,16 @@ def _untested(
         said.append(
             f"{recorded} of {total} trials played recorded turns: what the model would say to this"
             " prompt today was not tested"
+        )
+    if taped:
+        said.append(
+            f"{taped} of {total} trials played a cassette: what the model said when it was asked"
+            " exactly this; what it would say today was not tested"
+        )
+    if modes["live"]:
+        said.append(
+            f"{modes['live']} of {total} trials asked the model, with mocked tools: the real"
+            " systems were not tested, and the next answers may be others"
         )
     if freshness["stale"]:
         said.append(

@@ -36,12 +36,22 @@ class ScriptedModel:
             raise ModelFault("exhausted", f"all {self._next} recorded turns were played")
         turn = self._turns[self._next]
         self._next += 1
-        calls = [
-            ToolCall(f"c{self._next}_{n}", call.tool, call.args)
-            for n, call in enumerate(turn.calls, start=1)
-        ]
-        usage = Usage(turn.usage.input, turn.usage.output) if turn.usage else None
-        return ModelReply(turn.say, tuple(calls), turn.output, usage)
+        return said(turn, self._next)
 
 
-__all__ = ["ScriptedModel"]
+def said(turn: Turn, number: int) -> ModelReply:
+    """Return a recorded turn as the model said it.
+
+    Args:
+        turn: The turn.
+        number: Which of its trial it is, from 1; calls without an id of their own go by it.
+    """
+    calls = [
+        ToolCall(call.id or f"c{number}_{n}", call.tool, call.args)
+        for n, call in enumerate(turn.calls, start=1)
+    ]
+    usage = Usage(turn.usage.input, turn.usage.output) if turn.usage else None
+    return ModelReply(turn.say, tuple(calls), turn.output, usage)
+
+
+__all__ = ["ScriptedModel", "said"]

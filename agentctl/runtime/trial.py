@@ -1,4 +1,4 @@
-"""Play one scenario of a golden set with recorded turns: same input, same bytes, on any machine.
+"""Play one scenario of a golden set: with recorded turns, same input, same bytes, on any machine.
 
 A trial has a virtual clock, ids of its own and a world that nobody else touches. It keeps its
 events in memory; whoever wants them on disk writes them.
@@ -56,6 +56,7 @@ def play_trial(
     number: int = 1,
     recording: Recording | None = None,
     model: Model | None = None,
+    kind: Kind | None = None,
     approver: Approver | None = None,
     recorder: Recorder | None = None,
     session: Session = ALONE,
@@ -71,13 +72,15 @@ def play_trial(
         number: Which attempt this is, from 1.
         recording: Turns a model said in a recorded run.
         model: A model to ask instead.
+        kind: What that model is; left out = a live one.
         approver: Somebody to ask instead of the scenario's script.
         recorder: Where events go as they happen, besides into the trial.
         session: Where the trial is a run that pauses and is taken up again.
     """
     turns = recording.turns if recording is not None else scenario.turns
     end = recording.end if recording is not None else scenario.end
-    kind: Kind = "live" if model is not None else "recorded" if recording else "written"
+    if kind is None:
+        kind = "live" if model is not None else "recorded" if recording else "written"
     name = (recording.model if recording else None) or harness.model_name
     world = World(tables, harness.bundle.tables, scenario.world)
     past = session.past
@@ -116,7 +119,7 @@ def play_trial(
 def _fault(met: ModelFault, *, recorded_end: bool, left_out: bool) -> str | None:
     if met.kind == OUT_OF_TURNS and not left_out:
         return None if recorded_end else f"turns exhausted: {met.message}"
-    return f"model: {met.message}"
+    return f"{'cassette' if met.kind == 'miss' else 'model'}: {met.message}"
 
 
 def principal_of(scenario: Scenario, harness: Harness) -> Principal:

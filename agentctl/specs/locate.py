@@ -9,6 +9,8 @@ from agentctl.core.errors import problem
 from agentctl.core.text import did_you_mean
 
 PROJECT_FILE = "agentctl.yaml"
+CASSETTES = "cassettes"
+"""The folder beside golden sets whose files are recorded turns, under the names of the sets."""
 YAML_SUFFIXES = (".yaml", ".yml")
 _KIND = re.compile(rb"^kind:[ \t]*[\"']?(\w+)", re.MULTILINE)
 _NAMES = frozenset((b"Agent", b"GoldenSet", b"Policy", b"Project", b"ToolManifest", b"World"))
@@ -51,6 +53,8 @@ def may_be(path: Path, kind: str) -> bool:
 
     Policies and worlds stand beside the agents and sets that use them, often under the same name.
     """
+    if path.parent.name == CASSETTES:
+        return False
     try:
         with path.open("rb") as file:
             said = _KIND.search(file.read(65_536))
@@ -110,6 +114,7 @@ def resolve(
 
 
 __all__ = [
+    "CASSETTES",
     "PROJECT_FILE",
     "YAML_SUFFIXES",
     "files_in",

@@ -1,10 +1,10 @@
-"""The shape of recorded model turns: inline in a scenario, or one line of a recordings file."""
+"""The shape of recorded model turns: inline in a scenario, in a recordings file, in a cassette."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from agentctl.specs.base import Json, Many, Name, Spec, Text, one_call, short_model
+from agentctl.specs.base import Json, JsonObject, Many, Name, Spec, Text, one_call, short_model
 
 
 class TurnCall(Spec):
@@ -15,6 +15,8 @@ class TurnCall(Spec):
     tool: Text
     args: Json = Field(default_factory=dict)
     """An object; text stands for arguments that are not JSON."""
+    id: Text | None = None
+    """What the provider called this call; left out = a number is made up."""
 
     @model_validator(mode="before")
     @classmethod
@@ -70,4 +72,27 @@ class Recording(Spec):
     """The recorded run ended by a fault of its own: a scored failure."""
 
 
-__all__ = ["Recording", "Turn", "TurnCall", "TurnUsage"]
+class TapedTurn(Turn):
+    """One model turn of a cassette: what was asked, and what the model said.
+
+    `to`, `tools` and `system` name what many turns share and what stands once in the file; left
+    out, they are those of the turn before.
+    """
+
+    scenario: Name
+    trial: Annotated[int, Field(ge=1)]
+    turn: Annotated[int, Field(ge=1)]
+    """Which turn of the trial, from 1."""
+    to: Text | None = None
+    """The model, its settings and the shape of the answer."""
+    tools: Text | None = None
+    system: Text | None = None
+    anew: bool = False
+    """`asked` is the whole conversation; otherwise it goes on from the turn before."""
+    asked: Many[JsonObject] = ()
+    """The messages that are new since the model's last turn."""
+    by: Text | None = None
+    """The model that answered, where it was not the one that was asked."""
+
+
+__all__ = ["Recording", "TapedTurn", "Turn", "TurnCall", "TurnUsage"]

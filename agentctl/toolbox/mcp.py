@@ -15,7 +15,7 @@ from agentctl.specs.tools import ToolSpec
 from agentctl.toolbox.definitions import Definition, refusal
 from agentctl.toolbox.live import Opening
 from agentctl.toolbox.mcp_server import open_session
-from agentctl.toolbox.mcp_session import Fault, McpSession, Said
+from agentctl.toolbox.mcp_session import CONNECT_S, Fault, McpSession, Said
 from agentctl.toolbox.port import Ask
 
 _TOLD = 300
@@ -70,9 +70,10 @@ class McpTools:
         assert tool.live is not None
         live = tool.live
         try:
-            session.open()
-            until = time.monotonic() + live.timeout_s
-            listing = session.listing(live.timeout_s)
+            session.open(ask.within(CONNECT_S))
+            seconds = ask.within(live.timeout_s)
+            until = time.monotonic() + seconds
+            listing = session.listing(seconds)
         except Fault as fault:
             return _failed(fault.kind, f"`{live.server}`: {fault.message}", sent=False)
         refused = refusal(tool, listing, self._first.get(name))
@@ -82,7 +83,7 @@ class McpTools:
         self._first.setdefault(name, next(one for one in listing if one["name"] == wanted))
         left = until - time.monotonic()
         if left <= 0:
-            return _failed("timeout", f"no answer within {live.timeout_s:g} s", sent=False)
+            return _failed("timeout", f"no answer within {seconds:g} s", sent=False)
         try:
             said = session.call(wanted, ask.args, left)
         except Fault as fault:

@@ -121,13 +121,13 @@ class McpSession:
         self._connection: _Connection | None = None
         self._turn = threading.Lock()
 
-    def open(self) -> None:
-        """Connect, where that was not done yet; it takes `CONNECT_S` at most.
+    def open(self, within_s: float) -> None:
+        """Connect, where that was not done yet.
 
         Raises:
-            Fault: If the server cannot be reached.
+            Fault: If the server cannot be reached within so many seconds.
         """
-        self._ask_again(_nothing, CONNECT_S)
+        self._ask_again(_nothing, within_s, within_s)
 
     def listing(self, within_s: float) -> list[Definition]:
         """Return the tools as the server lists them now.
@@ -157,17 +157,27 @@ class McpSession:
             self._connection.close()
             self._connection = None
 
-    def _ask_again(self, request: Callable[[Client], Awaitable[Any]], within_s: float) -> "_Answer":
+    def _ask_again(
+        self,
+        request: Callable[[Client], Awaitable[Any]],
+        within_s: float,
+        start_s: float = CONNECT_S,
+    ) -> "_Answer":
         """Ask what changes nothing; a server that ended since the last time is started again."""
         fresh = self._connection is None
         try:
-            return self._ask(request, within_s)
+            return self._ask(request, within_s, start_s)
         except Fault as fault:
             if fresh or not fault.lost:
                 raise
-            return self._ask(request, within_s)
+            return self._ask(request, within_s, start_s)
 
-    def _ask(self, request: "Callable[[Client], Awaitable[Any]]", within_s: float) -> "_Answer":
+    def _ask(
+        self,
+        request: Callable[[Client], Awaitable[Any]],
+        within_s: float,
+        start_s: float = CONNECT_S,
+    ) -> "_Answer":
         if not self._turn.acquire(timeout=within_s):
             raise Fault("timeout", f"the server was busy for {within_s:g} s", sent=False)
         try:
@@ -175,7 +185,8 @@ class McpSession:
             if self._connection is None:
                 self._connection = _Connection(self._way)
             try:
-                return self._connection.ask(request, within_s, self._elicit)
+                client = self._connection.client(start_s)
+                return self._connection.ask(client, request, within_s, self._elicit)
             except Fault as fault:
                 if fault.lost:
                     self.close()
@@ -226,10 +237,13 @@ class _Connection:
         self._thread.start()
 
     def ask(
-        self, request: Callable[[Client], Awaitable[T]], within_s: float, elicit: Elicit | None
+        self,
+        client: Client,
+        request: Callable[[Client], Awaitable[T]],
+        within_s: float,
+        elicit: Elicit | None,
     ) -> _Answer:
         """Wait for the answer to one request, and for a person where the server asks one."""
-        client = self._client()
         box = self._box = SimpleQueue()
 
         async def asked() -> T:
@@ -267,13 +281,18 @@ class _Connection:
             self._loop.call_soon_threadsafe(self._stop)
         self._thread.join(_CLOSE_S)
 
-    def _client(self) -> Client:
+    def client(self, within_s: float) -> Client:
+        """Wait for the connection.
+
+        Raises:
+            Fault: If there is none within so many seconds.
+        """
         try:
-            return self._ready.result(CONNECT_S)
+            return self._ready.result(within_s)
         except Fault:
             raise
         except TimeoutError:
-            message = f"it did not start within {CONNECT_S:g} s"
+            message = f"it did not start within {within_s:g} s"
             raise Fault("unavailable", message, lost=True, sent=False) from None
         except Exception as error:
             message = f"cannot be reached: {_said(error)}"

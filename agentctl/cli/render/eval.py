@@ -94,6 +94,8 @@ def _next(results: Sequence[SetResult], verdict: Verdict, *, traces: bool) -> st
     for status in ("failed", "inconclusive"):
         for result in results:
             for row in result.rows:
+                if row.status == "inconclusive" and row.reasons[0].kind == "miss":
+                    return f"agentctl eval {result.loaded.name} --record missing"
                 if row.status == status and traces:
                     return f"agentctl trace show {result.loaded.name}/{trial_name(row)}"
     name = results[0].loaded.name

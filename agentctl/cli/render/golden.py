@@ -1,0 +1,53 @@
+"""What is recorded of golden sets, as text."""
+
+from collections.abc import Iterator, Sequence
+
+from agentctl.cli.render.console import plain
+from agentctl.core.text import count
+from agentctl.evals.standing import Standing
+
+MOST_SHOWN = 20
+"""Scenarios that are named of one kind."""
+
+
+def standing_lines(one: Standing) -> Iterator[str]:
+    """Yield what is recorded of one set, and what of it is of no use."""
+    stale = {stale.scenario for stale in one.stale}
+    unused = {scenario for scenario, _ in one.unused}
+    yield (
+        f"{plain(one.name)}: {one.recorded} of {count(one.scenarios, 'scenario')} recorded,"
+        f" {len(one.missing)} missing, {len(stale)} stale, {len(unused)} unused"
+    )
+    if one.recorded or stale or unused:
+        yield f"  {plain(one.file)}"
+    yield from _listed([f"missing  {name}" for name in one.missing])
+    yield from _listed([f"stale    {s.scenario}#{s.trial}: {s.why}" for s in one.stale])
+    yield from _listed([f"unused   {name}#{trial}" for name, trial in one.unused])
+    yield ""
+
+
+def way_out(found: Sequence[Standing]) -> str:
+    """Return the last line: what to do next."""
+    for one in found:
+        if one.stale:
+            return (
+                "what follows a stale turn is not known."
+                f" Next: agentctl eval {one.name} --record missing"
+            )
+    for one in found:
+        if one.unused:
+            return f"Next: agentctl golden status {one.name} --prune"
+    for one in found:
+        if one.missing:
+            return f"Next: agentctl eval {one.name} --record missing"
+    return f"Next: agentctl eval {found[0].name} --replay"
+
+
+def _listed(rows: Sequence[str]) -> Iterator[str]:
+    for row in rows[:MOST_SHOWN]:
+        yield f"  {plain(row)}"
+    if len(rows) > MOST_SHOWN:
+        yield f"  ... and {len(rows) - MOST_SHOWN} more (--format json shows all)"
+
+
+__all__ = ["MOST_SHOWN", "standing_lines", "way_out"]

@@ -1,0 +1,197 @@
+"""A model that answers from a cassette, and fills it.
+
+A recorded turn answers one request and no other: its key is the sha256 of everything the model was
+asked. A request without a recorded answer is refused, with what it asks otherwise than before.
+What is kept of a request or an answer holds no secret, and a run that is recorded goes on with the
+answer as it is kept, so that a replay is the same run.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agentctl.core.canonical import Json, NotCanonical, digest, parse_strict
+from agentctl.core.masking import MASK, masked
+from agentctl.core.messages import Message, ModelReply, ToolCall
+from agentctl.core.text import count
+from agentctl.models.nearest import differences
+from agentctl.models.port import Model, ModelFault, Request, ToolOffer
+from agentctl.models.scripted import said
+from agentctl.specs.agent import ModelSpec
+from agentctl.specs.turns import TapedTurn, Turn
+
+_NOT_ASKED = {"name", "fallbacks", "price", "base_url"}
+"""Keys of `model:` that say where to ask and what it costs, not what is asked."""
+
+
+class Rendered(NamedTuple):
+    """A request as plain data without secrets: what is compared, hashed and kept."""
+
+    model: dict[str, Json]
+    """Name, settings, and the schema of the answer where one is wanted."""
+    tools: list[Json]
+    messages: list[Json]
+
+    def key(self, scenario: str, trial: int) -> str:
+        """Return what the answer to this request is found by, as 64 hex digits."""
+        return digest({"scenario": scenario, "trial": trial, **self._asdict()})
+
+
+class Exchange(NamedTuple):
+    """One recorded turn: what was asked, and what the model said."""
+
+    request: Rendered
+    turn: TapedTurn
+
+
+class Renderer:
+    """Writes the requests of one agent as plain data.
+
+    Args:
+        spec: The `model:` of the agent.
+        name: The model that is asked.
+        secrets: Values that must not be kept.
+    """
+
+    def __init__(self, spec: ModelSpec, name: str, secrets: Sequence[str] = ()) -> None:
+        self.name = name
+        how = spec.model_dump(mode="json", exclude=_NOT_ASKED, exclude_defaults=True)
+        self._model = {"name": name, **masked(how)}
+        self._secrets = secrets
+        self._offered: tuple[tuple[ToolOffer, ...], list[Json]] = ((), [])
+
+    def __call__(self, request: Request) -> Rendered:
+        """Return `request` as it is compared and kept."""
+        model = self._model
+        if request.output is not None:
+            model = {**model, "output": request.output}
+        messages = [self.strip(message_of(message)) for message in request.messages]
+        return Rendered(model, self._tools(request.tools), messages)
+
+    def strip(self, value: Json) -> Json:
+        """Return `value` without secrets."""
+        return masked(_without(value, self._secrets) if self._secrets else value)
+
+    def _tools(self, offers: tuple[ToolOffer, ...]) -> list[Json]:
+        # The same tuple comes with nearly every request.
+        known, plain = self._offered
+        if known is not offers:
+            plain = [self.strip(offer._asdict()) for offer in offers]
+            self._offered = (offers, plain)
+        return plain
+
+
+class CassetteModel:
+    """Answers what was recorded in one trial; what was not, it asks another model, or refuses.
+
+    Args:
+        render: Writes requests as they are kept.
+        scenario: The scenario that is played.
+        trial: Which attempt at it.
+        recorded: The exchanges of that trial, in order.
+        model: Whom to ask for what was not recorded; left out = nobody.
+    """
+
+    def __init__(
+        self,
+        render: Renderer,
+        scenario: str,
+        trial: int,
+        recorded: Sequence[Exchange] = (),
+        model: Model | None = None,
+    ) -> None:
+        self.name = render.name
+        self.exchanges: list[Exchange] = []
+        """What was asked and answered, in order: with a model to ask, the recording to keep."""
+        self._render = render
+        self._of = (scenario, trial)
+        self._recorded = recorded
+        self._answers = {one.request.key(*self._of): one.turn for one in recorded}
+        self._model = model
+
+    def reply(self, request: Request, timeout_s: float) -> ModelReply:
+        """Return the recorded answer to `request`, or the other model's.
+
+        Raises:
+            ModelFault: `miss`, when there is neither; or what the other model raises.
+        """
+        asked = self._render(request)
+        turn = self._answers.get(asked.key(*self._of))
+        if turn is None:
+            if self._model is None:
+                raise ModelFault("miss", self._missed(asked), "agentctl eval SET --record missing")
+            turn = self._taped(self._model.reply(request, timeout_s))
+        self.exchanges.append(Exchange(asked, turn))
+        return said(turn, len(self.exchanges))._replace(model=turn.by)
+
+    def _missed(self, asked: Rendered) -> str:
+        number = len(self.exchanges) + 1
+        if not self._recorded:
+            return "nothing is recorded of this trial"
+        if number > len(self._recorded):
+            turns = count(len(self._recorded), "turn is", "turns are")
+            return f"turn {number} is asked for, and {turns} recorded"
+        found = differences(*self._recorded[number - 1].request, *asked)
+        return f"turn {number} asks otherwise than was recorded: {found}"
+
+    def _taped(self, reply: ModelReply) -> TapedTurn:
+        """Return a reply as it is kept."""
+        scenario, trial = self._of
+        kept: dict[str, Json] = {
+            "calls": [call_of(call) for call in reply.calls],
+            "say": reply.text if reply.calls or reply.output is not None else reply.text or "",
+            "output": reply.output,
+        }
+        kept = self._render.strip(kept)
+        if reply.usage is not None:
+            kept["usage"] = {"in": reply.usage.input_tokens, "out": reply.usage.output_tokens}
+        if reply.model is not None and reply.model != self.name:
+            kept["by"] = reply.model
+        where = {"scenario": scenario, "trial": trial, "turn": len(self.exchanges) + 1}
+        return TapedTurn.model_validate({**where, **kept})
+
+
+def message_of(message: Message) -> dict[str, Json]:
+    """Return one message of a conversation as plain data, secrets and all."""
+    plain: dict[str, Json] = {"role": message.role, "content": message.content}
+    if message.calls:
+        plain["calls"] = [call_of(call) for call in message.calls]
+    if message.call_id is not None:
+        plain["call_id"] = message.call_id
+    return plain
+
+
+def call_of(call: ToolCall) -> dict[str, Json]:
+    """Return one call as plain data."""
+    return {"id": call.id, "tool": call.name, "args": _parsed(call.arguments)}
+
+
+def told(turn: Turn, number: int) -> dict[str, Json]:
+    """Return what a recorded turn adds to the conversation."""
+    reply = said(turn, number)
+    return message_of(Message("assistant", reply.text or "", reply.calls))
+
+
+def _parsed(arguments: dict[str, Json] | str) -> Json:
+    """Return arguments as an object; text that is none stays as the model wrote it."""
+    if isinstance(arguments, str):
+        try:
+            value = parse_strict(arguments)
+        except NotCanonical:
+            return arguments
+        return value if isinstance(value, dict) else arguments
+    return arguments
+
+
+def _without(value: Json, secrets: Sequence[str]) -> Json:
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, MASK)
+        return value
+    if isinstance(value, dict):
+        return {key: _without(item, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without(item, secrets) for item in value]
+    return value
+
+
+__all__ = ["CassetteModel", "Exchange", "Rendered", "Renderer", "call_of", "message_of", "told"]
