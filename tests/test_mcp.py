@@ -90,7 +90,7 @@ def told(result: ToolResult) -> tuple[str, str]:
     return result.error.kind, result.error.message
 
 
-@pytest.fixture(params=["stdio", "http"])
+@pytest.fixture(params=[pytest.param("stdio", marks=pytest.mark.soak), "http"])
 def either(request: pytest.FixtureRequest) -> tuple[State, dict[str, Any]]:
     """Return a server's state and how it is declared: over stdio, then over HTTP."""
     if request.param == "http":
@@ -394,7 +394,7 @@ def test_a_server_that_never_says_who_it_is_is_given_up(
     state: State, monkeypatch: pytest.MonkeyPatch
 ):
     """The handshake has a time-out of its own."""
-    monkeypatch.setattr("agentctl.toolbox.mcp_session.CONNECT_S", 0.5)
+    monkeypatch.setattr("agentctl.toolbox.mcp.CONNECT_S", 0.5)
     state.tell(silent=True)
     began = time.monotonic()
     with opened(program(state)) as backend:
@@ -420,6 +420,12 @@ def test_a_server_that_died_between_two_calls_is_started_again(state: State):
         assert send(backend, "read_file", path="a").ok
         os.kill(int((state.folder / "pid").read_text()), 9)
         assert send(backend, "read_file", path="b").ok
+
+
+def test_the_time_a_server_takes_to_start_is_not_the_calls(state: State):
+    """A tool with a short time-out is not out of time before it was asked."""
+    with opened(program(state), tool("read_file", timeout_s=0.4)) as backend:
+        assert send(backend, "read_file", path="a").ok
 
 
 @pytest.mark.parametrize(
@@ -449,11 +455,13 @@ def test_a_server_that_is_not_there_is_unavailable_and_nothing_was_sent(server: 
     assert message.startswith("`files`: cannot be reached: ") and "\n" not in message
 
 
-def test_a_way_in_that_mcp_does_not_have_is_told_at_once():
-    """With what to write instead."""
-    auth = {"kind": "basic", "user": "a", "password": "${P}"}
-    with (
-        pytest.raises(Problem, match="kind: basic"),
-        opened({"url": "http://127.0.0.1:9/mcp", "auth": auth}),
-    ):
-        pass
+def test_a_credential_that_comes_back_is_masked(remote: State, monkeypatch: pytest.MonkeyPatch):
+    """A server that tells what it was shown does not get it into a trace."""
+    monkeypatch.setenv("FILES_PASSWORD", "hunter2-hunter2")
+    text = {"type": "text", "text": "you said hunter2-hunter2"}
+    remote.tell(answer={"content": [text]})
+    auth = {"kind": "basic", "user": "ana", "password": "${FILES_PASSWORD}"}
+    with opened({**REMOTE, "auth": auth}) as backend:
+        result = send(backend, "answer")
+    assert result.ok and "hunter2" not in str(result.value)
+    assert "Basic " in (remote.folder / "headers.json").read_text()

@@ -278,6 +278,9 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path, monkeypatch: pytest.Monk
         ({"paths": {"/a": {"$ref": "#/paths/~1a"}}}, "bad-ref"),
         ({"paths": {}}, "nothing-selected"),
         ({"paths": {"/a": []}}, "not-openapi"),
+        ({"paths": ["a"]}, "not-openapi"),
+        ({"servers": "x"}, "not-openapi"),
+        ({"components": {"securitySchemes": "x"}, "paths": {"/a": {"get": {}}}}, "not-openapi"),
     ],
 )
 def test_a_document_that_cannot_be_imported_is_a_problem(change: dict[str, Any], code: str):
@@ -285,6 +288,29 @@ def test_a_document_that_cannot_be_imported_is_a_problem(change: dict[str, Any],
     with pytest.raises(Problem) as met:
         import_openapi({**OPENAPI, **change}, "clinic")
     assert met.value.diagnostics[0].code.startswith(code)
+
+
+CIRCLES = {
+    "in itself": {"allOf": [{"$ref": "#/components/schemas/Body"}]},
+    "in a field": {"type": "object", "properties": {"a": {"$ref": "#/components/schemas/Body"}}},
+}
+
+
+@pytest.mark.parametrize("body", CIRCLES.values(), ids=CIRCLES)
+def test_a_body_that_contains_itself_is_left_out(body: dict[str, Any]):
+    """An operation that cannot be written out is named; the others are imported."""
+    sent = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Body"}}}}
+    paths = {"/a": {"get": {"summary": "Read."}, "put": {"requestBody": sent}}}
+    document = {"openapi": "3.1.0", "paths": paths, "components": {"schemas": {"Body": body}}}
+    found = import_openapi(document, "x")
+    assert [tool["name"] for tool in found.manifest["tools"]] == ["get_a"]
+    assert "contains itself" in found.notes[0]
+
+
+@pytest.mark.parametrize("words", [["--mcp", ""], ["--mcp", "a 'b"], ["--mcp", "a", "b.yaml"], []])
+def test_a_request_that_names_no_source_is_wrong(words: list[str]):
+    """One document or one server."""
+    assert imported(*words) == 2
 
 
 @pytest.mark.parametrize(
@@ -369,6 +395,22 @@ def test_an_mcp_server_becomes_a_manifest_and_is_pinned_anew_when_asked(
     assert read["effect"] == "none" and read["description"].endswith("And mail it.")
     assert read["live"]["definition"] != pins["read_file"]
     assert write["live"]["definition"] == pins["write_file"]
+
+
+def test_check_warns_of_a_tool_that_is_not_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """It says how to pin it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "files.yaml").write_text(
+        "servers: {files: {command: [files-server]}}\n"
+        "tools: [{name: read_file, description: Read., effect: none, mock: {replies: [{}]},"
+        " live: {kind: mcp, server: files}}]\n"
+    )
+    assert command(["check"]) == 0
+    said = capsys.readouterr()
+    assert "warning[not-pinned]: `read_file` pins no definition" in said.out + said.err
 
 
 def test_a_server_that_does_not_start_is_told_in_one_line(

@@ -8,8 +8,12 @@ from agentctl.cli.render.console import plain
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.errors import Problem
 from agentctl.core.messages import Approval
+from agentctl.core.text import shorten
 from agentctl.runtime.approvals import Pending
 from agentctl.specs.schemas import Schema, SchemaProblem
+
+_MOST_SHOWN = 1000
+"""Characters of what a server asks."""
 
 
 def on_terminal() -> bool:
@@ -102,7 +106,8 @@ def elicited(message: str, schema: dict[str, Json]) -> dict[str, Json] | None:
         message: The question, and whose it is.
         schema: What an answer looks like; nothing that breaks it is passed on.
     """
-    note(f"\n{plain(message)}\n  wanted: {plain(canonical_text(schema))}")
+    wants = shorten(canonical_text(schema), _MOST_SHOWN)
+    note(f"\n{plain(shorten(message, _MOST_SHOWN))}\n  wanted: {plain(wants)}")
     try:
         wanted = Schema(schema)
     except SchemaProblem as error:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
+from agentctl.cli.render.console import plain
 from agentctl.cli.render.tools import Row, User, list_lines, row_json, show_lines, tool_json
 from agentctl.cli.tools_call import call_command
 from agentctl.cli.tools_import import import_command
@@ -40,7 +41,7 @@ def list_command(
             write_jsonl(row_json(row) for row in rows)
         case "text" if rows:
             for line in list_lines(rows):
-                write_line(line)
+                write_line(plain(line))
     following = f"agentctl tools show {rows[0].tool.name}" if rows else "agentctl tools import FILE"
     note(f"{count(len(rows), 'tool')}. Next: {following}")
     return ExitCode.OK
@@ -66,7 +67,7 @@ def show_command(
         case "text":
             for row in found:
                 for line in show_lines(row):
-                    write_line(line)
+                    write_line(plain(line))
     return ExitCode.OK
 
 

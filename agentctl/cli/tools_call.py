@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from agentctl.cli.environments import ENVIRONMENT_HELP, EnvironmentName, environment_of
 from agentctl.cli.output import Format, note, write_json, write_jsonl
 from agentctl.cli.render.run import SCHEMA_VERSION, RunView, describe
 from agentctl.cli.run import principal_of, terminal_approver
@@ -67,6 +68,7 @@ def call_command(
         str | None, typer.Option(metavar="ID", help="Who approves at this terminal.")
     ] = None,
     live: Annotated[bool, typer.Option(help="Call the real tool instead of its mock.")] = False,
+    env: Annotated[EnvironmentName | None, typer.Option(help=ENVIRONMENT_HELP)] = None,
     format: Annotated[Format, typer.Option(help="How the result is printed.")] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the steps.")] = False,
 ) -> int:
@@ -90,8 +92,7 @@ def call_command(
     principal = principal_of(bundle, None if live else lender, acting_as)
     recipe = Recipe(bundle.agent.name, principal, "live" if live else "mock")
     harness = Harness(_unmodelled(bundle, [call.tool for call in calls]), BY_HAND)
-    # Production is for runs that say so.
-    where = "staging" if project.spec.environments else None
+    where = environment_of(project.spec, env, live=live)
     backend = (
         live_backend(harness.bundle, where, elicited if on_terminal() else None)
         if live

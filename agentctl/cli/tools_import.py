@@ -90,7 +90,7 @@ def import_command(
         )
     if update:
         return _update(source)
-    called = clean_name(name or _called(source or mcp or "")) or "api"
+    called = clean_name(name or (_called(mcp) if mcp is not None else _stem(source or ""))) or "api"
     target = out or project.tools / f"{called}.yaml"
     for file in (target, rules):
         if file is not None and file.exists() and not force:
@@ -163,9 +163,28 @@ def _called(source: str) -> str:
     """Return a name for what a person pointed at."""
     if _is_url(source):
         return source.split("/")[2].partition(":")[0]
-    words = shlex.split(source)
+    words = _words(source)
     named = [Path(word).stem for word in words if Path(word).suffix] or [Path(words[0]).name]
-    return named[-1] if words else "server"
+    return named[-1]
+
+
+def _stem(source: str) -> str:
+    return _called(source) if _is_url(source) else Path(source).stem
+
+
+def _words(command: str) -> list[str]:
+    """Split a command as a shell would.
+
+    Raises:
+        Problem: If it is none.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise problem("bad-command", f"`{command}` is no command: {error}") from error
+    if not words:
+        raise problem("bad-command", "the command is empty", hint="--mcp 'python server.py'")
+    return words
 
 
 def _is_url(text: str) -> bool:
@@ -184,7 +203,7 @@ def _server(
             server["allow_private"] = True
         return server
     # The program will start in the manifest's folder, not where this was typed.
-    program, *rest = shlex.split(mcp)
+    program, *rest = _words(mcp)
     words = [_from(folder, program) if "/" in program else program]
     words += [_from(folder, word) for word in rest]
     return {"command": words, **({"env": variables} if variables else {})}

@@ -71,6 +71,11 @@ def manifest_warnings(manifest: ToolManifest, source: Source) -> Iterator[Diagno
             message = f"`{tool.name}` does several things: {' and '.join(verbs)}"
             hint = "one tool, one verb: rules and approvals go by tool"
             yield _warning("mega-tool", message, source, *here, "name", hint=hint)
+        live = tool.live
+        if live is not None and live.kind == "mcp" and live.definition is None:
+            message = f"`{tool.name}` pins no definition: it will not be called"
+            hint = "review what the server lists: agentctl tools import FILE --update"
+            yield _warning("not-pinned", message, source, *here, "name", hint=hint)
         if tool.mock is None:
             message = f"`{tool.name}` has no mock: no scenario can use it"
             yield _warning("no-mock", message, source, *here, "name", hint="add `mock:`")

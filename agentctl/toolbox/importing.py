@@ -71,6 +71,16 @@ def selected(names: Iterable[str], pattern: str | None) -> list[str]:
     return found
 
 
+def require(tools: Sequence[Mapping[str, Json]], notes: Sequence[str]) -> None:
+    """Refuse to write a manifest without a tool.
+
+    Raises:
+        Problem: With the first reason why there is none.
+    """
+    if not tools:
+        raise problem("nothing-selected", "nothing can be imported", hint=next(iter(notes), None))
+
+
 def guarded(tool: dict[str, Json]) -> dict[str, Json]:
     """Return a tool with what a write must say: its risks, and when two calls are the same one.
 
@@ -127,7 +137,7 @@ def import_definitions(
         tools.append(guarded(_of_definition(server_name, listed)))
         if (listed.get("annotations") or {}).get("readOnlyHint") is True:
             reads.append(name)
-    selected([tool["name"] for tool in tools], None)
+    require(tools, notes)
     if reads:
         notes.append(
             f"the server says that these only read: {', '.join(reads)};"
@@ -246,6 +256,7 @@ __all__ = [
     "guarded",
     "import_definitions",
     "policy_for",
+    "require",
     "rules_for",
     "selected",
     "unreadable",

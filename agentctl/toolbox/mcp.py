@@ -15,7 +15,7 @@ from agentctl.specs.tools import ToolSpec
 from agentctl.toolbox.definitions import Definition, refusal
 from agentctl.toolbox.live import Opening
 from agentctl.toolbox.mcp_server import open_session
-from agentctl.toolbox.mcp_session import Fault, McpSession, Said
+from agentctl.toolbox.mcp_session import CONNECT_S, Fault, McpSession, Said
 from agentctl.toolbox.port import Ask
 
 _TOLD = 300
@@ -69,9 +69,10 @@ class McpTools:
         tool, session = self._tools[name], self._sessions[name]
         assert tool.live is not None
         live = tool.live
-        seconds = ask.within(live.timeout_s)
-        until = time.monotonic() + seconds
         try:
+            session.open(ask.within(CONNECT_S))
+            seconds = ask.within(live.timeout_s)
+            until = time.monotonic() + seconds
             listing = session.listing(seconds)
         except Fault as fault:
             return _failed(fault.kind, f"`{live.server}`: {fault.message}", sent=False)
@@ -86,7 +87,7 @@ class McpTools:
         try:
             said = session.call(wanted, ask.args, left)
         except Fault as fault:
-            return _failed(fault.kind, fault.message)
+            return _failed(fault.kind, fault.message, sent=fault.sent)
         return _answer(said, live.max_bytes)
 
 

@@ -4,18 +4,18 @@ A program runs without a shell, in the manifest's folder, and sees `PATH` and th
 named. An address inside a private network is refused unless the manifest allows it.
 """
 
-import ipaddress
 import os
-import socket
-from collections.abc import Mapping
+import time
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agentctl.core.errors import problem
 from agentctl.specs.live import Server
+from agentctl.toolbox.addresses import is_private, resolved
+from agentctl.toolbox.auth import MOST_TOKEN_BYTES, identity_of
+from agentctl.toolbox.exchange import Failed, Limits
 from agentctl.toolbox.live import Elicit
-from agentctl.toolbox.mcp_session import Fault, McpSession
+from agentctl.toolbox.mcp_session import CONNECT_S, Fault, McpSession
 from agentctl.toolbox.mcp_wire import Size, Streams, address, program
 from agentctl.toolbox.variables import Variables
 
@@ -45,7 +45,7 @@ def open_session(
         elicit: Asks a person.
 
     Raises:
-        Problem: If a variable is not set, or it is to be let in by a way that MCP does not have.
+        Problem: If a variable is not set, or becomes no address.
     """
     size = Size(max(_LEAST_BYTES, _ENVELOPE * most))
     asked = _introduced(name, elicit) if elicit is not None else None
@@ -54,14 +54,21 @@ def open_session(
         env = {key: variables.fill(f"${{{key}}}", name) for key in server.env}
         env.setdefault("PATH", os.environ.get("PATH", os.defpath))
         return McpSession(lambda: program(command, env, folder, size), size, asked)
-    url = variables.fill(server.url or "", name)
-    headers = _headers(name, server, variables)
+    url = variables.address(server.url or "", name)
+    headers = {key: variables.credential(value, name) for key, value in server.headers.items()}
+    identity = identity_of(server.auth, variables, name) if server.auth is not None else None
 
     def way() -> AbstractAsyncContextManager[Streams]:
         refused = None if server.allow_private else private_address(url)
         if refused is not None:
-            raise Fault("forbidden", refused, lost=True)
-        return address(url, headers, size)
+            raise Fault("forbidden", refused, lost=True, sent=False)
+        until = time.monotonic() + CONNECT_S
+        limits = Limits(until, CONNECT_S, MOST_TOKEN_BYTES, server.allow_private)
+        try:
+            shown = identity.headers(limits) if identity is not None else {}
+        except Failed as failed:
+            raise Fault(failed.kind, failed.message, lost=True, sent=False) from failed
+        return address(url, {**headers, **shown}, size)
 
     return McpSession(way, size, asked)
 
@@ -71,35 +78,16 @@ def _introduced(name: str, elicit: Elicit) -> Elicit:
     return lambda message, schema: elicit(f"MCP server `{name}` asks: {message}", schema)
 
 
-def _headers(name: str, server: Server, variables: Variables) -> Mapping[str, str]:
-    headers = {key: variables.fill(value, name) for key, value in server.headers.items()}
-    auth = server.auth
-    if auth is None:
-        return headers
-    if auth.kind == "bearer":
-        headers["Authorization"] = f"Bearer {variables.fill(auth.token or '', name)}"
-    elif auth.kind == "header":
-        headers[auth.header or ""] = variables.fill(auth.token or "", name)
-    else:
-        raise problem(
-            "auth-not-supported",
-            f"MCP server `{name}` is let in by `auth: {{kind: {auth.kind}}}`, and only `bearer`"
-            " and `header` work there yet",
-            hint="name a variable that holds a token",
-        )
-    return headers
-
-
 def private_address(url: str) -> str | None:
     """Say that a URL leads into a private network, if it does."""
-    host = urlsplit(url).hostname or ""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
     try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+        found = resolved(host, parts.port or (443 if parts.scheme == "https" else 80))
     except OSError:
         return None  # the request itself says that there is no such host
-    for one in found:
-        if not ipaddress.ip_address(one.partition("%")[0]).is_global:
-            return f"{host} is inside a private network; `allow_private: true` permits it"
+    if any(map(is_private, found)):
+        return f"{host} is inside a private network; `allow_private: true` permits it"
     return None
 
 

@@ -63,6 +63,10 @@ _KINDS: dict[int, ToolErrorKind] = {
 }
 
 
+_LOST = frozenset({types.CONNECTION_CLOSED, types.INVALID_REQUEST})
+"""After these the session is begun anew: over HTTP, one that the server forgot is a bad request."""
+
+
 class Fault(Exception):  # noqa: N818 - a fault of the server, not of this program
     """The server did not answer as it should.
 
@@ -70,13 +74,17 @@ class Fault(Exception):  # noqa: N818 - a fault of the server, not of this progr
         kind: What it means for a call.
         message: One line.
         lost: Whether the connection is of no use any more.
+        sent: Whether what was asked may have reached the server.
     """
 
-    def __init__(self, kind: ToolErrorKind, message: str, *, lost: bool = False) -> None:
+    def __init__(
+        self, kind: ToolErrorKind, message: str, *, lost: bool = False, sent: bool = True
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.lost = lost
+        self.sent = sent
 
 
 class Said(NamedTuple):
@@ -113,20 +121,21 @@ class McpSession:
         self._connection: _Connection | None = None
         self._turn = threading.Lock()
 
+    def open(self, within_s: float) -> None:
+        """Connect, where that was not done yet.
+
+        Raises:
+            Fault: If the server cannot be reached within so many seconds.
+        """
+        self._ask_again(_nothing, within_s, within_s)
+
     def listing(self, within_s: float) -> list[Definition]:
         """Return the tools as the server lists them now.
 
         Raises:
             Fault: If it does not say within so many seconds.
         """
-        fresh = self._connection is None
-        try:
-            found: list[Definition] = self._ask(_listed, within_s).result
-        except Fault as fault:
-            if fresh or not fault.lost:
-                raise
-            # A server that ended between two calls is started again: a listing changes nothing.
-            found = self._ask(_listed, within_s).result
+        found: list[Definition] = self._ask_again(_listed, within_s).result
         return found
 
     def call(self, name: str, arguments: dict[str, Json], within_s: float) -> Said:
@@ -148,27 +157,52 @@ class McpSession:
             self._connection.close()
             self._connection = None
 
-    def _ask(self, request: "Callable[[Client], Awaitable[Any]]", within_s: float) -> "_Answer":
-        if not self._turn.acquire(timeout=within_s):
-            raise Fault("timeout", f"the server was busy for {within_s:g} s")
+    def _ask_again(
+        self,
+        request: Callable[[Client], Awaitable[Any]],
+        within_s: float,
+        start_s: float = CONNECT_S,
+    ) -> "_Answer":
+        """Ask what changes nothing; a server that ended since the last time is started again."""
+        fresh = self._connection is None
         try:
+            return self._ask(request, within_s, start_s)
+        except Fault as fault:
+            if fresh or not fault.lost:
+                raise
+            return self._ask(request, within_s, start_s)
+
+    def _ask(
+        self,
+        request: Callable[[Client], Awaitable[Any]],
+        within_s: float,
+        start_s: float = CONNECT_S,
+    ) -> "_Answer":
+        if not self._turn.acquire(timeout=within_s):
+            raise Fault("timeout", f"the server was busy for {within_s:g} s", sent=False)
+        try:
+            self._size.exceeded = False
             if self._connection is None:
-                self._size.exceeded = False
                 self._connection = _Connection(self._way)
             try:
-                return self._connection.ask(request, within_s, self._elicit)
+                client = self._connection.client(start_s)
+                return self._connection.ask(client, request, within_s, self._elicit)
             except Fault as fault:
                 if fault.lost:
                     self.close()
                 if self._size.exceeded:
                     message = f"a message of the server is longer than {self._size.most} bytes"
-                    raise Fault("invalid_output", message, lost=True) from fault
+                    raise Fault("invalid_output", message, lost=True, sent=fault.sent) from fault
                 raise
             except BaseException:
                 self.close()
                 raise
         finally:
             self._turn.release()
+
+
+async def _nothing(client: Client) -> None:
+    """Ask for nothing: there is a connection."""
 
 
 async def _listed(client: Client) -> list[Definition]:
@@ -203,18 +237,24 @@ class _Connection:
         self._thread.start()
 
     def ask(
-        self, request: Callable[[Client], Awaitable[T]], within_s: float, elicit: Elicit | None
+        self,
+        client: Client,
+        request: Callable[[Client], Awaitable[T]],
+        within_s: float,
+        elicit: Elicit | None,
     ) -> _Answer:
         """Wait for the answer to one request, and for a person where the server asks one."""
-        client = self._client()
         box = self._box = SimpleQueue()
 
         async def asked() -> T:
             return await request(client)
 
-        if not self._thread.is_alive():
-            raise Fault("unavailable", "the connection ended", lost=True)
-        future = asyncio.run_coroutine_threadsafe(asked(), self._loop)
+        coroutine = asked()
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError as error:
+            coroutine.close()
+            raise Fault("unavailable", "the connection ended", lost=True, sent=False) from error
         future.add_done_callback(lambda _: box.put(None))
         unanswered = None
         deadline = time.monotonic() + within_s
@@ -227,7 +267,9 @@ class _Connection:
             if question is None:
                 return _Answer(_result(future), unanswered)
             began = time.monotonic()
-            answer = elicit(question.message, question.schema) if elicit is not None else None
+            # Who declined once is not asked again: a server could go on for ever.
+            asks = elicit if unanswered is None else None
+            answer = asks(question.message, question.schema) if asks is not None else None
             question.answer.set_result(answer)
             if answer is None:
                 unanswered = question.message
@@ -239,17 +281,22 @@ class _Connection:
             self._loop.call_soon_threadsafe(self._stop)
         self._thread.join(_CLOSE_S)
 
-    def _client(self) -> Client:
+    def client(self, within_s: float) -> Client:
+        """Wait for the connection.
+
+        Raises:
+            Fault: If there is none within so many seconds.
+        """
         try:
-            return self._ready.result(CONNECT_S)
+            return self._ready.result(within_s)
         except Fault:
             raise
         except TimeoutError:
-            raise Fault(
-                "unavailable", f"it did not start within {CONNECT_S:g} s", lost=True
-            ) from None
+            message = f"it did not start within {within_s:g} s"
+            raise Fault("unavailable", message, lost=True, sent=False) from None
         except Exception as error:
-            raise Fault("unavailable", f"cannot be reached: {_said(error)}", lost=True) from error
+            message = f"cannot be reached: {_said(error)}"
+            raise Fault("unavailable", message, lost=True, sent=False) from error
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -309,8 +356,7 @@ def _result(future: "Future[T]") -> T:
         raise Fault("unavailable", "the connection ended", lost=True) from None
     except MCPError as error:
         kind = _KINDS.get(error.error.code, "internal")
-        lost = error.error.code == types.CONNECTION_CLOSED
-        raise Fault(kind, _said(error), lost=lost) from error
+        raise Fault(kind, _said(error), lost=error.error.code in _LOST) from error
     except ValueError as error:
         raise Fault("invalid_output", "its answer does not follow the protocol") from error
     except Exception as error:

@@ -6,6 +6,7 @@ is left out, and it is said why.
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
@@ -15,6 +16,7 @@ from agentctl.toolbox.importing import (
     clean_name,
     free_name,
     guarded,
+    require,
     selected,
     unreadable,
     variable,
@@ -55,6 +57,14 @@ def import_openapi(document: Json, name: str, pattern: str | None = None) -> Imp
     if not version.startswith(("3.0", "3.1")):
         found = f"it says {version}" if version else "it does not say `openapi:`"
         raise problem("not-openapi", f"this is no OpenAPI 3.0 or 3.1 document: {found}")
+    try:
+        return _imported(document, name, pattern)
+    except (AttributeError, TypeError, KeyError) as error:
+        # The shape of a whole OpenAPI document is not checked before it is read.
+        raise problem("not-openapi", "this document does not have the shape of OpenAPI") from error
+
+
+def _imported(document: Mapping[str, Any], name: str, pattern: str | None) -> Imported:
     references = References(document)
     notes: list[str] = []
     named: dict[str, _Operation] = {}
@@ -70,7 +80,7 @@ def import_openapi(document: Json, name: str, pattern: str | None = None) -> Imp
             tools.append(_tool(tool, name, operation, references, notes))
         except Unusable as why:
             notes.append(f"left out `{tool}` ({operation.title}): {why}")
-    selected([tool["name"] for tool in tools], None)
+    require(tools, notes)
     server: dict[str, Json] = {"url": variable(name, "API")}
     auth = _auth(document, name, tools, references, notes)
     if auth is not None:
@@ -105,6 +115,8 @@ def _tool(
     properties: dict[str, Json] = {}
     required: list[str] = []
     url, headers = operation.path, {}
+    if not url.startswith("/"):
+        raise Unusable("its path does not begin with `/`")
     for one in operation.parameters:
         said, where = str(one.get("name")), one.get("in")
         must = bool(one.get("required"))
@@ -116,7 +128,7 @@ def _tool(
             if must:
                 raise Unusable(f"it needs the cookie `{said}`")
             continue
-        argument = said
+        argument, placed = said, where == "path" or method not in _IN_QUERY
         if where == "path":
             argument, must = clean_name(said), True
             url = url.replace(f"{{{said}}}", f"{{{argument}}}")
@@ -125,7 +137,9 @@ def _tool(
                 notes.append(f"`{tool}`: the optional `{said}` of the query is left out")
                 continue
             argument = clean_name(said)
-            url += f"{'&' if '?' in url else '?'}{said}={{{argument}}}"
+            url += f"{'&' if '?' in url else '?'}{quote(said, safe='')}={{{argument}}}"
+        if argument in properties or (placed and not argument[:1].isalpha()):
+            raise Unusable(f"its parameter `{said}` has no name of its own here")
         properties[argument] = _parameter(one, references)
         required += [argument] if must else []
     open_body = False

@@ -13,6 +13,8 @@ from agentctl.core.errors import problem
 
 MOST_PARTS = 5_000
 """Parts of one schema once its references are written out."""
+MOST_REFERENCES = 40
+"""References inside each other."""
 _KEPT = frozenset((
     "type", "enum", "const", "default", "description", "title", "minimum", "maximum",
     "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern",
@@ -69,20 +71,22 @@ class References:
         self._parts = 0
         return self._cleaned(schema, ())
 
-    def object_of(self, schema: Any) -> dict[str, Json]:
+    def object_of(self, schema: Any, depth: int = 0) -> dict[str, Json]:
         """Return the schema of a body as one object, the parts of an `allOf` put together.
 
         Raises:
             Problem: If a reference cannot be followed.
             Unusable: If it is anything else.
         """
+        if depth > MOST_REFERENCES:
+            raise Unusable("its body contains itself")
         raw = self.followed(schema)
         parts = [*(raw.get("allOf") or []), {k: v for k, v in raw.items() if k != "allOf"}]
         together: dict[str, Json] = {"type": "object", "properties": {}, "required": []}
         for part in parts:
             plain = self.followed(part)
             if "allOf" in plain and plain is not raw:
-                one = self.object_of(plain)
+                one = self.object_of(plain, depth + 1)
             else:
                 one = self.cleaned(plain)
             if one.get("type", "object") != "object" or "oneOf" in one or "anyOf" in one:
@@ -125,6 +129,8 @@ class References:
         if isinstance(reference, str):
             if reference in above:
                 raise Unusable(f"`{reference}` contains itself")
+            if len(above) == MOST_REFERENCES:
+                raise Unusable(f"more than {MOST_REFERENCES} references lie inside each other")
             return self._cleaned(self._at(reference), (*above, reference))
         found: dict[str, Json] = {}
         for key, value in schema.items():
@@ -158,4 +164,4 @@ def _read_only(schema: Mapping[str, Any], key: str, references: References) -> b
     return isinstance(field, dict) and references.followed(field).get("readOnly") is True
 
 
-__all__ = ["MOST_PARTS", "References", "Unusable"]
+__all__ = ["MOST_PARTS", "MOST_REFERENCES", "References", "Unusable"]
