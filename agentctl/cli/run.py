@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from agentctl.cli.fork import Wanted, fork_of
 from agentctl.cli.output import Format, note
 from agentctl.cli.session import (
     Begun,
@@ -23,6 +24,7 @@ from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import problem
 from agentctl.effects.sessions import Recipe
 from agentctl.runtime.approvals import Approver, Nobody
+from agentctl.runtime.fork import Remembered
 from agentctl.runtime.queueing import may_approve
 from agentctl.runtime.run import ALONE, Inputs, Lines
 from agentctl.specs.bundle import Bundle
@@ -55,6 +57,13 @@ def run(
         str | None, typer.Option(metavar="ID", help="Who approves at this terminal.")
     ] = None,
     live: Annotated[bool, typer.Option(help="Use live tools instead of mocks.")] = False,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="RUN", help="Begin with the start of this run."),
+    ] = None,
+    step: Annotated[
+        int | None, typer.Option(min=1, help="With --from: the model turn that is taken anew.")
+    ] = None,
     format: Annotated[Format, typer.Option(help="How the result is printed.")] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the steps.")] = False,
 ) -> int:
@@ -65,7 +74,17 @@ def run(
     """
     project = Project.find(Path.cwd())
     inputs: Inputs = Lines()
-    if scenario is not None:
+    fork = None
+    if source is not None:
+        if step is None or task or event or scenario or acting_as:
+            raise problem("bad-fork", "`--from RUN` takes `--step N` and no task of its own",
+                          hint="agentctl run [AGENT] --from latest --step 2")  # fmt: skip
+        recipe, fork = fork_of(project, Wanted(source, step, agent, model, world, live))
+        scenario = recipe.scenario
+        inputs = TerminalInputs(None) if on_terminal() else inputs
+    elif step is not None:
+        raise problem("bad-fork", "`--step N` goes with `--from RUN`")
+    elif scenario is not None:
         recipe = _of_scenario(project, agent, scenario, model, live=live)
     else:
         if agent is None:
@@ -95,6 +114,9 @@ def run(
         asker = _terminal(project, approver, recipe)
     ledger = state.ledger if state is not None and live else None
     session = ALONE._replace(run_id=run_id, ledger=ledger, waits=waits)
+    if fork is not None:
+        session = session._replace(past=fork, forked_from=fork.origin)
+        asker = Remembered(fork, asker) if asker is not None else None
     begun = Begun(run_id, trace, session, asker, inputs, state.sessions if state else None)
     return go(project.root, recipe, parts, begun, format, quiet=quiet)
 
