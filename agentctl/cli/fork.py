@@ -83,7 +83,7 @@ def _recipe(project: Project, started: dict[str, Json], run: str, wanted: Wanted
 def _of_scenario(
     project: Project, started: dict[str, Json], played: dict[str, Json], wanted: Wanted
 ) -> Recipe:
-    """Return how a trial goes on: with the scenario's world and people, and a model that is asked."""
+    """Return how a trial goes on: the scenario's world and people, and a model that is asked."""
     if wanted.agent is not None or wanted.world is not None:
         raise problem(
             "scenario-fork",
