@@ -23,7 +23,7 @@ class Desk(Loopback):
         """Most requests that were waiting at the same time."""
         self._waiting = 0
 
-    def _next(self, asked: Asked) -> Step:
+    def next(self, asked: Asked) -> Step:
         turn = 1 + sum(m["role"] == "assistant" for m in asked.body["messages"])
         with self._lock:
             self.asked.append(asked)

@@ -1,4 +1,4 @@
-"""A real HTTP server on 127.0.0.1 that speaks OpenAI's chat completions and does as it is told.
+"""A real HTTP server on 127.0.0.1 that speaks as a provider of models does, and does as it is told.
 
 Each request takes the next step of the script; a request beyond it is answered with 400. What was
 asked is kept, so that a test counts attempts where they arrive.
@@ -8,12 +8,14 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+from tests.loopback_wires import OPENAI, Call, Said, Wire
+
 Json = Any
-Step = Callable[[BaseHTTPRequestHandler], None]
+Step = Callable[["Handler"], None]
 
 
 class Asked(NamedTuple):
@@ -25,7 +27,7 @@ class Asked(NamedTuple):
 
 
 def send(
-    handler: BaseHTTPRequestHandler,
+    handler: "Handler",
     status: int,
     body: bytes,
     headers: dict[str, str] | None = None,
@@ -38,41 +40,46 @@ def send(
     handler.wfile.write(body)
 
 
-def completion(message: dict[str, Json], usage: tuple[int, int] | None) -> dict[str, Json]:
-    finish = "tool_calls" if message.get("tool_calls") else "stop"
-    body: dict[str, Json] = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "loopback-1",
-        "choices": [{"index": 0, "finish_reason": finish, "message": message}],
-    }
-    if usage is not None:
-        given, said = usage
-        body["usage"] = {
-            "prompt_tokens": given,
-            "completion_tokens": said,
-            "total_tokens": given + said,
-        }
-    return body
-
-
 def says(text: str | None, usage: tuple[int, int] | None = (12, 3), **more: Json) -> Step:
-    """Answer with words."""
-    return sends(completion({"role": "assistant", "content": text, **more}, usage))
+    """Answer with words.
+
+    Args:
+        text: The words.
+        usage: Input and output tokens; `None` = not counted.
+        more: Other fields of `Said`: cached, reasoning, refused.
+    """
+    return turn(Said(text, (), usage, **more))
 
 
-def calls(*made: tuple[str, str], ids: tuple[str, ...] = ()) -> Step:
+def calls(*made: tuple[str, str], ids: tuple[str, ...] = (), say: str | None = None) -> Step:
     """Answer with tool calls: name and the text of the arguments."""
-    listed = [
-        {
-            "id": ids[n] if n < len(ids) else f"call_{n}",
-            "type": "function",
-            "function": {"name": name, "arguments": arguments},
-        }
+    listed = tuple(
+        Call(ids[n] if n < len(ids) else f"call_{n}", name, arguments)
         for n, (name, arguments) in enumerate(made)
-    ]
-    return sends(completion({"role": "assistant", "content": None, "tool_calls": listed}, (20, 8)))
+    )
+    return turn(Said(say, listed, (20, 8)))
+
+
+def turn(said: Said) -> Step:
+    """Answer with one turn of a model, whole or as a stream, as it was asked for."""
+
+    def step(handler: Handler) -> None:
+        if handler.streams:
+            stream(handler, list(handler.wire.events(said)))
+        else:
+            send(handler, 200, json.dumps(handler.wire.body(said)).encode())
+
+    return step
+
+
+def stream(handler: "Handler", events: Iterable[bytes]) -> None:
+    """Send events as they come, and close the connection after the last."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/event-stream")
+    handler.end_headers()
+    for event in events:
+        handler.wfile.write(event)
+        handler.wfile.flush()
 
 
 def sends(body: Json) -> Step:
@@ -87,9 +94,12 @@ def sends_page(text: str) -> Step:
 
 def fails(status: int, message: str = "as told", **headers: str) -> Step:
     """Answer with an error."""
-    body = json.dumps({"error": {"message": message, "type": "test", "code": None}}).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda handler: send(handler, status, body, named)
+
+    def step(handler: Handler) -> None:
+        send(handler, status, json.dumps(handler.wire.error(status, message)).encode(), named)
+
+    return step
 
 
 def stalls(server: "Loopback") -> Step:
@@ -100,7 +110,7 @@ def stalls(server: "Loopback") -> Step:
 def drips(server: "Loopback") -> Step:
     """Send one byte now and then, never the whole."""
 
-    def step(handler: BaseHTTPRequestHandler) -> None:
+    def step(handler: Handler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "10000")
         handler.end_headers()
@@ -112,51 +122,80 @@ def drips(server: "Loopback") -> Step:
     return step
 
 
-def cuts(handler: BaseHTTPRequestHandler) -> None:
-    """Break off in the middle of the answer."""
+def cuts(handler: "Handler") -> None:
+    """Break off in the middle of the answer, without a word about it."""
+    said = Said("Half of this answer never arrives.", (), (12, 3))
+    if handler.streams:
+        events = list(handler.wire.events(said))
+        stream(handler, events[: len(events) // 2])
+        return
+    body = json.dumps(handler.wire.body(said)).encode()
     handler.send_response(200)
-    handler.send_header("Content-Length", "500")
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()
-    handler.wfile.write(b'{"id": "chatcmpl-1", ')
+    handler.wfile.write(body[: len(body) // 2])
     handler.wfile.flush()
     handler.close_connection = True
 
 
-class Loopback:
-    """The server. Use as a context manager."""
+class Handler(BaseHTTPRequestHandler):
+    """One request; what a step needs to know about it."""
 
-    def __init__(self) -> None:
+    server: "Server"
+    streams: bool
+    """Whether the answer is wanted as a stream."""
+
+    @property
+    def wire(self) -> Wire:
+        """The format that is spoken."""
+        return self.server.loopback.wire
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.streams = self.wire.streams(self.path, body)
+        key = self.wire.key(self.headers)  # type: ignore[arg-type]
+        step = self.server.loopback.next(Asked(self.path, key, body))
+        try:
+            step(self)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: Json) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    """The sockets of a loopback server."""
+
+    daemon_threads = True
+    block_on_close = False
+    loopback: "Loopback"
+
+
+class Loopback:
+    """The server. Use as a context manager.
+
+    Args:
+        wire: The format it speaks; OpenAI's unless told otherwise.
+    """
+
+    def __init__(self, wire: Wire = OPENAI) -> None:
+        self.wire = wire
         self.asked: list[Asked] = []
         self.closing = threading.Event()
         self._steps: deque[Step] = deque()
         self._lock = threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                length = int(self.headers["Content-Length"])
-                body = json.loads(self.rfile.read(length))
-                key = self.headers.get("Authorization", "").removeprefix("Bearer ")
-                step = outer._next(Asked(self.path, key, body))
-                try:
-                    step(self)
-                except (BrokenPipeError, ConnectionResetError):
-                    self.close_connection = True
-
-            def log_message(self, format: str, *args: Json) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self._http.block_on_close = False
+        self._http = Server(("127.0.0.1", 0), Handler)
+        self._http.loopback = self
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
 
     @property
     def base_url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self._http.server_port}/v1"
+        """What a spec's `base_url` says to have it asked."""
+        return f"http://127.0.0.1:{self._http.server_port}{self.wire.path}"
 
     def script(self, *steps: Step) -> None:
         """Forget what was asked and follow `steps` from here on."""
@@ -164,7 +203,8 @@ class Loopback:
             self.asked.clear()
             self._steps = deque(steps)
 
-    def _next(self, asked: Asked) -> Step:
+    def next(self, asked: Asked) -> Step:
+        """Note what was asked and return what follows."""
         with self._lock:
             self.asked.append(asked)
             return self._steps.popleft() if self._steps else fails(400, "nothing scripted")
@@ -182,10 +222,10 @@ class Loopback:
 
 __all__ = [
     "Asked",
+    "Handler",
     "Loopback",
     "Step",
     "calls",
-    "completion",
     "cuts",
     "drips",
     "fails",
@@ -194,4 +234,6 @@ __all__ = [
     "sends",
     "sends_page",
     "stalls",
+    "stream",
+    "turn",
 ]

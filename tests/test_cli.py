@@ -270,8 +270,11 @@ class Screen:
         os.write(self.fd, line.encode() + b"\n")
 
     def end(self) -> int:
-        while self._read(10):
-            pass
+        deadline = time.monotonic() + 60
+        while self._read(1):
+            if time.monotonic() > deadline:
+                os.kill(self.pid, signal.SIGKILL)
+                deadline = float("inf")
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def _read(self, seconds: float) -> bool:

@@ -192,8 +192,9 @@ def test_a_person_settles_a_doubt(ledger: Ledger):
 
 def test_an_unknown_effect_is_a_problem(ledger: Ledger):
     """With the way to the list."""
-    with pytest.raises(Problem, match="no effect 7"):
+    with pytest.raises(Problem, match="no effect 7") as met:
         ledger.find(7)
+    assert met.value.diagnostics[0].code == "unknown-effect"
 
 
 def asked(run: str = "r1", within_s: int | None = 600) -> Asked:

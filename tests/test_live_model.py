@@ -139,7 +139,7 @@ def test_omitted_usage_is_not_zero(server: Loopback):
 
 def test_empty_answers_and_refusals_are_replies(server: Loopback):
     """An empty answer is an empty text, and a refusal is what the model said."""
-    server.script(says(None), says(None, refusal="I cannot help with that."))
+    server.script(says(None), says("I cannot help with that.", refused=True))
     model = live(server)
     assert model.reply(ASK, 5).text == ""
     assert model.reply(ASK, 5).text == "I cannot help with that."

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from agentctl.core.lookalikes import plain
 from agentctl.policy.escalation_words import ESCALATION_WORDS
 from agentctl.policy.triggers import Triggers
-from agentctl.policy.words import Words, plain
+from agentctl.policy.words import Words
 from agentctl.specs.agent import DEFAULT_TRIGGERS, EscalationSpec
 from tests.build import bundle, ended, events, trial
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.core.messages import Message, ToolCall
-from agentctl.models.faults import retry_after_s
+from agentctl.core.waiting import retry_after_s
 from agentctl.models.port import ToolOffer
 from agentctl.models.wire import ToolNames, messages_of, structured, tools_of
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "resume": Entry("resume:resume", "Take up a run that waits.", "Operate"),
     "golden": Entry("golden:golden_app", "Look after the recordings of golden sets.", "Data"),
     "init": Entry("init:init", "Start a small working project.", "Author"),
+    "tools": Entry("tools:tools_app", "List, show, call and import tools.", "Author"),
     "check": Entry("check:check", "Check every YAML file of a project.", "Author"),
 }
 

@@ -1,23 +1,28 @@
 """The model of an agent, ready to be asked, or what to do when it cannot be."""
 
+from collections.abc import Callable
+
 from agentctl.core.errors import problem
-from agentctl.models.live import LiveModel
-from agentctl.models.port import ModelFault
+from agentctl.models.opening import open_model
+from agentctl.models.port import Model, ModelFault
 from agentctl.specs.bundle import Bundle
 
 
-def live_model(bundle: Bundle, model: str | None) -> LiveModel:
+def live_model(
+    bundle: Bundle, model: str | None, *, on_text: Callable[[str], None] | None = None
+) -> Model:
     """Return the model of the spec, ready to be asked.
 
     Args:
         bundle: The agent.
         model: A model to ask instead.
+        on_text: Told of the model's words as they arrive, where somebody watches.
 
     Raises:
         Problem: If it cannot be asked, for want of a key for instance.
     """
     try:
-        return LiveModel(bundle.agent.model, model)
+        return open_model(bundle.agent.model, model, on_text=on_text)
     except ModelFault as fault:
         hint = fault.hint or "set the provider's key"
         raise problem(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,14 @@ from agentctl.core.text import count, did_you_mean
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import expected_world
 from agentctl.specs.agent import AgentSpec
+from agentctl.specs.bundle import Bundle
+from agentctl.specs.credentials import (
+    credentials_of,
+    project_secrets,
+    shared_credentials,
+    wide_scopes,
+)
+from agentctl.specs.environments import environment_warnings
 from agentctl.specs.golden import GoldenSet, World
 from agentctl.specs.governance import Holder, governance_problems, write_problems
 from agentctl.specs.kinds import KINDS, json_schema
@@ -123,6 +132,7 @@ class _Checking:
         self._checked: Counter[str] = Counter()
         self._found: dict[tuple[str, str, str], Diagnostic] = {}
         self._governed: set[Path] = set()
+        self._bundles: dict[Path, Bundle | None] = {}
 
     def file(self, path: Path) -> None:
         """Check one file, with everything it references."""
@@ -188,6 +198,8 @@ class _Checking:
                 # They need not stand in the folder for tools.
                 self._manifest(self.project.read(ToolManifest, loaded.path.parent / name))
             self._warn(agents_alike(loaded, list(self._agents())))
+            self._warn(shared_credentials(bundle, loaded.source, self._known_by))
+            self._warn(wide_scopes(loaded.model, self.project.manifests_of(loaded)))
             policy = self.project.policy_of(loaded)
             self._warn(idle_conditions(policy.model, policy.source, bundle.tools))
             self._govern(policy, Holder(loaded.model, loaded.source, bundle.tools, bundle.tables))
@@ -196,6 +208,8 @@ class _Checking:
             self._manifest(loaded)
         elif isinstance(loaded.model, ProjectSpec):
             self._warn(people_names(loaded.model, loaded.source))
+            self._warn(environment_warnings(loaded.model, loaded.source, self.project.root))
+            self._warn(project_secrets(loaded.model, loaded.source, self.project.root))
 
     def _manifest(self, manifest: Loaded[ToolManifest]) -> None:
         self._warn(manifest_warnings(manifest.model, manifest.source))
@@ -213,6 +227,26 @@ class _Checking:
                 except Problem:
                     continue
 
+    def _bundle(self, agent: Loaded[AgentSpec]) -> Bundle | None:
+        """Return an agent with what it references, if that can be loaded."""
+        path = agent.path.resolve()
+        if path not in self._bundles:
+            try:
+                self._bundles[path] = self.project.agent(str(path))
+            except Problem:
+                self._bundles[path] = None
+        return self._bundles[path]
+
+    @cached_property
+    def _known_by(self) -> dict[str, str]:
+        """Credential -> the first agent of the project that has it."""
+        found: dict[str, str] = {}
+        for agent in self._agents():
+            bundle = self._bundle(agent)
+            for variable in credentials_of(bundle) if bundle is not None else ():
+                found.setdefault(variable, agent.model.name)
+        return found
+
     def _govern(self, policy: Loaded[Policy], holder: Holder) -> None:
         """Look at a policy with every agent that works under it."""
         path = policy.path.resolve()
@@ -221,14 +255,12 @@ class _Checking:
         self._governed.add(path)
         holders = {holder.source.file: holder}
         for agent in self._agents():
-            try:
-                if self.project.policy_of(agent).path.resolve() == path:
-                    bundle = self.project.agent(str(agent.path.resolve()))
-                    holders[agent.source.file] = Holder(
-                        agent.model, agent.source, bundle.tools, bundle.tables
-                    )
-            except Problem:
+            bundle = self._bundle(agent)
+            if bundle is None or self.project.policy_of(agent).path.resolve() != path:
                 continue
+            holders[agent.source.file] = Holder(
+                agent.model, agent.source, bundle.tools, bundle.tables
+            )
         found = governance_problems(
             policy.model, policy.source, list(holders.values()), self.project.spec
         )

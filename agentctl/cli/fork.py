@@ -27,6 +27,8 @@ class Wanted(NamedTuple):
     model: str | None
     world: str | None
     live: bool
+    environment: str | None = None
+    """Where live tools are, as it was asked for."""
 
 
 def fork_of(project: Project, wanted: Wanted) -> tuple[Recipe, Fork]:
@@ -57,12 +59,18 @@ def fork_of(project: Project, wanted: Wanted) -> tuple[Recipe, Fork]:
 
 
 def _recipe(project: Project, started: dict[str, Json], run: str, wanted: Wanted) -> Recipe:
-    if wanted.live and (started["mode"] != "live" or started.get("environment") == "production"):
-        what = "in production" if started["mode"] == "live" else "with mocked tools"
+    if wanted.live and started["mode"] != "live":
         raise problem(
             "not-live",
-            f"run {run} was played {what}, and is not continued with live tools",
+            f"run {run} was played with mocked tools, and is not continued with live ones",
             hint="leave out --live: tools are then mocked",
+        )
+    where = started.get("environment")
+    if wanted.live and where != wanted.environment:
+        raise problem(
+            "other-environment",
+            f"run {run} was played in {where or 'no environment'}, and is continued only there",
+            hint=f"--env {where}" if where else "leave out --env",
         )
     played = started.get("scenario")
     if played is not None:
@@ -70,10 +78,8 @@ def _recipe(project: Project, started: dict[str, Json], run: str, wanted: Wanted
     agent = wanted.agent or str(started["agent"])
     bundle = project.agent(agent)
     if wanted.live:
-        mode, environment = "live", started.get("environment")
-        return Recipe(
-            agent, dict(started["principal"]), mode, wanted.model, environment=environment
-        )
+        who = dict(started["principal"])
+        return Recipe(agent, who, "live", wanted.model, environment=where)
     name = bundle.agent.name
     lender = project.golden_set(wanted.world) if wanted.world else project.golden_set_of(name)
     lent = str(lender.path.resolve()) if lender is not None else None

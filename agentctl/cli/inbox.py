@@ -9,7 +9,7 @@ import typer
 
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.console import plain
-from agentctl.cli.session import state_of
+from agentctl.cli.session import State, state_of
 from agentctl.cli.spending import state_file
 from agentctl.core.canonical import NotCanonical, canonical_text, parse_strict
 from agentctl.core.errors import Problem, problem
@@ -59,7 +59,7 @@ def list_(format: Output = "text") -> int:
 
 def _waiting(root: Path) -> list[dict[str, Any]]:
     state = state_of(root)
-    approvals = [_approval(row) for row in state.approvals.pending(datetime.now(UTC))]
+    approvals = [_approval(row, state) for row in state.approvals.pending(datetime.now(UTC))]
     effects = [_effect(row) for row in state.ledger.open_effects()]
     asked = {entry["run"] for entry in approvals}
     runs = [
@@ -74,7 +74,8 @@ def _waiting(root: Path) -> list[dict[str, Any]]:
 def show(ticket: Ticket, format: Output = "text") -> int:
     """Show one request: what will happen, where each argument came from, and why it asks."""
     project = Project.find(Path.cwd())
-    entry = _approval(state_of(project.root).approvals.current(ticket, datetime.now(UTC)))
+    state = state_of(project.root)
+    entry = _approval(state.approvals.current(ticket, datetime.now(UTC)), state)
     if format != "text":
         (write_json if format == "json" else lambda one: write_jsonl([one]))(
             {"schema_version": SCHEMA_VERSION, **entry}
@@ -86,7 +87,8 @@ def show(ticket: Ticket, format: Output = "text") -> int:
         origin = entry["origins"].get(name, "model")
         write_line(f"    {name} = {plain(canonical_text(value))}  (from {origin})")
     write_line(f"  because: {plain(entry['reason'] or '')}; rule {entry['rule'] or 'none'}")
-    write_line(f"  run {entry['run']} of {entry['agent']}, acting for {entry['principal']}")
+    place = f" in {entry['environment']}" if entry["environment"] else ""
+    write_line(f"  run {entry['run']} of {entry['agent']}, acting for {entry['principal']}{place}")
     write_line(f"  asked of {entry['queue'] or 'anybody'}, until {entry['expires_at']}")
     if entry["decided_by"]:
         said = f": {plain(entry['said'])}" if entry["said"] else ""
@@ -162,14 +164,16 @@ def _place(project: Project) -> Place:
     return Place(traces_folder(project.root), journal_file(project.root))
 
 
-def _approval(row: Waiting) -> dict[str, Any]:
+def _approval(row: Waiting, state: State) -> dict[str, Any]:
     request = row.request
+    recipe = state.sessions.known(row.run)
     return {
         "kind": "approval",
         "id": row.id,
         "run": row.run,
         "agent": row.agent,
         "principal": row.principal,
+        "environment": recipe.environment if recipe is not None else None,
         "tool": request["tool"],
         "effect": request["effect"],
         "arguments": masked(request["arguments"]),
@@ -222,8 +226,9 @@ def _line(entry: dict[str, Any]) -> str:
     match entry["kind"]:
         case "approval":
             arguments = plain(canonical_text(entry["arguments"]))
+            place = f"  in {entry['environment']}" if entry["environment"] else ""
             return (
-                f"approval {entry['id']}  {entry['tool']} {arguments}"
+                f"approval {entry['id']}  {entry['tool']} {arguments}{place}"
                 f"  asked of {entry['queue'] or 'anybody'} until {entry['expires_at']}"
             )
         case "effect":

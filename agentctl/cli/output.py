@@ -15,13 +15,15 @@ from agentctl.core.errors import Problem
 Format = Literal["text", "json", "jsonl"]
 
 
-def write(text: str) -> None:
-    """Write payload to stdout."""
+def write(text: str) -> bool:
+    """Write payload to stdout; `False` when its reader has just gone."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         _close_stdout()
+        return False
+    return True
 
 
 def write_line(text: str = "") -> None:
@@ -34,16 +36,18 @@ def write_json(value: Any) -> None:
     write_line(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def write_jsonl(values: Iterable[Any]) -> None:
-    """Write one JSON document a line."""
+def write_jsonl(values: Iterable[Any]) -> bool:
+    """Write one JSON document a line; `False` when the reader goes."""
+    heard = True
     for value in values:
-        write_line(json.dumps(value, ensure_ascii=False))
+        heard = write(json.dumps(value, ensure_ascii=False) + "\n") and heard
+    return heard
 
 
-def note(text: str) -> None:
+def note(text: str, end: str = "\n") -> None:
     """Write progress, a warning or a hint to stderr."""
     try:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(text + end)
         sys.stderr.flush()
     except BrokenPipeError:
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - stands in until the end

@@ -52,7 +52,7 @@ def resume(
     recipe = state.sessions.find(run_id)
     person = acting or getpass.getuser()
     corrected = _correction(did, person)
-    parts = load(project, recipe)
+    parts = load(project, recipe, show=not quiet)
     trace, events = FileTrace.reopen(path, run_id, journal_file(project.root))
     _fits(fold(events).ended.get("stop"), reply, note)
     if corrected is not None:

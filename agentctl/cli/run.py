@@ -3,11 +3,14 @@
 import getpass
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
+from agentctl.cli.batch import JOBS, Plan, run_batch
+from agentctl.cli.environments import ENVIRONMENT_HELP, EnvironmentName, environment_of
 from agentctl.cli.fork import Wanted, fork_of
 from agentctl.cli.output import Format, note
 from agentctl.cli.session import (
@@ -19,7 +22,8 @@ from agentctl.cli.session import (
     queue_approver,
     state_of,
 )
-from agentctl.cli.terminal import TerminalApprover, TerminalInputs, on_terminal
+from agentctl.cli.task_run import Whose
+from agentctl.cli.terminal import TerminalApprover, TerminalInputs, elicited, on_terminal
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import problem
 from agentctl.effects.sessions import Recipe
@@ -64,22 +68,61 @@ def run(
     step: Annotated[
         int | None, typer.Option(min=1, help="With --from: the model turn that is taken anew.")
     ] = None,
+    env: Annotated[EnvironmentName | None, typer.Option(help=ENVIRONMENT_HELP)] = None,
+    record_tools: Annotated[
+        bool, typer.Option("--record-tools", help="Keep live answers as replies for mocks.")
+    ] = False,
+    batch: Annotated[
+        Path | None, typer.Option(metavar="TASKS.jsonl", help="Do many tasks, one a line.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help=f"Tasks of a batch at the same time; usually {JOBS}."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where a batch keeps its results, to be taken up."),
+    ] = None,
     format: Annotated[Format, typer.Option(help="How the result is printed.")] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the steps.")] = False,
 ) -> int:
     """Run an agent on one task: mocked tools, every step shown, the answer on stdout.
 
+    With `--batch` it does many tasks, several at a time, one line of JSON a result.
+
     Exit codes: 0 answered, 1 stopped by a limit or a rule, 2 wrong request, 3 model or tool
     unreachable, 4 waiting for a person (approval, reply or escalation).
     """
     project = Project.find(Path.cwd())
+    environment = environment_of(project.spec, env, live=live)
+    if record_tools and not live:
+        raise problem(
+            "record-without-live",
+            "`--record-tools` keeps what live tools answer, and the tools of this run are mocks",
+            hint="add --live, or leave out --record-tools",
+        )
+    waits = approvals == "queue"
+    if waits:
+        _can_be_resumed(project)
+    if batch is not None:
+        _no_single_task({"TASK": task, "--event": event, "--scenario": scenario})
+        if approver is not None:
+            raise problem(
+                "no-terminal",
+                "a batch asks nobody at a terminal: what needs an approval is refused",
+                hint="--approvals queue lets it wait in the inbox",
+            )
+    elif jobs is not None or out is not None:
+        raise problem("no-batch", "`--jobs` and `--out` go with `--batch TASKS.jsonl`")
     inputs: Inputs = Lines()
     fork = None
     if source is not None:
-        if step is None or task or event or scenario or acting_as:
+        if step is None or task or event or scenario or acting_as or batch or record_tools:
             raise problem("bad-fork", "`--from RUN` takes `--step N` and no task of its own",
                           hint="agentctl run [AGENT] --from latest --step 2")  # fmt: skip
-        recipe, fork = fork_of(project, Wanted(source, step, agent, model, world, live))
+        wanted = Wanted(source, step, agent, model, world, live, environment)
+        recipe, fork = fork_of(project, wanted)
+        _say_environment(environment)
         scenario = recipe.scenario
         inputs = TerminalInputs(None) if on_terminal() else inputs
     elif step is not None:
@@ -93,17 +136,23 @@ def run(
                 "say which agent to run, and what it should do",
                 hint='agentctl run order-support "I need to cancel my last order"',
             )
+        asked = _Asked(agent, model, world, acting_as, live, environment, record_tools)
+        if batch is not None:
+            recipe, whose = _of_task(project, asked)
+            plan = Plan(batch, out, jobs or JOBS, waits, format, quiet)
+            _say_environment(environment)
+            return run_batch(project, recipe, whose, plan)
         first = _task(task, event)
         inputs = TerminalInputs(first) if on_terminal() else Lines(first)
-        recipe = _of_task(project, agent, model, world, acting_as, live=live)
+        recipe, whose = _of_task(project, asked)
+        recipe = recipe._replace(principal=whose(None))
+        _say_environment(environment)
     # Without a key, a price or a live side there is no run, and no trace of one.
-    parts = load(project, recipe)
+    asks = elicited if not waits and on_terminal() else None
+    parts = load(project, recipe, show=not quiet, elicit=asks)
     if scenario is None and not quiet:
         _say_world(recipe, parts)
-    waits = approvals == "queue"
     state = state_of(project.root) if waits or live else None
-    if waits:
-        _can_be_resumed(project)
     run_id, trace = new_trace(project)
     asker: Approver | None = None
     if state is not None:
@@ -111,7 +160,7 @@ def run(
     if state is not None and waits:
         asker = queue_approver(parts, recipe, state, run_id, None)
     elif scenario is None:
-        asker = _terminal(project, approver, recipe)
+        asker = terminal_approver(project, approver, recipe)
     ledger = state.ledger if state is not None and live else None
     session = ALONE._replace(run_id=run_id, ledger=ledger, waits=waits)
     if fork is not None:
@@ -130,7 +179,8 @@ def _can_be_resumed(project: Project) -> None:
         )
 
 
-def _terminal(project: Project, approver: str | None, recipe: Recipe) -> Approver:
+def terminal_approver(project: Project, approver: str | None, recipe: Recipe) -> Approver:
+    """Return who is asked at this terminal; without one, nobody."""
     if not on_terminal():
         return Nobody()
     identity = approver or getpass.getuser()
@@ -170,31 +220,60 @@ def _of_scenario(
     return Recipe(loaded.bundle.agent.name, principal, "mock", model, path, scenario_id)
 
 
-def _of_task(
-    project: Project,
-    agent: str,
-    model: str | None,
-    world: str | None,
-    acting_as: str | None,
-    *,
-    live: bool,
-) -> Recipe:
-    """Find a mock world and a principal: what is asked for, else those of a golden set."""
-    bundle = project.agent(agent)
-    if Path(agent).is_file():
-        agent = str(Path(agent).resolve())
-    lender = project.golden_set(world) if world else project.golden_set_of(bundle.agent.name)
-    principal = _principal(bundle, None if live else lender, acting_as)
-    if live:
-        if acting_as is None:
+class _Asked(NamedTuple):
+    """What the command line says about a run of a task."""
+
+    agent: str
+    model: str | None
+    world: str | None
+    acting_as: str | None
+    live: bool
+    environment: str | None
+    records: bool
+
+
+def _of_task(project: Project, asked: _Asked) -> tuple[Recipe, Whose]:
+    """Find an agent and a mock world: what is asked for, else that of a golden set.
+
+    Returns:
+        How a run is started, for nobody yet, and who a run acts for: the principal that a task of
+        a batch names, else that of the command line, else that of the golden set.
+    """
+    bundle = project.agent(asked.agent)
+    agent = str(Path(asked.agent).resolve()) if Path(asked.agent).is_file() else asked.agent
+    if asked.live:
+        lender = None
+        recipe = Recipe(
+            agent, {}, "live", asked.model, environment=asked.environment, records=asked.records
+        )
+    else:
+        name = bundle.agent.name
+        lender = project.golden_set(asked.world) if asked.world else project.golden_set_of(name)
+        lent = str(lender.path.resolve()) if lender is not None else None
+        recipe = Recipe(agent, {}, "mock", asked.model, lent)
+
+    def whose(named: str | None) -> dict[str, Json]:
+        acting_as = named or asked.acting_as
+        if asked.live and acting_as is None:
             raise problem(
                 "no-principal",
                 "live tools act for somebody: say for whom",
                 hint=f"--as {bundle.agent.acts_as}:ID",
             )
-        return Recipe(agent, principal, "live", model)
-    lent = str(lender.path.resolve()) if lender is not None else None
-    return Recipe(agent, principal, "mock", model, lent)
+        return principal_of(bundle, lender, acting_as)
+
+    return recipe, whose
+
+
+def _no_single_task(given: Mapping[str, object]) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise problem("two-tasks", f"give {name} or --batch, not both")
+
+
+def _say_environment(environment: str | None) -> None:
+    if environment == "production" and sys.stderr.isatty():
+        note("PRODUCTION: what this run does is done to real systems")
 
 
 def _say_world(recipe: Recipe, parts: Parts) -> None:
@@ -203,7 +282,8 @@ def _say_world(recipe: Recipe, parts: Parts) -> None:
         moment = f"{parts.lender.head.now:%Y-%m-%d %H:%M} UTC"
         note(f"mock world of {parts.lender.name}, as of {moment}, acting for {who}")
     elif recipe.mode == "live":
-        note(f"live tools, acting for {who}")
+        place = f" of {recipe.environment}" if recipe.environment is not None else ""
+        note(f"live tools{place}, acting for {who}")
 
 
 def _task(task: str | None, event: Path | None) -> str | dict[str, Json]:
@@ -235,7 +315,14 @@ def _event(path: Path) -> dict[str, Json]:
     return value
 
 
-def _principal(bundle: Bundle, lender: LoadedSet | None, acting_as: str | None) -> dict[str, Json]:
+def principal_of(
+    bundle: Bundle, lender: LoadedSet | None, acting_as: str | None
+) -> dict[str, Json]:
+    """Return on whose behalf: whom `--as` names, else the one of a golden set, else this user.
+
+    Raises:
+        Problem: If `--as` names nobody, or a role the policy does not have.
+    """
     role = bundle.agent.acts_as
     if acting_as is not None:
         given_role, _, given_id = acting_as.rpartition(":")
@@ -260,4 +347,4 @@ def _principal(bundle: Bundle, lender: LoadedSet | None, acting_as: str | None) 
     return {"id": os.environ.get("USER") or "local", "role": role}
 
 
-__all__ = ["run"]
+__all__ = ["principal_of", "run", "terminal_approver"]

@@ -2,14 +2,15 @@
 
 import secrets
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agentctl.cli.asking import live_model
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
-from agentctl.cli.render.run import RunView, describe, text_answer
+from agentctl.cli.render.run import RunView, describe, show_text, text_answer
 from agentctl.cli.spending import purse_of, state_file
 from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.events import Event, StopReason
@@ -19,8 +20,7 @@ from agentctl.effects.approvals import Approvals
 from agentctl.effects.db import open_db
 from agentctl.effects.ledger import Ledger
 from agentctl.effects.sessions import Recipe, Sessions
-from agentctl.models.live import LiveModel
-from agentctl.models.port import ModelFault
+from agentctl.models.port import Model, ModelFault
 from agentctl.runtime.approvals import Approver, Nobody
 from agentctl.runtime.dispatch import MockBackend, live_backend
 from agentctl.runtime.harness import Harness
@@ -28,12 +28,16 @@ from agentctl.runtime.loop import play
 from agentctl.runtime.past import Past
 from agentctl.runtime.queueing import Binding, QueueApprover
 from agentctl.runtime.run import Given, Inputs, Run, Session
+from agentctl.runtime.speaking import unjudged
 from agentctl.runtime.trial import play_trial
 from agentctl.specs.bundle import Tables
 from agentctl.specs.golden import Scenario
 from agentctl.specs.load import Project
+from agentctl.specs.locate import shown
 from agentctl.specs.sets import LoadedSet
+from agentctl.toolbox.live import Elicit
 from agentctl.toolbox.port import Backend
+from agentctl.toolbox.recording import Recorder, recorded_file
 from agentctl.toolbox.world import World
 from agentctl.traces.content import kept_content
 from agentctl.traces.journal import Seal, seal_run
@@ -78,6 +82,21 @@ class Begun(NamedTuple):
     """Remembers the run until it has ended, where it can be taken up again."""
 
 
+class Done(NamedTuple):
+    """A run that has ended, or waits."""
+
+    result: dict[str, Any]
+    """What is printed as JSON."""
+    events: list[Event]
+    code: ExitCode
+    fault: ModelFault | None
+    """Why the model gave no turn, where that ended it."""
+    head: str
+    """The hash of the last event."""
+    journal: str
+    """The hash of the line that seals the run."""
+
+
 class Parts(NamedTuple):
     """What a recipe names, loaded and ready."""
 
@@ -85,7 +104,7 @@ class Parts(NamedTuple):
     lender: LoadedSet | None
     """The golden set that lends its world."""
     scenario: Scenario | None
-    model: LiveModel | None
+    model: Model | None
     """`None` where a scenario brings its own turns."""
     backend: Backend | None
     """`None` where a scenario brings its own world."""
@@ -102,8 +121,14 @@ def state_of(root: Path) -> State:
     return State(Ledger(db, approvals), approvals, Sessions(db))
 
 
-def load(project: Project, recipe: Recipe) -> Parts:
+def load(project: Project, recipe: Recipe, *, show: bool, elicit: Elicit | None = None) -> Parts:
     """Load what a recipe names.
+
+    Args:
+        project: Where its files are.
+        recipe: What makes up the run.
+        show: Whether the steps are shown, and with them the model's words as they arrive.
+        elicit: Who answers what a server of live tools wants to know; left out = nobody.
 
     Raises:
         Problem: If something of it is gone or wrong.
@@ -111,16 +136,29 @@ def load(project: Project, recipe: Recipe) -> Parts:
     lender = project.golden_set(recipe.world) if recipe.world is not None else None
     if recipe.scenario is not None and lender is not None:
         harness = Harness(lender.bundle, recipe.model)
-        model = live_model(lender.bundle, recipe.model) if recipe.model is not None else None
+        model = _model(harness, recipe.model, show=show) if recipe.model is not None else None
         return Parts(harness, lender, lender.find(recipe.scenario).scenario, model, None)
-    bundle = project.agent(recipe.agent)
-    harness = Harness(bundle, recipe.model)
+    harness = Harness(project.agent(recipe.agent), recipe.model)
+    return once_more(Parts(harness, lender, None, None, None), recipe, show=show, elicit=elicit)
+
+
+def once_more(
+    parts: Parts, recipe: Recipe, *, show: bool = False, elicit: Elicit | None = None
+) -> Parts:
+    """Return the parts of one more run of the same agent: with a model and a world of its own.
+
+    Raises:
+        Problem: If there is no key for the model, or a tool has no live side.
+    """
+    bundle = parts.harness.bundle
+    backend: Backend
     if recipe.mode == "live":
-        backend = live_backend(bundle, recipe.environment)
+        backend = live_backend(bundle, recipe.environment, elicit)
     else:
-        tables = lender.tables if lender is not None else Tables({})
-        backend = MockBackend(harness.mocks, World(tables, bundle.tables))
-    return Parts(harness, lender, None, live_model(bundle, recipe.model), backend)
+        tables = parts.lender.tables if parts.lender is not None else Tables({})
+        backend = MockBackend(parts.harness.mocks, World(tables, bundle.tables))
+    model = _model(parts.harness, recipe.model, show=show)
+    return parts._replace(model=model, backend=backend)
 
 
 def new_trace(project: Project) -> tuple[str, FileTrace]:
@@ -145,13 +183,34 @@ def go(
     root: Path, recipe: Recipe, parts: Parts, begun: Begun, format: Format, *, quiet: bool
 ) -> int:
     """Play a run to its end or to its next pause; seal it, print it, return the exit code."""
-    view = RunView(begun.trace, show=not quiet)
+    return tell(carry_out(root, recipe, parts, begun, show=not quiet), format)
+
+
+def carry_out(root: Path, recipe: Recipe, parts: Parts, begun: Begun, *, show: bool) -> Done:
+    """Play a run to its end or to its next pause, and seal it.
+
+    Args:
+        root: The project.
+        recipe: How the run was started.
+        parts: What the recipe names.
+        begun: The run.
+        show: Whether each step is shown on stderr.
+    """
+    view = RunView(begun.trace, show=show)
     with begun.trace:
         if parts.scenario is not None:
             events, fault = _play_scenario(parts, begun, view)
         else:
             events, fault = _play(recipe, parts, begun, view)
-    return finish(root, events, begun, format, fault)
+    run_id, trace = begun.run_id, begun.trace
+    if begun.sessions is not None and events[-1].type == "run.ended":
+        begun.sessions.forget(run_id)
+    result = describe(run_id, events, str(trace.path))
+    seal = Seal(run_id, len(events), trace.head)
+    journal = seal_run(journal_file(root), seal, stamp(datetime.now(UTC)))
+    code = fault.exit_code if fault is not None else EXITS[result["stop"]]
+    result["exit_code"] = int(code)
+    return Done(result, events, code, fault, trace.head, journal)
 
 
 def _play_scenario(
@@ -190,29 +249,34 @@ def _play(
         world_start=parts.lender.head.now if parts.lender is not None else None,
         session=begun.session,
         purse=purse_of(parts.harness.bundle, begun.run_id),
+        environment=recipe.environment,
     )
     run = Run(parts.harness, given)
-    with closing(parts.backend):
+    backend, fault = parts.backend, None
+    if recipe.records:
+        bundle = parts.harness.bundle
+        file = recorded_file(bundle.root, begun.run_id)
+        backend = Recorder(backend, bundle.tools, file)
+    with closing(backend):
         try:
-            play(run, parts.backend)
+            play(run, backend)
         except ModelFault as met:
-            return run.events, met
-    return run.events, None
+            fault = met
+    if isinstance(backend, Recorder):
+        _say_recorded(backend)
+    return run.events, fault
 
 
-def finish(
-    root: Path, events: list[Event], begun: Begun, format: Format, fault: ModelFault | None
-) -> int:
-    """Seal the run, print the result and return the exit code."""
-    run_id, trace = begun.run_id, begun.trace
-    if begun.sessions is not None and events[-1].type == "run.ended":
-        begun.sessions.forget(run_id)
-    result = describe(run_id, events, str(trace.path))
-    stop: StopReason = result["stop"]
-    seal = Seal(run_id, len(events), trace.head)
-    journal = seal_run(journal_file(root), seal, stamp(datetime.now(UTC)))
-    code = fault.exit_code if fault is not None else EXITS[stop]
-    result["exit_code"] = int(code)
+def _say_recorded(recorder: Recorder) -> None:
+    if recorder.failed is not None:
+        note(f"warning: {shown(recorder.path)} is not complete: {recorder.failed}")
+    note(f"what the tools answered: {shown(recorder.path)}, real data, to copy into their mocks")
+
+
+def tell(done: Done, format: Format) -> int:
+    """Print the result of a run and return the exit code."""
+    result, fault = done.result, done.fault
+    run_id, stop = result["run"], result["stop"]
     match format:
         case "json":
             write_json(result)
@@ -228,23 +292,35 @@ def finish(
         note(f"{stop}: {result['reason']}")
     for pending in result["pending"]:
         note(f"waiting for {pending['by']}: {pending['tool']} {pending['arguments']}")
-    paused = events[-1].type != "run.ended"
+    paused = done.events[-1].type != "run.ended"
     following = f"agentctl resume {run_id}" if paused else f"agentctl trace show {run_id}"
     if paused and stop == "waiting_approval":
         following = "agentctl inbox list"
-    note(f"trace {run_id}, head {trace.head}, journal {journal[:16]}. Next: {following}")
-    return code
+    note(f"trace {run_id}, head {done.head}, journal {done.journal[:16]}. Next: {following}")
+    return done.code
+
+
+def _model(harness: Harness, model: str | None, *, show: bool) -> Model:
+    """Return the model that plays; its words are shown as they come where somebody watches.
+
+    They are shown only where nothing judges them first, and they are no JSON.
+    """
+    watched = show and sys.stderr.isatty() and harness.output is None and unjudged(harness)
+    return live_model(harness.bundle, model, on_text=show_text if watched else None)
 
 
 __all__ = [
     "EXITS",
     "Begun",
+    "Done",
     "Parts",
     "State",
-    "finish",
+    "carry_out",
     "go",
     "load",
     "new_trace",
+    "once_more",
     "queue_approver",
     "state_of",
+    "tell",
 ]

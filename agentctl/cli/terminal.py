@@ -9,6 +9,7 @@ from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_st
 from agentctl.core.errors import Problem
 from agentctl.core.messages import Approval
 from agentctl.runtime.approvals import Pending
+from agentctl.specs.schemas import Schema, SchemaProblem
 
 
 def on_terminal() -> bool:
@@ -94,4 +95,29 @@ class TerminalApprover:
         return Approval("modify", self._identity, None, arguments)
 
 
-__all__ = ["TerminalApprover", "TerminalInputs", "on_terminal", "prompt"]
+def elicited(message: str, schema: dict[str, Json]) -> dict[str, Json] | None:
+    """Ask for what a tool's server wants to know; an empty line is no answer.
+
+    Args:
+        message: The question, and whose it is.
+        schema: What an answer looks like; nothing that breaks it is passed on.
+    """
+    note(f"\n{plain(message)}\n  wanted: {plain(canonical_text(schema))}")
+    try:
+        wanted = Schema(schema)
+    except SchemaProblem as error:
+        note(f"not asked: what is wanted is no schema: {plain(str(error))}")
+        return None
+    while text := prompt("answer as JSON, or nothing to decline: "):
+        try:
+            answer = parse_strict(text)
+            wrong = wanted.errors(answer)
+        except NotCanonical as error:
+            answer, wrong = None, [str(error)]
+        if not wrong and isinstance(answer, dict):
+            return answer
+        note(f"not taken: {plain('; '.join(wrong)) or 'it is no object'}")
+    return None
+
+
+__all__ = ["TerminalApprover", "TerminalInputs", "elicited", "on_terminal", "prompt"]

@@ -54,6 +54,10 @@ class Usage(NamedTuple):
     output_tokens: int
     estimated: bool = False
     """True when nobody counted and the text's length stands in: ceil(bytes / 4)."""
+    cached_tokens: int = 0
+    """Of the input: read from the provider's cache, and cheaper."""
+    reasoning_tokens: int = 0
+    """Of the output: thought and not said."""
 
 
 class ToolCall(NamedTuple):
@@ -86,6 +90,8 @@ class ToolResult(NamedTuple):
     """Declared (mocks) or measured (live) seconds."""
     sent: bool = True
     """Whether the call may have reached the tool; `False` = surely nothing happened."""
+    wait_s: float | None = None
+    """With an error: the seconds the tool's system asks to be left alone."""
 
     @property
     def ok(self) -> bool:
@@ -103,6 +109,10 @@ class ModelReply(NamedTuple):
     usage: Usage | None = None
     model: str | None = None
     """The model that answered; `None` = the one that was asked."""
+    refused: bool = False
+    """The model, or its provider, declined to answer; `text` says why, where anything does."""
+    setbacks: tuple[dict[str, Json], ...] = ()
+    """The requests before that brought no reply, in order: whom, what kind of fault, one line."""
 
 
 class Message(NamedTuple):

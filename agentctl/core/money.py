@@ -1,4 +1,4 @@
-"""US dollars as `Decimal`, priced from tokens, printed without noise."""
+"""US dollars as `Decimal`, printed without noise."""
 
 from decimal import Decimal
 from typing import Literal
@@ -7,19 +7,7 @@ PriceStatus = Literal["priced", "declared", "estimated", "unknown"]
 """`declared`: the spec's price; `priced`: litellm's price map; `estimated`: the tokens were
 guessed from the text; `unknown`: nobody knows the price."""
 
-_PER = Decimal(1_000_000)
 _MICRO = Decimal("0.000001")
-
-
-def token_cost(
-    input_tokens: int, output_tokens: int, input_per_mtok: Decimal, output_per_mtok: Decimal
-) -> Decimal:
-    """Return the dollars for one model call; prices are dollars per million tokens.
-
-    >>> token_cost(1000, 100, Decimal("0.25"), Decimal("2.0"))
-    Decimal('0.00045')
-    """
-    return (input_tokens * input_per_mtok + output_tokens * output_per_mtok) / _PER
 
 
 def money_text(amount: Decimal) -> str:
@@ -34,4 +22,4 @@ def money_text(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-__all__ = ["PriceStatus", "money_text", "token_cost"]
+__all__ = ["PriceStatus", "money_text"]

@@ -8,12 +8,16 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
 
 PATIENCE_S = 10.0
 """How long a process waits for others that are writing."""
+_TURN = Lock()
+"""Threads of one process write one after the other. SQLite lets whoever waits try again now and
+then, and among fifty some would never be the one."""
 
 
 def open_db(path: Path) -> sqlite3.Connection:
@@ -41,13 +45,14 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         Problem: If the database fails; then nothing of it was done.
     """
     try:
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
+        with _TURN:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
     except sqlite3.Error as error:
         raise _failed(None, error) from error
 

@@ -30,6 +30,12 @@ class Recipe(NamedTuple):
     """The scenario of `world` that is played."""
     environment: str | None = None
     """Where live tools are: staging or production."""
+    records: bool = False
+    """Whether what live tools answer is kept as replies for mocks."""
+    batch: str | None = None
+    """The results file of the batch it is part of."""
+    task: str | None = None
+    """Its id in the batch."""
 
 
 class Sessions:
@@ -64,14 +70,27 @@ class Sessions:
         Raises:
             Problem: If it has ended, or was never one that waits.
         """
-        found = rows(self._db, "SELECT recipe FROM sessions WHERE run = ?", (run,))
-        if not found:
+        found = self.known(run)
+        if found is None:
             raise problem(
                 "not-resumable",
                 f"run {run} cannot be resumed",
                 hint="a run that was started with `--approvals queue` can, until it ends",
             )
-        return Recipe(**parse_strict(str(found[0][0])))
+        return found
+
+    def known(self, run: str) -> Recipe | None:
+        """Return how a run was started; `None` once it has ended."""
+        found = rows(self._db, "SELECT recipe FROM sessions WHERE run = ?", (run,))
+        return Recipe(**parse_strict(str(found[0][0]))) if found else None
+
+    def of_batch(self, batch: str) -> dict[str, str]:
+        """Return the runs of a batch that have no result yet: the task's id -> the newest run."""
+        recipes = (
+            (str(run), parse_strict(str(recipe)))
+            for run, recipe in rows(self._db, "SELECT run, recipe FROM sessions ORDER BY run")
+        )
+        return {r["task"]: run for run, r in recipes if r.get("batch") == batch}
 
     def all(self) -> set[str]:
         """Return the ids of all runs that can be resumed."""

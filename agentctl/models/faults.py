@@ -5,11 +5,11 @@ said, keys included. All of that ends here.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from agentctl.core.text import shorten
+from agentctl.core.waiting import retry_after_s
+from agentctl.models.loose import objects_in
 from agentctl.models.port import FaultKind, ModelFault
 
 PASSING: frozenset[FaultKind] = frozenset({"unavailable", "rate_limited", "timeout"})
@@ -47,6 +47,8 @@ class Setback(NamedTuple):
 
 def setback_of(error: BaseException, asked: Asked, secrets: Sequence[str]) -> Setback:
     """Return what `error`, raised by litellm, means."""
+    # What goes wrong within a stream comes wrapped, without its status' headers.
+    error = getattr(error, "original_exception", None) or error
     headers = getattr(error, "litellm_response_headers", None) or _headers(error)
     status = getattr(error, "status_code", None)
     said = _said(error, secrets)
@@ -73,6 +75,9 @@ _WALL_CLOCK = "try again, or raise `limits: {wall_clock_s:}` of the agent"
 
 def _without_answer(kinds: set[str], said: str, asked: Asked) -> Setback | None:
     """Judge an error that came before any answer of the provider, or instead of a readable one."""
+    if "BrokenOff" in kinds:
+        message = f"{asked.place} broke off in the middle of an answer"
+        return Setback(ModelFault("unavailable", message, _NETWORK), final=False)
     if kinds & _UNREACHABLE:
         hint = "is the server running, and does base_url name it?" if asked.is_server else _NETWORK
         return Setback(ModelFault("unavailable", f"cannot reach {asked.place}", hint), final=False)
@@ -99,6 +104,10 @@ def _of_status(
     status: int, said: str, asked: Asked, headers: object, error: BaseException
 ) -> Setback:
     """Judge a provider's refusal by its HTTP status."""
+    if "Error converting to valid response" in said:
+        return _final("bad_reply", f"{asked.model} sent a reply that cannot be read")
+    if status == 400 and "api key not valid" in said.casefold():
+        status = 401  # as Gemini says it
     match status:
         case 401:
             where = f" in {asked.variable}" if asked.has_key and asked.variable else ""
@@ -137,23 +146,6 @@ def no_key(model: str, missing: Sequence[str]) -> ModelFault:
     return ModelFault("no_key", f"no key for {model}: {names} not set", f"export {missing[0]}=...")
 
 
-def retry_after_s(headers: object) -> float | None:
-    """Return the seconds a provider asks to wait, from `Retry-After` as seconds or a date."""
-    get = getattr(headers, "get", None)
-    text = str(get("retry-after") or "").strip() if get is not None else ""
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if seconds == seconds else None
-
-
 def _final(kind: FaultKind, message: str, hint: str | None = None) -> Setback:
     return Setback(ModelFault(kind, message, hint), final=True)
 
@@ -164,7 +156,16 @@ def _key_hint(asked: Asked) -> str:
 
 
 def _address_hint(asked: Asked) -> str | None:
-    return "base_url usually ends in /v1" if asked.is_server else None
+    if not asked.is_server:
+        return None
+    provider = asked.model.partition("/")[0]
+    return _ENDS.get(provider, "base_url usually ends in /v1")
+
+
+_ENDS = {
+    "anthropic": "base_url ends before /v1/messages",
+    "gemini": "base_url ends before /models/, usually in /v1beta",
+}
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -186,7 +187,7 @@ def _said(error: BaseException, secrets: Sequence[str]) -> str:
     text = str(error)
     for secret in secrets:
         text = text.replace(secret, _MASK)
-    text = text.rpartition("Exception - ")[2]
+    text = _within(text) or text.rpartition("Exception - ")[2].partition(" Handle with `litellm")[0]
     # `litellm.BadRequestError: ` and the like
     while text.startswith("litellm."):
         prefix, colon, rest = text.partition(": ")
@@ -197,12 +198,21 @@ def _said(error: BaseException, secrets: Sequence[str]) -> str:
     return shorten(" ".join(words), 200)
 
 
+def _within(text: str) -> str | None:
+    """Return the message inside a provider's error that litellm repeats as it came."""
+    for _, found in objects_in(text):
+        error = found.get("error") if found else None
+        message = error.get("message") if isinstance(error, dict) else None
+        if isinstance(message, str):
+            return message
+    return None
+
+
 __all__ = [
     "PASSING",
     "Asked",
     "Setback",
     "no_key",
-    "retry_after_s",
     "setback_of",
     "timed_out",
     "unknown",

@@ -7,8 +7,6 @@ the first request, since that takes seconds, and is kept from writing, retrying 
 
 import logging
 import os
-import queue
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.messages import ModelReply
 from agentctl.core.text import did_you_mean
@@ -30,6 +29,7 @@ from agentctl.models.faults import (
 )
 from agentctl.models.keys import Credentials, credentials, provider_of, secrets_in
 from agentctl.models.port import ModelFault, Request
+from agentctl.models.streaming import UNSTREAMED, TimeUp, pieces_of, whole, within
 from agentctl.models.wire import ToolNames, messages_of, reply_of, response_format, tools_of
 from agentctl.specs.agent import ModelSpec
 
@@ -90,6 +90,7 @@ class LiveModel:
         override: A model to ask instead of the spec's; it has no fallbacks, so that what was asked
             for by name is what answers.
         env: Where keys are; left out = the environment of the process.
+        on_text: Told of the model's words as they arrive; then each request asks for a stream.
         sleep: Waits between attempts.
         patience_s: Seconds an attempt is given at least, where they are left.
 
@@ -104,6 +105,7 @@ class LiveModel:
         override: str | None = None,
         env: Mapping[str, str] | None = None,
         *,
+        on_text: Callable[[str], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         patience_s: float = PATIENCE_S,
     ) -> None:
@@ -114,6 +116,7 @@ class LiveModel:
         self._targets = tuple(target_of(spec, name, env) for name in names)
         self._settings = spec.settings
         self._secrets = secrets_in(env)
+        self._on_text = on_text
         self._sleep = sleep
         self._patience_s = patience_s
         first = self._targets[0]
@@ -137,6 +140,7 @@ class LiveModel:
         names = ToolNames(offer.name for offer in request.tools)
         deadline = time.monotonic() + timeout_s
         setbacks: list[Setback] = []
+        before: list[dict[str, Json]] = []
         plan = tuple(self._plan())
         left = sum(attempts for _, attempts in plan)
         for target, attempts in plan:
@@ -145,8 +149,10 @@ class LiveModel:
                 left -= 1
                 got = self._ask(door, target, request, names, seconds)
                 if isinstance(got, ModelReply):
-                    return got
+                    return got._replace(setbacks=tuple(before))
                 setbacks.append(got)
+                kind, said = got.fault.kind, got.fault.message
+                before.append({"model": target.name, "kind": kind, "message": said})
                 if target is self._targets[0] and got.fault.kind not in PASSING:
                     raise got.fault
                 wait = got.wait_s if got.wait_s is not None else BACKOFF_S * 2**attempt
@@ -197,30 +203,23 @@ class LiveModel:
     def _ask(
         self, door: Any, target: Target, request: Request, names: ToolNames, seconds: float
     ) -> ModelReply | Setback:
-        """Make one request.
-
-        It runs in a thread of its own: the library's time-out counts the pauses between bytes, and
-        a server that sends one now and then would hold the run for ever.
-        """
+        """Make one request."""
         asked = target.asked()
         if seconds <= 0:
             return timed_out(asked)
         keywords = self._keywords(target, request, names, seconds)
-        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-        def ask() -> None:
-            try:
-                answer.put(door.completion(**keywords))
-            except Exception as error:  # noqa: BLE001 - whatever the library raises is a fault
-                answer.put(error)
-
-        threading.Thread(target=ask, name="agentctl-model", daemon=True).start()
+        on_text = self._on_text if target.provider not in UNSTREAMED else None
         try:
-            got = answer.get(timeout=seconds)
-        except queue.Empty:
+            if on_text is None:
+                (got,) = within(seconds, lambda: (door.completion(**keywords),))
+            else:
+                keywords |= {"stream": True, "stream_options": {"include_usage": True}}
+                stream = within(seconds, lambda: pieces_of(door.completion(**keywords)))
+                got = whole(stream, on_text)
+        except TimeUp:
             return timed_out(asked)
-        if isinstance(got, Exception):
-            return setback_of(got, asked, self._secrets)
+        except Exception as error:  # noqa: BLE001 - whatever the library raises is a fault
+            return setback_of(error, asked, self._secrets)
         try:
             return reply_of(got, request, names, target.name)
         except ModelFault as fault:

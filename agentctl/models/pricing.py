@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agentctl.core.messages import Usage
-from agentctl.core.money import PriceStatus, money_text, token_cost
+from agentctl.core.money import PriceStatus, money_text
 from agentctl.specs.agent import Price
 
 LOCAL_PROVIDERS = frozenset(
@@ -53,9 +53,11 @@ def cost(usage: Usage, price: Price) -> Decimal:
     >>> cost(Usage(1000, 100), Price(input_per_mtok="0.25", output_per_mtok="2"))
     Decimal('0.00045')
     """
-    return token_cost(
-        usage.input_tokens, usage.output_tokens, price.input_per_mtok, price.output_per_mtok
-    )
+    heard, said = usage.input_tokens, usage.output_tokens
+    dollars = heard * price.input_per_mtok + said * price.output_per_mtok
+    if usage.cached_tokens and price.cached_input_per_mtok is not None:
+        dollars -= usage.cached_tokens * (price.input_per_mtok - price.cached_input_per_mtok)
+    return dollars / _PER_MTOK
 
 
 @lru_cache(maxsize=256)
@@ -87,7 +89,12 @@ def _listed_price(model: str) -> Price | None:
     # Elsewhere a price of nothing means a preview or a plan, and would make every budget endless.
     if not given and not said and entry.get("litellm_provider") not in LOCAL_PROVIDERS:
         return None
-    return Price(input_per_mtok=_per_mtok(given), output_per_mtok=_per_mtok(said))
+    cached = entry.get("cache_read_input_token_cost")
+    return Price(
+        input_per_mtok=_per_mtok(given),
+        output_per_mtok=_per_mtok(said),
+        cached_input_per_mtok=_per_mtok(cached) if isinstance(cached, Decimal | int) else None,
+    )
 
 
 def _per_mtok(per_token: Decimal | int) -> Decimal:

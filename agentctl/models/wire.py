@@ -131,14 +131,17 @@ def reply_of(response: Any, request: Request, names: ToolNames, model: str) -> M
         ModelFault: `bad_reply`, when it holds no message.
     """
     choices = getattr(response, "choices", None)
-    message = getattr(choices[0], "message", None) if choices else None
+    choice = choices[0] if choices else None
+    message = getattr(choice, "message", None)
     if message is None:
         raise ModelFault("bad_reply", f"{model} sent a reply without a message")
     calls = _calls(getattr(message, "tool_calls", None) or (), request, names)
     content = getattr(message, "content", None)
     text = content if isinstance(content, str) else None
+    refusal = _refusal(message)
     if not text and not calls:
-        text = _refusal(message) or ""
+        text = refusal or ""
+    filtered = getattr(choice, "finish_reason", None) == "content_filter"
     wanted = request.output is not None and not calls
     return ModelReply(
         text=text or ("" if not calls else None),
@@ -146,6 +149,7 @@ def reply_of(response: Any, request: Request, names: ToolNames, model: str) -> M
         output=structured(text or "") if wanted else None,
         usage=_usage(getattr(response, "usage", None)),
         model=model,
+        refused=not calls and (filtered or bool(refusal)),
     )
 
 
@@ -195,8 +199,18 @@ def _refusal(message: Any) -> str | None:
 def _usage(usage: Any) -> Usage | None:
     given = getattr(usage, "prompt_tokens", None) or 0
     said = getattr(usage, "completion_tokens", None) or 0
-    # litellm fills in zeros where the provider counted nothing.
-    return Usage(int(given), int(said)) if given or said else None
+    if not given and not said:
+        # litellm fills in zeros where the provider counted nothing.
+        return None
+    cached = _part(usage, "prompt_tokens_details", "cached_tokens")
+    thought = _part(usage, "completion_tokens_details", "reasoning_tokens")
+    return Usage(int(given), int(said), False, min(cached, int(given)), min(thought, int(said)))
+
+
+def _part(usage: Any, details: str, name: str) -> int:
+    """Return a part of the tokens that a provider may tell apart."""
+    count = getattr(getattr(usage, details, None), name, None)
+    return max(0, count) if isinstance(count, int) else 0
 
 
 __all__ = [

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.events import Event
+from agentctl.core.lookalikes import unmasked
 from agentctl.policy.claim_words import (
     ALREADY,
     FIRST_PERSON,
@@ -24,7 +25,6 @@ from agentctl.policy.claim_words import (
     TEMPLATES,
 )
 from agentctl.policy.guardrails import Hit
-from agentctl.policy.words import unmasked
 from agentctl.specs.policy import Claim, selects
 
 HAPPENED = frozenset({"succeeded", "reconciled"})

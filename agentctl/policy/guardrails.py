@@ -9,10 +9,11 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from agentctl.core.canonical import Json
+from agentctl.core.lookalikes import unmasked
 from agentctl.core.masking import masked
 from agentctl.policy.personal_data import Span, personal_data
 from agentctl.policy.review_words import contract, prices
-from agentctl.policy.words import Words, unmasked
+from agentctl.policy.words import Words
 from agentctl.specs.policy import Action, Guardrail
 
 REDACTED = "[redacted]"

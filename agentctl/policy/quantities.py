@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from agentctl.policy.words import unmasked
+from agentctl.core.lookalikes import unmasked
 
 Kind = Literal["amounts", "dates", "times", "ids"]
 

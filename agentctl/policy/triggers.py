@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from agentctl.core.canonical import Json
+from agentctl.core.lookalikes import plain
 from agentctl.policy.escalation_words import escalation_words
-from agentctl.policy.words import Words, plain, texts
+from agentctl.policy.words import Words, texts
 from agentctl.specs.agent import EscalationSpec, Trigger
 
 On = Literal["input", "tool", "output"]

@@ -1,8 +1,8 @@
-# ruff: noqa: RUF001, RUF002 - letters that look alike are what this is about
+# ruff: noqa: RUF001 - dashes and apostrophes as people type them
 """Find words in what people write, however they write them.
 
-Words are whole words. Case, width, accents, invisible characters and the Cyrillic and Greek letters
-that look Latin make no difference; letters written as digits (`r3fund`) are not seen through.
+Words are whole words, compared as `core.lookalikes` sees them: case, width, accents, invisible
+characters and letters of other alphabets make no difference.
 
 Negation is one simple rule: a word is passed over when one of the two words before it, in the same
 clause, says no, as in "not a refund" or "kein Anwalt". Anything longer counts as said, because a
@@ -10,19 +10,11 @@ case too many with a person is better than one too few.
 """
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from collections.abc import Iterable, Iterator
 
 from agentctl.core.canonical import Json
+from agentctl.core.lookalikes import plain, unmasked
 
-_LOOK_ALIKES = str.maketrans(
-    # Cyrillic, then Greek: capitals look like other letters than small ones do.
-    "АВЕЅІЈКМНОРСТУХԌԚԜавекмнорстухѕіјһԁԛԝӏѵΑΒΕΖΗΙΚΜΝΟΡΤΥΧαβεικνορτυχςɩɡıⅼ",
-    "ABESIJKMHOPCTYXGQWabekmhopctyxsijhdqwlvABEZHIKMNOPTYXabeikvoptuxcigil",
-)
-"""The letters of other scripts that pass for Latin ones."""
-_ACCENT_OR_INVISIBLE = ("Mn", "Me", "Cf")
 _NEAR = 100
 """Characters before a word in which the two words before it are looked for."""
 _CLAUSE_END = re.compile(r"[.,;:!?()\n–—]|\s-\s")
@@ -42,48 +34,6 @@ _NO_DENIAL_AFTER = frozenset((
 ))  # fmt: skip
 """After a negator these make it something else: "not only urgent", "why don't you escalate", "not
 received refund"."""
-
-
-def plain(text: str) -> str:
-    """Return text in the form in which words are compared; paragraphs stay apart.
-
-    >>> plain("ＲＥＦＵＮＤ,  réfund, rеfund")
-    'refund, refund, refund'
-    """
-    if not text.isascii():
-        letters = unicodedata.normalize("NFKD", text).translate(_LOOK_ALIKES)
-        text = "".join(c for c in letters if unicodedata.category(c) not in _ACCENT_OR_INVISIBLE)
-        text = text.replace("’", "'")
-    parts = re.split(r"\n\s*\n", text.casefold())
-    return "\n".join(" ".join(part.split()) for part in parts)
-
-
-def unmasked(text: str, *, fold: bool = False) -> tuple[str, Sequence[int]]:
-    """Take off what hides letters: width, invisible characters, look-alikes.
-
-    Args:
-        text: Any text.
-        fold: Take away case and accents too.
-
-    Returns:
-        The text, and for each of its characters where it stands in `text`.
-    """
-    if text.isascii():
-        return (text.lower() if fold else text), range(len(text))
-    out: list[str] = []
-    places: list[int] = []
-    form: Literal["NFKD", "NFKC"] = "NFKD" if fold else "NFKC"
-    gone = _ACCENT_OR_INVISIBLE if fold else ("Cf",)
-    for place, char in enumerate(text):
-        if unicodedata.category(char) in gone:
-            continue
-        for part in unicodedata.normalize(form, char).translate(_LOOK_ALIKES):
-            if unicodedata.category(part) in gone:
-                continue
-            folded = part.casefold() if fold else part
-            out.append(folded)
-            places.extend([place] * len(folded))
-    return "".join(out), places
 
 
 def texts(value: Json) -> Iterator[str]:
@@ -154,4 +104,4 @@ class Words:
                 yield match.group()
 
 
-__all__ = ["Words", "denied", "plain", "texts", "unmasked"]
+__all__ = ["Words", "denied", "texts"]

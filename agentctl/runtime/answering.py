@@ -1,4 +1,4 @@
-"""Check an answer before it counts: output contract, what may be said, the goal."""
+"""Check an answer before it counts: is it one, output contract, what may be said, the goal."""
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.messages import Message, ModelReply
@@ -8,17 +8,28 @@ from agentctl.runtime.speaking import speak
 from agentctl.specs.expressions import ExpressionError
 
 MOST_REPAIRS = 1
-"""How often a model may mend an answer that breaks its output contract."""
+"""How often in a run a model may mend an answer that is none, or breaks its output contract."""
+_REFUSED = (
+    "You declined. If the request is part of your task, go on with it; if it is not, say so to the"
+    " user in your own words, or pass the case on."
+)
+_EMPTY = "Your answer was empty. Use a tool, or answer the user."
 
 
 def answer(run: Run, reply: ModelReply) -> Ending | None:
     """Judge the model's answer; `None` lets it try again."""
+    if reply.refused:
+        refusal = f": {reply.text}" if reply.text else ""
+        return repair(run, f"the model refused{refusal}", _REFUSED)
+    if not (reply.text or "").strip() and reply.output is None:
+        return repair(run, "the model gave no answer", _EMPTY)
     output = reply.output
     if run.harness.output is not None:
         output = structured(reply)
         problems = run.harness.output.errors(output)
         if problems:
-            return repair(run, problems)
+            detail = f"breaks the output contract: {'; '.join(problems[:3])}"
+            return repair(run, f"the answer {detail}", f"Your answer {detail}")
     text = _spoken(output, reply.text) if isinstance(output, dict) else reply.text or ""
     said = speak(run, text, output)
     if said.ending is not None:
@@ -36,13 +47,18 @@ def structured(reply: ModelReply) -> Json:
         return None
 
 
-def repair(run: Run, problems: list[str]) -> Ending | None:
-    """Tell the model what its answer broke, once."""
+def repair(run: Run, detail: str, tell: str) -> Ending | None:
+    """Let the model mend an answer that cannot count, once.
+
+    Args:
+        run: The run.
+        detail: Why the run ends if it was mended before.
+        tell: What the model is told.
+    """
     if run.repairs >= MOST_REPAIRS:
-        detail = f"the answer breaks the output contract: {'; '.join(problems[:3])}"
         return stop_or_escalate(run, "model_error", "output", detail)
     run.repairs += 1
-    run.tell(Message("user", f"Your answer breaks the output contract: {'; '.join(problems[:3])}"))
+    run.tell(Message("user", tell))
     return None
 
 

@@ -4,6 +4,7 @@ Effects are recorded before they are sent, and live ones are in the ledger too. 
 only where its provider recognises it; when its outcome stays unknown, it is for a person.
 """
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,12 +19,14 @@ from agentctl.specs.bundle import Bundle
 from agentctl.specs.expressions import Expression, ExpressionError, literal_or_expression
 from agentctl.specs.golden import Fault
 from agentctl.specs.tools import ToolSpec
-from agentctl.toolbox.live import LiveTools, Opening
+from agentctl.toolbox.live import Elicit, LiveTools, Opening
 from agentctl.toolbox.mocks import MockTools
 from agentctl.toolbox.port import Ask, Backend
 from agentctl.toolbox.variables import variables_of
 from agentctl.toolbox.world import World
 
+BACKOFF_S = 0.2
+"""Seconds before the second attempt at a real system that does not say; doubled each time."""
 LOST = "lost_acknowledgement"
 _UNCERTAIN = frozenset({"timeout", "unavailable"})
 """Errors after which a write may have happened all the same."""
@@ -94,17 +97,20 @@ class MockBackend:
         return found
 
 
-def live_backend(bundle: Bundle, environment: str | None = None) -> Backend:
+def live_backend(
+    bundle: Bundle, environment: str | None = None, elicit: Elicit | None = None
+) -> Backend:
     """Return the real systems of an agent's tools.
 
     Args:
         bundle: The agent.
         environment: Where they are: staging or production.
+        elicit: Asks a person what a server wants to know; left out = nobody is asked.
 
     Raises:
         Problem: If a tool has no live side, or names a variable that is not set.
     """
-    return LiveTools(Opening(bundle, variables_of(bundle, environment)))
+    return LiveTools(Opening(bundle, variables_of(bundle, environment), elicit))
 
 
 def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask) -> Outcome:
@@ -124,6 +130,9 @@ def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask)
     key = effect_key(tool, ask.args)
     # Without a key of its own, an effect is known by its place in its run.
     own_key = key or f"{tool.name} {session.run_id} {len(run.events)}"
+    if run.given.environment is not None:
+        # What was done in staging has not been done in production.
+        own_key = f"{run.given.environment} {own_key}"
     run.record(
         "effect.intended",
         {"call_id": call_id, "tool": tool.name, "effect": tool.effect, "key": key},
@@ -216,19 +225,49 @@ class _Call:
 
 
 def _attempt(run: Run, backend: Backend, tool: ToolSpec, ask: Ask, key: str | None) -> ToolResult:
+    """Send a call, and again after the failures its manifest names, as far as that is safe.
+
+    A read may be repeated, and an effect whose provider recognises the key; any other effect only
+    where it surely was not sent.
+    """
     retry = tool.retry
     reads = tool.effect == "none"
     may_repeat = reads or (tool.idempotency is not None and backend.idempotent(tool.name))
-    most = retry.attempts if retry is not None and may_repeat else 1
     attempts = 0
     while True:
         attempts += 1
+        if reads and run.given.mode == "live":
+            # A read is broken off when the run's time is up; a write that was begun is not.
+            ask = ask._replace(left_s=run.remaining_s())
         result = backend.send(tool.name, ask, key)
         if result.latency_s:
             run.given.clock.advance(result.latency_s)
         kind = result.error.kind if result.error else None
-        if attempts == most or retry is None or kind not in retry.errors:
+        if (
+            retry is None
+            or kind not in retry.errors
+            or attempts >= retry.attempts
+            or not (may_repeat or not result.sent)
+            or not _waited(run, tool, result, attempts)
+        ):
             return result._replace(attempts=attempts) if attempts > 1 else result
+
+
+def _waited(run: Run, tool: ToolSpec, result: ToolResult, attempts: int) -> bool:
+    """Leave a real system alone as long as it asks, or a little longer each time.
+
+    Returns:
+        Whether there is any use in another attempt: not where that would take longer than one call
+        of the tool, or than the run has left. Mocks are not waited for.
+    """
+    if run.given.mode != "live" or tool.live is None:
+        return True
+    asked = result.wait_s
+    pause = asked if asked is not None else BACKOFF_S * 2 ** (attempts - 1)
+    if pause > min(tool.live.timeout_s, run.remaining_s()):
+        return False
+    time.sleep(pause)
+    return True
 
 
 def _checked(harness: Harness, tool: ToolSpec, result: ToolResult) -> ToolResult:
@@ -242,4 +281,4 @@ def _checked(harness: Harness, tool: ToolSpec, result: ToolResult) -> ToolResult
     return result._replace(value=None, error=broken)
 
 
-__all__ = ["LOST", "MockBackend", "Outcome", "dispatch", "effect_key", "live_backend"]
+__all__ = ["BACKOFF_S", "LOST", "MockBackend", "Outcome", "dispatch", "effect_key", "live_backend"]

@@ -16,6 +16,8 @@ def begin(run: Run) -> None:
         "principal": {"id": principal.id, "role": principal.role},
         "rights": {"tools": list(run.rights.names), "hash": run.rights.hash},
     }
+    if run.given.environment is not None:
+        body["environment"] = run.given.environment
     if run.given.scenario is not None:
         body["scenario"] = dict(run.given.scenario)
     if run.given.session.forked_from is not None:

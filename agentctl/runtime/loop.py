@@ -118,6 +118,10 @@ def plan(run: Run) -> ModelReply:
     }
     if reply.output is not None:
         body["output"] = reply.output
+    if reply.refused:
+        body["refused"] = True
+    if reply.setbacks:
+        body["attempts"] = list(reply.setbacks)
     run.record("model.replied", body)
     run.said = reply.text or run.said
     run.tell(Message("assistant", reply.text or "", reply.calls))

@@ -26,7 +26,7 @@ ASIDE: frozenset[str] = frozenset(
 )
 """Events that need not come again when a run is played back."""
 _MUST_AGREE: dict[str, tuple[str, ...]] = {
-    "run.started": ("agent", "mode", "principal", "fingerprints", "rights"),
+    "run.started": ("agent", "mode", "environment", "principal", "fingerprints", "rights"),
     "call.decided": ("call_id", "tool", "arguments", "verdict", "rules"),
     "approval.requested": ("call_id", "call_hash"),
     "effect.intended": ("call_id", "tool", "key"),
@@ -153,8 +153,15 @@ class Past:
             body["text"],
             tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in body["calls"]),
             body.get("output"),
-            Usage(usage["in"], usage["out"], usage["estimated"]),
+            Usage(
+                usage["in"],
+                usage["out"],
+                usage["estimated"],
+                usage.get("cached", 0),
+                usage.get("reasoning", 0),
+            ),
             body["model"],
+            body.get("refused", False),
         )
 
 

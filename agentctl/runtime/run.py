@@ -101,6 +101,8 @@ class Given(NamedTuple):
     session: Session = ALONE
     purse: Purse | None = None
     """Money shared with other runs; left out = none is."""
+    environment: str | None = None
+    """Where live tools are: staging or production, where the project has both."""
 
 
 class Lines:
@@ -236,12 +238,16 @@ class Run:
         """Return the seconds since the run started."""
         return (self.given.clock.now() - self.started_at).total_seconds()
 
+    def remaining_s(self) -> float:
+        """Return the seconds until the run has used up its wall clock."""
+        return self.harness.agent.limits.wall_clock_s - self.elapsed_s()
+
     def limit_met(self) -> tuple[str, str] | None:
         """Return the name of the limit that forbids another model turn, and the detail."""
         limits = self.harness.agent.limits
         if self.steps >= limits.steps:
             return "steps", f"{limits.steps} model turns"
-        self.left_s = limits.wall_clock_s - self.elapsed_s()
+        self.left_s = self.remaining_s()
         if self.left_s <= 0:
             return "wall_clock_s", f"{limits.wall_clock_s} s"
         if limits.tokens is not None and self.money.tokens >= limits.tokens:

@@ -9,6 +9,7 @@ from agentctl.policy.grounding import sources
 from agentctl.policy.guardrails import Hit
 from agentctl.runtime.guarding import after_hits, guarded
 from agentctl.runtime.handing_over import note_hits
+from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import Ending, Run
 
 
@@ -39,6 +40,16 @@ def speak(run: Run, text: str, output: Json = None) -> Said:
     if ending is None:
         ending = after_hits(run, "output", unfounded(run, text, output))
     return Said(text, output, ending)
+
+
+def unjudged(harness: Harness) -> bool:
+    """Whether nothing judges the agent's words, so that they may be shown as they come."""
+    return not (
+        harness.rails_out
+        or harness.claims
+        or harness.grounding is not None
+        or harness.triggers.listens("output")
+    )
 
 
 def unfounded(run: Run, text: str, output: Json) -> tuple[Hit, ...]:
@@ -83,4 +94,4 @@ def _is_sentence(text: str) -> bool:
     return len(text.split()) > 2
 
 
-__all__ = ["Said", "parting", "speak", "unfounded"]
+__all__ = ["Said", "parting", "speak", "unfounded", "unjudged"]

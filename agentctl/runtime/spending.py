@@ -10,9 +10,10 @@ from decimal import Decimal
 
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.messages import Message, ModelReply, ToolResult, Usage
-from agentctl.core.money import money_text, token_cost
+from agentctl.core.money import money_text
 from agentctl.effects.purse import Breach, Hold, Level, Purse, Refusal
 from agentctl.models.port import Model, ModelFault, Request
+from agentctl.models.pricing import cost as turn_cost
 from agentctl.runtime.harness import Harness
 from agentctl.specs.tools import ToolSpec
 
@@ -141,20 +142,14 @@ class Spending:
         if price is None:
             self._unpriced = True
         else:
-            dollars = token_cost(
-                usage.input_tokens,
-                usage.output_tokens,
-                price.input_per_mtok,
-                price.output_per_mtok,
-            )
+            dollars = turn_cost(usage, price)
             self.spent += dollars
             self._status = status
             shown = "estimated" if usage.estimated else status
             cost = {"usd": money_text(dollars), "status": shown}
         if held is not None:
             self._settle(held, held.amount if dollars is None else dollars)
-        said, heard = usage.output_tokens, usage.input_tokens
-        return {"in": heard, "out": said, "estimated": usage.estimated}, cost
+        return _counted(usage), cost
 
     def hold_call(self, tool: ToolSpec) -> Hold | None:
         """Hold what a tool call may cost, with all of its attempts.
@@ -237,12 +232,25 @@ class Spending:
         settings = own.settings
         most = settings.get("max_completion_tokens") or settings.get("max_tokens")
         said = most if isinstance(most, int) else MOST_OUTPUT_TOKENS
-        costs = [token_cost(heard, said, p.input_per_mtok, p.output_per_mtok) for p in prices]
-        return max(costs, default=Decimal(0))
+        return max((turn_cost(Usage(heard, said), p) for p in prices), default=Decimal(0))
 
 
 def _name(level: Level) -> str:
     return "cost_usd" if level.period == "session" else f"cost_usd.{level.period}"
+
+
+def _counted(usage: Usage) -> dict[str, Json]:
+    """Return a turn's tokens as its event holds them; what most models do not tell, where told."""
+    counted: dict[str, Json] = {
+        "in": usage.input_tokens,
+        "out": usage.output_tokens,
+        "estimated": usage.estimated,
+    }
+    if usage.cached_tokens:
+        counted["cached"] = usage.cached_tokens
+    if usage.reasoning_tokens:
+        counted["reasoning"] = usage.reasoning_tokens
+    return counted
 
 
 def _estimate(reply: ModelReply, messages: Sequence[Message]) -> Usage:

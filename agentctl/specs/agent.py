@@ -33,6 +33,8 @@ class Price(Spec):
     """Dollars for a million input tokens."""
     output_per_mtok: Dollars
     """Dollars for a million output tokens."""
+    cached_input_per_mtok: Dollars | None = None
+    """Dollars for a million input tokens out of the provider's cache; left out = as any input."""
 
 
 class ModelSpec(Spec):
@@ -42,6 +44,8 @@ class ModelSpec(Spec):
     """As litellm names it: `provider/model`."""
     fallbacks: Many[Text] = ()
     """Asked in this order when the model is unavailable."""
+    mode: Literal["tools", "json-action"] = "tools"
+    """`json-action` asks for one JSON action a turn: for models whose tool calls are unreliable."""
     settings: JsonObject = {}
     """Passed to the provider: temperature, max_tokens and so on."""
     price: Price | None = None
@@ -207,7 +211,8 @@ class Limits(Spec):
     tool_calls: Annotated[int, Field(ge=1)] = 40
     """Calls the model proposes, refused ones included."""
     wall_clock_s: Annotated[float, Field(gt=0)] = 300.0
-    """Seconds from the start of the run."""
+    """Seconds from the start of the run. A model's turn and a read are broken off then; a live
+    write that was begun is given its own `timeout_s`, so that nobody is left in doubt."""
     tokens: Annotated[int, Field(ge=1)] | None = None
     """Input and output tokens together."""
     cost_usd: CostLimit = CostLimit()

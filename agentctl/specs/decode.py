@@ -43,6 +43,8 @@ _PATTERNS = {
     "[a-z0-9][a-z0-9_-]{0,63}": "lower-case letters, digits, `-` and `_`, at most 64",
     "(s|m|h|d)": "a duration such as 30s, 15m, 4h or 2d",
 }
+_VARIABLE = r"^\$\{"
+"""How the pattern of a value begins that must be `${NAME}`."""
 QUOTE = "put the text in quotes: a comma inside {...} starts a new key"
 
 
@@ -146,6 +148,11 @@ def _value_problem(
         return Diagnostic("invalid-value", message, where, did_you_mean(written, choices))
     if kind == "string_pattern_mismatch":
         pattern = str(context.get("pattern", ""))
+        if pattern.startswith(_VARIABLE):
+            # The line is not shown: it may well hold the secret.
+            message = f"`{name}` is a secret, and no secret stands in a file"
+            hint = "write `${NAME}`; the value comes from the environment of the run"
+            return Diagnostic("secret-in-file", message, replace(where, text=None), hint)
         words = next((w for p, w in _PATTERNS.items() if p in pattern), f"text like {pattern}")
         return Diagnostic("invalid-value", f"`{name}` should be {words}", where)
     bound = _bound(kind, context)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, StringConstraints, model_validator
 
 from agentctl.core.messages import ToolErrorKind
-from agentctl.specs.base import JsonObject, Many, Name, Spec, Text
+from agentctl.specs.base import JsonObject, Many, Name, Spec, Text, ToolName
 
 S = TypeVar("S", bound=Spec)
 
@@ -124,10 +124,11 @@ class Live(Spec):
     memory_mb: Annotated[int, Field(ge=16)] = 512
     """`python` and `command`: most memory it may take."""
 
-    tool: Text | None = None
+    tool: ToolName | None = None
     """`mcp`: the tool's name at the server, where it is another."""
     definition: Sha256 | None = None
-    """`mcp`: sha256 of the definition that was reviewed; another one is not used."""
+    """`mcp`: sha256 of the definition that was reviewed (`agentctl tools import` writes it); a tool
+    with another one, or without one here, is not called."""
 
     query: Text | None = None
     """`sql`: one statement; `:name` is an argument, always bound and never pasted."""

@@ -140,7 +140,7 @@ class Project:
         found: list[Diagnostic] = []
         agent = self.read(AgentSpec, self.agent_file(reference, beside))
         policy = _collect(found, self.policy_of, agent)
-        manifests = _collect(found, self._manifests, agent)
+        manifests = _collect(found, self.manifests_of, agent)
         if policy is None or manifests is None:
             raise Problem(*found)
         tables = _tables(manifests)
@@ -231,7 +231,12 @@ class Project:
             raise Problem(Diagnostic("missing-file", f"no such policy: {shown(path)}", at))
         return self.read(Policy, path)
 
-    def _manifests(self, agent: Loaded[AgentSpec]) -> list[Loaded[ToolManifest]]:
+    def manifests_of(self, agent: Loaded[AgentSpec]) -> list[Loaded[ToolManifest]]:
+        """Return the manifests an agent's tools come from.
+
+        Raises:
+            Problem: With everything that is wrong with them, or if two define one of its tools.
+        """
         if agent.model.manifests:
             return [
                 self.read(ToolManifest, agent.path.parent / name) for name in agent.model.manifests

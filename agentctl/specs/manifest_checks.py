@@ -3,7 +3,6 @@
 Each function yields what is wrong, at its place; none of them raises.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 
 from agentctl.core.errors import Diagnostic
@@ -16,11 +15,12 @@ from agentctl.specs.checks import (
     unknown,
     value_problems,
 )
+from agentctl.specs.http_checks import PATH, http_problems
+from agentctl.specs.live import Server
 from agentctl.specs.matchers import matcher_problems
+from agentctl.specs.queries import query_problems
 from agentctl.specs.tools import Mock, Reconcile, TableSpec, ToolManifest, ToolSpec
 from agentctl.specs.yaml import Source
-
-_PATH = re.compile(r"\$(?:\.\w+)*")
 
 
 def manifest_problems(
@@ -40,6 +40,7 @@ def manifest_problems(
             message = f"`{tool.name}` and `{other}` differ in case only"
             yield Diagnostic("look-alike", message, at, "rename one")
         yield from _tool_problems(tool, source, index, tables, names, manifest.servers)
+    yield from http_problems(manifest, source)
 
 
 def _tool_problems(
@@ -48,7 +49,7 @@ def _tool_problems(
     index: int,
     tables: Mapping[str, TableSpec],
     names: Mapping[str, str],
-    servers: Collection[str],
+    servers: Mapping[str, Server],
 ) -> Iterator[Diagnostic]:
     here = ("tools", index)
     yield from schema_problem(tool.input_schema, source, *here, "inputSchema")
@@ -75,7 +76,7 @@ def _tool_problems(
     if tool.target:
         at = source.at(*here, "target", "key")
         yield from expression_problems(tool.target.key, at, Scope(("args",), {"args": arguments}))
-    if tool.records and not _PATH.fullmatch(tool.records.path):
+    if tool.records and not PATH.fullmatch(tool.records.path):
         at = source.at(*here, "records", "path")
         hint = "write `$` for the result itself, `$.items` for a field of it"
         yield Diagnostic("bad-path", f"`{tool.records.path}` is no path", at, hint)
@@ -88,6 +89,10 @@ def _tool_problems(
         yield unknown("tool", tool.draft, names, source.at(*here, "draft"))
     if tool.live is not None and tool.live.server is not None and tool.live.server not in servers:
         yield unknown("server", tool.live.server, servers, source.at(*here, "live", "server"))
+    if tool.live is not None and tool.live.kind == "sql":
+        server = servers.get(tool.live.server or "")
+        place = (*here, "live")
+        yield from query_problems(tool.live, tool.effect, server, arguments, source, place)
     if tool.mock is not None:
         yield from _mock_problems(tool.mock, source, (*here, "mock"), tables, arguments)
 

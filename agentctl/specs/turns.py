@@ -32,6 +32,10 @@ class TurnUsage(Spec):
 
     input: Annotated[int, Field(ge=0, alias="in")]
     output: Annotated[int, Field(ge=0, alias="out")]
+    cached: Annotated[int, Field(ge=0)] = 0
+    """Of the input: read from the provider's cache."""
+    reasoning: Annotated[int, Field(ge=0)] = 0
+    """Of the output: thought and not said."""
 
 
 class Turn(Spec):
@@ -93,6 +97,8 @@ class TapedTurn(Turn):
     """The messages that are new since the model's last turn."""
     by: Text | None = None
     """The model that answered, where it was not the one that was asked."""
+    refused: bool = False
+    """The model declined to answer."""
 
 
 __all__ = ["Recording", "TapedTurn", "Turn", "TurnCall", "TurnUsage"]

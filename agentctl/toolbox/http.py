@@ -1,27 +1,33 @@
 """Call a real system over HTTP, as a manifest's `live: {kind: http}` says.
 
-The answer is read strictly and up to a size; redirects are not followed, and addresses inside a
-private network are refused unless the manifest allows them. The client library is loaded with this
-module, which is loaded for live runs only.
+A call stays on the host it began on, shows only the credentials of its own agent, says on whose
+behalf it comes, and is sent once: whoever repeats it is the dispatcher, who knows what may be
+repeated. The client library is loaded with this module, which is loaded for live runs only.
 """
 
-import ipaddress
 import re
-import socket
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import quote, urlsplit
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import quote
 
 import httpx
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
-from agentctl.specs.live import Live
+from agentctl.specs.expressions import ExpressionError, literal_or_expression
+from agentctl.specs.expressions import Variables as Facts
+from agentctl.specs.live import Auth, Live
 from agentctl.specs.tools import ToolSpec
+from agentctl.toolbox.auth import Identity, identity_of
+from agentctl.toolbox.exchange import Answer, Failed, Limits, Request, exchange, limits
 from agentctl.toolbox.live import Opening
 from agentctl.toolbox.port import Ask
-from agentctl.toolbox.variables import Variables
 
+PRINCIPAL_HEADER = "X-Agentctl-Principal"
+"""`role:id` of the person on whose behalf a call is made, percent-encoded."""
+AGENT_HEADER = "X-Agentctl-Agent"
+"""The agent that makes it."""
+MOST_REDIRECTS = 3
 _ARGUMENT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _KINDS: dict[int, ToolErrorKind] = {
     400: "invalid", 401: "forbidden", 403: "forbidden", 404: "not_found", 408: "timeout",
@@ -30,8 +36,22 @@ _KINDS: dict[int, ToolErrorKind] = {
 """What a status means; any other from 500 on is `unavailable`, the rest `internal`."""
 
 
+class _Endpoint(NamedTuple):
+    """A tool, ready to be called: variables filled in, expressions compiled."""
+
+    live: Live
+    method: str
+    url: str
+    """`{argument}` still stands in it."""
+    headers: httpx.Headers
+    identity: Identity | None
+    allow_private: bool
+    body: Callable[[Facts], Json] | None
+    result: tuple[str, ...]
+
+
 class HttpTools:
-    """The tools of one agent that are reached over HTTP, and one client for them.
+    """The tools of one agent that are reached over HTTP.
 
     Args:
         tools: They, by name.
@@ -42,112 +62,195 @@ class HttpTools:
     """
 
     def __init__(self, tools: Mapping[str, ToolSpec], opening: Opening) -> None:
-        self._tools = {name: _prepared(tool, opening.variables) for name, tool in tools.items()}
-        self._client = httpx.Client(follow_redirects=False, trust_env=False)
+        self._agent = opening.bundle.agent.name
+        # Tools with the same credential share a token.
+        identities: dict[Auth, Identity] = {}
+        self._tools = {name: _endpoint(tool, opening, identities) for name, tool in tools.items()}
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """Do nothing: no connection outlives its call."""
 
     def idempotent(self, name: str) -> bool:
         """Whether the system recognises the key it is sent, so that sending twice is safe."""
-        return self._tools[name].idempotency_header is not None
+        return self._tools[name].live.idempotency_header is not None
 
     def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
         """Send one call, and return what the system answers."""
-        live = self._tools[name]
-        url, rest = _url(live.url or "", ask.args)
-        refused = None if live.allow_private else _private(url)
-        if refused is not None:
-            return ToolResult(error=ToolError("forbidden", refused), sent=False)
-        headers = dict(live.headers)
-        if key is not None and live.idempotency_header is not None:
-            headers[live.idempotency_header] = key
-        body: dict[str, Any] = {}
-        if live.method in ("GET", "DELETE"):
-            body["params"] = {k: v if isinstance(v, str) else canonical_text(v)
-                              for k, v in rest.items()}  # fmt: skip
-        else:
-            body["content"] = canonical_text(rest).encode()
-            headers["Content-Type"] = "application/json"
+        tool = self._tools[name]
+        live = tool.live
+        given = limits(ask.within(live.timeout_s), live.max_bytes, allow_private=tool.allow_private)
         try:
-            with self._client.stream(
-                live.method or "GET", url, headers=headers, timeout=live.timeout_s, **body
-            ) as response:
-                return _answer(response, live)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
-            return _failed("unavailable", f"cannot be reached: {_said(error)}", sent=False)
-        except httpx.TimeoutException:
-            return _failed("timeout", f"no answer within {live.timeout_s:g} s")
-        except httpx.HTTPError as error:
-            return _failed("unavailable", f"the connection broke: {_said(error)}")
+            request = _request(tool, ask)
+            request.headers.update(self._from(ask))
+            if key is not None and live.idempotency_header is not None:
+                request.headers[live.idempotency_header] = key
+            return _result(_exchanged(tool, request, given), tool)
+        except Failed as failed:
+            error = ToolError(failed.kind, failed.message)
+            return ToolResult(error=error, sent=failed.sent, wait_s=failed.wait_s)
+
+    def _from(self, ask: Ask) -> dict[str, str]:
+        """Return the headers that say who acts for whom; no manifest can say otherwise."""
+        said = {AGENT_HEADER: self._agent}
+        if "id" in ask.principal:
+            role, person = (str(ask.principal.get(name) or "") for name in ("role", "id"))
+            said[PRINCIPAL_HEADER] = f"{_plain(role)}:{_plain(person)}"
+        return said
 
 
-def _prepared(tool: ToolSpec, variables: Variables) -> Live:
+def _endpoint(tool: ToolSpec, opening: Opening, identities: dict[Auth, Identity]) -> _Endpoint:
     live = tool.live
     assert live is not None and live.url is not None  # the schema of a manifest holds this
-    return live.model_copy(
-        update={
-            "url": variables.fill(live.url, tool.name),
-            "headers": {k: variables.fill(v, tool.name) for k, v in live.headers.items()},
-        }
+    variables = opening.variables
+    server = opening.bundle.servers.get(tool.name)
+    url = live.url if server is None else (server.url or "").rstrip("/") + live.url
+    headers = httpx.Headers({"User-Agent": "agentctl"})
+    for written in (server.headers if server else {}, live.headers):
+        headers.update({k: variables.credential(v, tool.name) for k, v in written.items()})
+    auth = live.auth or (server.auth if server else None)
+    if auth is not None and auth not in identities:
+        identities[auth] = identity_of(auth, variables, tool.name)
+    return _Endpoint(
+        live,
+        live.method or "GET",
+        variables.address(url, tool.name),
+        headers,
+        identities[auth] if auth is not None else None,
+        live.allow_private or (server is not None and server.allow_private),
+        literal_or_expression(live.body) if live.body is not None else None,
+        tuple(live.result.split(".")[1:]),
     )
 
 
-def _url(template: str, arguments: Mapping[str, Json]) -> tuple[str, dict[str, Json]]:
+def _request(tool: _Endpoint, ask: Ask) -> "_Draft":
+    """Return what is sent, but for who sends it.
+
+    Raises:
+        Failed: If an argument does not fit.
+    """
+    headers = httpx.Headers(tool.headers)
+    try:
+        url, rest = _filled(tool.url, ask.args)
+        if tool.body is not None:
+            rest = {}
+            content = canonical_text(tool.body({"args": ask.args, "principal": ask.principal}))
+        elif tool.method in ("GET", "DELETE"):
+            content = None
+            query = {k: v if isinstance(v, str) else canonical_text(v) for k, v in rest.items()}
+            url = url.copy_merge_params(query) if query else url
+        else:
+            content = canonical_text(rest)
+    except ExpressionError as error:
+        message = f"no body can be made of these arguments: {error}"
+        raise Failed("invalid", message, sent=False) from error
+    except httpx.InvalidURL as error:
+        message = "no address can be made of these arguments"
+        raise Failed("invalid", message, sent=False) from error
+    if content is not None:
+        headers["Content-Type"] = "application/json"
+    return _Draft(url, headers, content.encode() if content is not None else None)
+
+
+class _Draft(NamedTuple):
+    url: httpx.URL
+    headers: httpx.Headers
+    content: bytes | None
+
+
+def _filled(template: str, arguments: Mapping[str, Json]) -> tuple[httpx.URL, dict[str, Json]]:
     """Fill a URL with arguments, escaped; return it with the arguments it does not hold."""
     used = set(_ARGUMENT.findall(template))
 
     def value(match: re.Match[str]) -> str:
-        given = arguments.get(match[1], "")
+        given = arguments.get(match[1])
+        if given is None or given == "":
+            # `DELETE /orders/` is another call than `DELETE /orders/o_1`.
+            raise Failed("invalid", f"its address needs `{match[1]}`", sent=False)
         escaped = quote(given if isinstance(given, str) else canonical_text(given), safe="")
         # A server would read these as a step to another folder.
         return escaped.replace(".", "%2E") if set(escaped) <= {"."} else escaped
 
-    url = _ARGUMENT.sub(value, template)
+    url = httpx.URL(_ARGUMENT.sub(value, template))
     return url, {name: given for name, given in arguments.items() if name not in used}
 
 
-def _private(url: str) -> str | None:
-    """Say that a URL leads into a private network, if it does."""
-    host = urlsplit(url).hostname or ""
+def _exchanged(tool: _Endpoint, draft: _Draft, given: Limits) -> Answer:
+    """Send a call, and return the answer that is not a redirect and not a refused token.
+
+    Raises:
+        Failed: If there is none.
+    """
+    url, renewed, redirects = draft.url, False, 0
+    while True:
+        headers = httpx.Headers(draft.headers)
+        if tool.identity is not None:
+            headers.update(tool.identity.headers(given))
+        answer = exchange(Request(tool.method, url, headers, draft.content), given)
+        if answer.status == 401 and tool.identity is not None and not renewed:
+            # The server did nothing: it did not know who asked. Its token may have ended early.
+            renewed = True
+            if tool.identity.renew():
+                continue
+        if not answer.redirects:
+            return answer
+        url = _next(tool, url, answer)
+        redirects += 1
+        if redirects > MOST_REDIRECTS:
+            raise Failed("internal", f"it redirects more than {MOST_REDIRECTS} times")
+
+
+def _next(tool: _Endpoint, url: httpx.URL, answer: Answer) -> httpx.URL:
+    """Return where a redirect leads, if a call may go there.
+
+    Raises:
+        Failed: If it is no read, or leads to another host: nobody but the system that the
+            manifest names sees a call and its credentials.
+    """
+    status = answer.status
+    if tool.method != "GET":
+        # 307 and 308 say that it has to be sent again; after another, nobody knows.
+        kind: ToolErrorKind = "internal" if status in (307, 308) else "unavailable"
+        raise Failed(kind, f"HTTP {status}: it redirects, and only a GET follows")
     try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
-    except OSError:
-        return None  # the request itself says that there is no such host
-    for address in found:
-        if not ipaddress.ip_address(address.partition("%")[0]).is_global:
-            return f"{host} is inside a private network; `allow_private: true` permits it"
-    return None
+        target = url.join(answer.headers.get("Location", ""))
+    except httpx.InvalidURL:
+        raise Failed("internal", f"HTTP {status}: it redirects to no address") from None
+    if (target.scheme, target.host, target.port) == (url.scheme, url.host, url.port):
+        return target
+    where = quote(f"{target.scheme}://{target.host}", safe=":/.-_")[:100]
+    port = f":{target.port}" if target.port else ""
+    message = f"HTTP {status}: it redirects to {where}{port}, and no call leaves its host"
+    raise Failed("internal", message)
 
 
-def _answer(response: httpx.Response, live: Live) -> ToolResult:
-    status = response.status_code
-    if response.is_redirect:
-        return _failed("internal", f"HTTP {status}: it redirects, and that is not followed")
-    content = b""
-    for chunk in response.iter_bytes():
-        content += chunk
-        if len(content) > live.max_bytes:
-            message = f"the answer is longer than {live.max_bytes} bytes"
-            return _failed("invalid_output", message)
-    if not response.is_success:
+def _result(answer: Answer, tool: _Endpoint) -> ToolResult:
+    """Return what an answer says: the value, or the error it stands for."""
+    status, live = answer.status, tool.live
+    if not 200 <= status < 300:
         kind = live.errors.get(str(status)) or _KINDS.get(status)
-        return _failed(kind or ("unavailable" if status >= 500 else "internal"), f"HTTP {status}")
-    if not content.strip():
+        kind = kind or ("unavailable" if status >= 500 else "internal")
+        raise Failed(kind, f"HTTP {status}", wait_s=answer.wait_s)
+    if not answer.content.strip() and not tool.result:
         return ToolResult(None)
     try:
-        return ToolResult(parse_strict(content.decode(), max_bytes=live.max_bytes))
+        value = parse_strict(answer.content.decode(), max_bytes=live.max_bytes)
     except (NotCanonical, UnicodeDecodeError) as error:
-        return _failed("invalid_output", f"the answer is no JSON: {_said(error)}")
+        said = str(error).splitlines()[0]
+        raise Failed("invalid_output", f"the answer is no JSON: {said}") from error
+    for name in tool.result:
+        if not isinstance(value, dict) or name not in value:
+            raise Failed("invalid_output", f"the answer has no `{live.result}`")
+        value = value[name]
+    return ToolResult(value)
 
 
-def _failed(kind: ToolErrorKind, message: str, *, sent: bool = True) -> ToolResult:
-    return ToolResult(error=ToolError(kind, message), sent=sent)
+def _plain(text: str) -> str:
+    """Return text as a header can carry it, without a line break or a `:` of its own.
+
+    >>> _plain("ana@example.org"), _plain("a:b\\r\\nX: 1")
+    ('ana@example.org', 'a%3Ab%0D%0AX%3A%201')
+    """
+    return quote(text, safe="@+")
 
 
-def _said(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-__all__ = ["HttpTools"]
+__all__ = ["AGENT_HEADER", "MOST_REDIRECTS", "PRINCIPAL_HEADER", "HttpTools"]

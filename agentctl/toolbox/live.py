@@ -16,7 +16,11 @@ from agentctl.toolbox.port import Ask, Backend
 from agentctl.toolbox.variables import Variables
 
 BACKENDS: Mapping[str, str] = {
+    "command": "agentctl.toolbox.command:CommandTools",
     "http": "agentctl.toolbox.http:HttpTools",
+    "python": "agentctl.toolbox.python:PythonTools",
+    "sql": "agentctl.toolbox.sql:SqlTools",
+    "mcp": "agentctl.toolbox.mcp:McpTools",
 }
 """Kind -> the class of its backend, `module:name`; called with (tools, Opening)."""
 
@@ -54,6 +58,7 @@ class LiveTools:
                     hint="give it `live: {kind: http, url: ...}`, or leave out --live",
                 )
             kinds.setdefault(tool.live.kind, {})[name] = tool
+        self._variables = opening.variables
         self._opened: list[Backend] = []
         self._backends: dict[str, Backend] = {}
         try:
@@ -71,8 +76,8 @@ class LiveTools:
         return self._backends[name].idempotent(name)
 
     def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
-        """Send one call, and return what the system answers."""
-        return self._backends[name].send(name, ask, key)
+        """Send one call, and return what the system answers, without the agent's credentials."""
+        return self._variables.masked(self._backends[name].send(name, ask, key))
 
     def close(self) -> None:
         """Close connections and end processes."""

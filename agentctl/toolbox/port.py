@@ -1,6 +1,7 @@
 """What a tool backend is given, and how it is asked."""
 
 from datetime import datetime
+from math import inf
 from typing import NamedTuple, Protocol
 
 from agentctl.core.canonical import Json
@@ -13,6 +14,16 @@ class Ask(NamedTuple):
     args: dict[str, Json]
     principal: dict[str, Json]
     now: datetime
+    left_s: float = inf
+    """Seconds that the run has left for it; a write, once begun, is not broken off."""
+
+    def within(self, timeout_s: float) -> float:
+        """Return the seconds a tool with this time-out may take.
+
+        >>> Ask({}, {}, datetime(2026, 1, 1), left_s=2.5).within(30)
+        2.5
+        """
+        return min(timeout_s, max(0.0, self.left_s))
 
 
 class Backend(Protocol):

@@ -1,18 +1,24 @@
 """What `${NAME}` in a manifest stands for, for one agent in one environment.
 
 An agent has an identity of its own: its spec may say that `CRM_TOKEN` of the manifest is its own
-`SUPPORT_CRM_TOKEN`. Values are looked up when a live run begins and are never shown.
+`SUPPORT_CRM_TOKEN`. Values are looked up when a live run begins and are never shown: those that are
+credentials are remembered, and masked in whatever comes back.
 """
 
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from agentctl.core.errors import problem
+from agentctl.core.masking import without
+from agentctl.core.messages import ToolResult
 from agentctl.specs.bundle import Bundle
 from agentctl.specs.project import Environment
 
+LEAST_SECRET = 6
+"""Characters of the shortest value that is masked; a shorter one would be found in any text."""
 _NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -36,6 +42,8 @@ class Variables:
     ) -> None:
         self._own = own
         self._sources = (fixed, process, file)
+        self._fixed = frozenset(fixed.values())
+        self._secrets: set[str] = set()
 
     def get(self, name: str) -> str | None:
         """Return the value of `${name}`; `None` where it is not set, or is empty."""
@@ -65,6 +73,71 @@ class Variables:
             return found
 
         return _NAMED.sub(value, text)
+
+    def credential(self, text: str, tool: str) -> str:
+        """Return `text` filled in for a header, and mask its variables from now on.
+
+        Values that stand in `agentctl.yaml` are in git, and so no secrets.
+
+        Args:
+            text: From a manifest.
+            tool: Whose manifest, for the message.
+
+        Raises:
+            Problem: If a variable is not set, or holds what no header can carry.
+        """
+        for name in _NAMED.findall(text):
+            found = self.get(name) or ""
+            if not (found.isascii() and found.isprintable()):
+                own = self._own.get(name, name)
+                raise problem(
+                    "bad-variable",
+                    f"`{tool}` needs the environment variable {own}, which holds a character that"
+                    " no HTTP header can carry",
+                    hint="a line break at its end, perhaps?",
+                )
+            if found not in self._fixed:
+                self.hide(found)
+        return self.fill(text, tool)
+
+    def address(self, text: str, tool: str) -> str:
+        """Return `text` filled in for an HTTP address.
+
+        Args:
+            text: From a manifest; `{argument}` may stand behind the host.
+            tool: Whose manifest, for the message.
+
+        Raises:
+            Problem: If a variable is not set, or no call can go there.
+        """
+        filled = self.fill(text, tool)
+        try:
+            parts = urlsplit(filled)
+            fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            fits = False
+        # An argument is never a host, and a password in an address ends up in logs.
+        if not fits or any(mark in parts.netloc for mark in "{}@"):
+            raise problem(
+                "bad-address",
+                f"`{tool}` is not reached: `{text}` becomes no address that may be called",
+                hint="it begins with http:// or https://, then a host, without user or password",
+            )
+        return filled
+
+    def hide(self, secret: str) -> None:
+        """Mask a secret from now on, wherever it turns up."""
+        if len(secret) >= LEAST_SECRET:
+            self._secrets.add(secret)
+
+    def masked(self, result: ToolResult) -> ToolResult:
+        """Return a result without the credentials that were used, in value and error."""
+        if not self._secrets:
+            return result
+        error = result.error
+        if error is not None:
+            error = error._replace(message=str(without(error.message, self._secrets)))
+        return result._replace(value=without(result.value, self._secrets), error=error)
 
 
 def variables_of(bundle: Bundle, environment: str | None = None) -> Variables:
@@ -112,4 +185,4 @@ def read_env_file(path: Path) -> dict[str, str]:
     return found
 
 
-__all__ = ["Variables", "read_env_file", "variables_of"]
+__all__ = ["LEAST_SECRET", "Variables", "read_env_file", "variables_of"]

@@ -27,11 +27,11 @@ _CALL = frozenset({"call_id", "tool"})
 _END = frozenset({"stop", "steps", "calls", "usage", "cost", "duration_s"})
 _KEPT: Mapping[str, frozenset[str]] = {
     "run.started": frozenset(
-        {"agent", "model", "mode", "fingerprints", "rights", "limits", "scenario", "principal"}
-        | {"forked_from"}
+        {"agent", "model", "mode", "environment", "fingerprints", "rights", "limits"}
+        | {"scenario", "principal", "forked_from"}
     ),
     "input.received": frozenset({"source"}),
-    "model.replied": frozenset({"step", "usage", "cost", "model", "calls"}),
+    "model.replied": frozenset({"step", "usage", "cost", "model", "calls", "refused", "attempts"}),
     "call.decided": _CALL | {"bound", "effect", "verdict", "stage", "rules", "policy"},
     "approval.requested": _CALL | {"origins", "rule", "by", "within_s", "ticket"},
     "approval.given": _CALL | {"answer", "by", "os_user", "ticket"},
@@ -53,6 +53,7 @@ _INSIDE: Mapping[tuple[str, str], frozenset[str]] = {
     ("tool.returned", "error"): frozenset({"error"}),
     ("escalated", "trigger"): frozenset({"kind"}),
     ("model.replied", "calls"): frozenset({"id", "name"}),
+    ("model.replied", "attempts"): frozenset({"model", "kind"}),
 }
 """Fields of which only a part is structure: an object's, or that of each object in a list."""
 _BY_NAME = frozenset({"arguments", "before", "after"})

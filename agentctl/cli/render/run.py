@@ -36,6 +36,11 @@ class RunView:
             note(f"{phase:<9}{shorten(plain(line), _WIDTH - 9)}")
 
 
+def show_text(text: str) -> None:
+    """Show words of the model as they arrive."""
+    note(plain(text), end="")
+
+
 def _line(event: Event) -> str | None:
     body = event.body
     match event.type:
@@ -44,7 +49,9 @@ def _line(event: Event) -> str | None:
             return f"{body['source']}: {content if isinstance(content, str) else _json(content)}"
         case "model.replied":
             calls = ", ".join(call["name"] for call in body["calls"])
-            return f"step {body['step']}: {calls or body['text'] or _json(body.get('output'))}"
+            tries = body.get("attempts", ())
+            said = f"step {body['step']}: {calls or body['text'] or _json(body.get('output'))}"
+            return f"{said} ({body['model']}, attempt {len(tries) + 1})" if tries else said
         case "call.decided":
             rules = f" [{', '.join(body['rules'])}]" if body["rules"] else ""
             why = "" if body["verdict"] == "allow" else f": {body['reason']}"
@@ -84,6 +91,7 @@ def describe(run_id: str, events: Sequence[Event], trace: str) -> dict[str, Any]
         "agent": started["agent"],
         "model": started["model"],
         "mode": started["mode"],
+        **({"environment": started["environment"]} if "environment" in started else {}),
         "principal": started["principal"],
         "stop": end["stop"],
         "reason": end["reason"],
@@ -174,5 +182,6 @@ __all__ = [
     "describe",
     "next_safe_action",
     "pending_calls",
+    "show_text",
     "text_answer",
 ]

@@ -89,13 +89,17 @@ class View:
         price = body["cost"]["usd"]
         about = "~" if usage["estimated"] else ""
         cost = f"{about}${price}" if price is not None else "price unknown"
+        for attempt in body.get("attempts", ()):
+            yield f"no reply from {attempt['model']}: {self._value(attempt['message'])}"
         if body["text"]:
             yield f"says: {self._value(body['text'])}"
         if body.get("output") is not None:
             yield f"output: {self._value(body['output'])}"
         for call in body["calls"]:
             yield f"wants {call['name']} {self._value(call['arguments'])}"
-        yield f"{about}{usage['in']} tokens in, {about}{usage['out']} out, {cost}"
+        heard = f"{about}{usage['in']} tokens in" + _of_these(usage, "cached")
+        said = f"{about}{usage['out']} out" + _of_these(usage, "reasoning")
+        yield f"{heard}, {said}, {cost}"
 
     def _decision(self, body: Mapping[str, Json]) -> Iterator[str]:
         colour = {"allow": "green", "deny": "red"}.get(body["verdict"], "yellow")
@@ -137,6 +141,10 @@ class View:
     def _value(self, value: Json) -> str:
         text = plain(value if isinstance(value, str) else canonical_text(value))
         return text if self._full else shorten(text, _WIDTH)
+
+
+def _of_these(usage: Mapping[str, Json], part: str) -> str:
+    return f" ({usage[part]} {part})" if part in usage else ""
 
 
 def list_lines(runs: Sequence[Run]) -> Iterator[str]:
