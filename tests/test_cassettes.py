@@ -292,6 +292,38 @@ def test_many_in_flight_give_the_same_report_in_less_time(tmp_path, agentctl, de
     assert took < 12 * 3 * 0.05
 
 
+def test_a_replay_in_several_processes_is_the_same(tmp_path, agentctl, desk):
+    """`--jobs` plays a cassette to the same report."""
+    make_desk(tmp_path, desk, 45)
+    agentctl("eval", "orders", "--record", "all")
+    reports = {agentctl("eval", "orders", "--jobs", jobs, "--format", "json") for jobs in "13"}
+    assert len(reports) == 1
+    ((code, out, _),) = reports
+    assert (code, json.loads(out)["sets"][0]["summary"]["modes"]) == (0, {"cassette": 45})
+
+
+def test_a_model_in_json_action_mode_is_recorded_like_any_other(tmp_path, agentctl, desk):
+    """What is kept are the calls that were read from the model's words; the mode is in the key."""
+    make_desk(tmp_path, desk, 1)
+    agent = tmp_path / "agents/order-desk.yaml"
+    agent.write_text(agent.read_text().replace('"price"', '"mode": "json-action", "price"'))
+    order = {"order_id": "o_1"}
+    for turn, said in enumerate(
+        (
+            {"action": "get_order", "arguments": order},
+            {"action": "cancel_order", "arguments": order},
+            {"answer": "Order o_1 is cancelled."},
+        ),
+        start=1,
+    ):
+        desk.instead[turn] = says(json.dumps(said))
+    assert agentctl("eval", "orders", "--record", "all")[0] == 0
+    assert agentctl("eval", "orders", "--replay")[0] == 0
+    agent.write_text(agent.read_text().replace('"mode": "json-action", ', ""))
+    code, out, _ = agentctl("eval", "orders", "--replay")
+    assert (code, "`mode` of the model" in " ".join(out.split())) == (3, True)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
