@@ -67,7 +67,8 @@ class Cassette:
         """Return one recorded trial, in order; nothing where none is recorded."""
         found: list[Exchange] = []
         for line in self._lines.get(scenario, {}).get(trial, ()):
-            turn = TapedTurn.model_validate(_read(line))
+            # It was read strictly before, or written here.
+            turn = TapedTurn.model_validate(json.loads(line))
             found.append(Exchange(self._request(turn, found[-1] if found else None), turn))
         return tuple(found)
 
@@ -149,7 +150,7 @@ class Cassette:
             yield _shared_line(label, renamed[label]) + "\n"
         for scenario, trial in self:
             for line in self._lines[scenario][trial]:
-                turn = _read(line)
+                turn = json.loads(line)
                 turn |= {field: names[turn[field]] for field in _FIELDS if field in turn}
                 yield _text(turn) + "\n"
 
@@ -175,7 +176,7 @@ class Cassette:
         found: dict[str, None] = {}
         for scenario, trial in self:
             for line in self._lines[scenario][trial]:
-                turn = _read(line)
+                turn = json.loads(line)
                 for field in _FIELDS:
                     if field in turn:
                         found[turn[field]] = None

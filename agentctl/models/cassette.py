@@ -9,8 +9,8 @@ answer as it is kept, so that a replay is the same run.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agentctl.core.canonical import Json, NotCanonical, digest, parse_strict
-from agentctl.core.masking import MASK, masked
+from agentctl.core.canonical import Json, NotCanonical, canonical_text, digest, parse_strict
+from agentctl.core.masking import MASK, masked, suspicious
 from agentctl.core.messages import Message, ModelReply, ToolCall
 from agentctl.core.text import count
 from agentctl.models.nearest import differences
@@ -69,7 +69,8 @@ class Renderer:
 
     def strip(self, value: Json) -> Json:
         """Return `value` without secrets."""
-        return masked(_without(value, self._secrets) if self._secrets else value)
+        value = _without(value, self._secrets) if self._secrets else value
+        return masked(value) if suspicious(canonical_text(value)) else value
 
     def _tools(self, offers: tuple[ToolOffer, ...]) -> list[Json]:
         # The same tuple comes with nearly every request.
