@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.cli.app import run
+from agentctl.evals.takes import Takes
 from agentctl.specs.load import Project
 from tests.answering import Desk, bare, make_desk, point
 from tests.loopback import calls, fails, says
@@ -209,6 +210,31 @@ def test_written_turns_stand_beside_a_cassette(tmp_path, agentctl, desk):
     code, out, _ = agentctl("eval", "orders", "--replay", "--format", "jsonl")
     assert (code, [r["status"] for r in rows(out)]) == (3, ["passed", "inconclusive"])
     assert rows(out)[1]["reasons"][0]["message"] == "cassette: nothing is recorded of this trial"
+
+
+def test_a_scenario_without_turns_is_run_from_its_cassette(tmp_path, agentctl, desk):
+    """The command that a green evaluation names next works without a model."""
+    make_desk(tmp_path, desk, 1)
+    agentctl("eval", "orders", "--record", "all")
+    desk.asked.clear()
+    _, out, _ = agentctl("eval", "orders")
+    words = out.splitlines()[-1].rpartition("Next: agentctl ")[2].split()
+    code, out, _ = agentctl(*words)
+    assert (code, out, desk.asked) == (0, "Order o_1 is cancelled.\n", [])
+    code, _, err = agentctl("run", "--from", "latest", "--step", "3")
+    assert (code, len(desk.asked)) == (0, 1), err
+
+
+def test_one_set_is_recorded_by_one_process_at_a_time(tmp_path, agentctl, desk):
+    """A second recording of a set is refused while the first goes on."""
+    make_desk(tmp_path, desk, 1)
+    takes = Takes(Project.find(tmp_path).golden_set("orders"), anew=True)
+    try:
+        code, _, err = agentctl("eval", "orders", "--record", "missing")
+    finally:
+        takes.close()
+    assert (code, desk.asked) == (3, [])
+    assert "the recording of `orders` is being written by another process" in err
 
 
 def test_the_cassette_does_not_hide_the_set_of_its_name(tmp_path, agentctl, desk):
