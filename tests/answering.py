@@ -1,4 +1,4 @@
-"""A loopback model that answers by what it is asked, whoever asks first: for many trials at once."""
+"""A loopback model that answers by what it is asked, whoever asks first: for many at once."""
 
 import json
 import time

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.cli.app import run
+from agentctl.evals.takes import Takes
 from agentctl.specs.load import Project
 from tests.answering import Desk, bare, make_desk, point
 from tests.loopback import calls, fails, says
@@ -99,29 +100,49 @@ def test_one_changed_word_in_the_instructions_is_a_miss_that_names_the_message(
     assert (code, row["status"], row["mode"]) == (3, "inconclusive", "cassette")
     assert row["reasons"][0]["message"] == (
         "cassette: turn 1 asks otherwise than was recorded: message 1 (system) differs: recorded"
-        ' "You help Ana.\\n\\nGoal: Help with orders.", now "You serve Ana.\\n\\nGoal: Help with orders."'
+        ' "You help Ana.\\n\\nGoal: Help with orders.",'
+        ' now "You serve Ana.\\n\\nGoal: Help with orders."'
     )
     _, out, _ = agentctl("eval", "orders")
     assert out.splitlines()[-1].endswith("Next: agentctl eval orders --record missing")
 
 
+AGENT, TOOLS = "agents/order-desk.yaml", "tools/orders.yaml"
+SET, WORLD = "golden_sets/orders.yaml", "golden_sets/worlds/shop.yaml"
+
+
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("file", "old", "new", "said"),
     [
-        (("tools/orders.yaml", "Cancel one order", "Cancel an order"), "the description of tool cancel_order: recorded \"Cancel one order.\", now \"Cancel an order.\""),
-        (("golden_sets/worlds/shop.yaml", "49.9", "50"), "turn 2 asks otherwise than was recorded: message 4 (tool) differs"),
-        (("golden_sets/orders.yaml", "cancel my order", "cancel my orders"), "message 2 (user) differs: recorded \"cancel my order\", now \"cancel my orders\""),
-        (("agents/order-desk.yaml", "[get_order, cancel_order]", "[cancel_order]"), "tool get_order is not offered any more"),
-        (("agents/order-desk.yaml", '"openai/loopback-1"', '"openai/loopback-2"'), "the model: recorded openai/loopback-1, now openai/loopback-2"),
+        (
+            *(TOOLS, "Cancel one order", "Cancel an order"),
+            "the description of tool cancel_order: recorded"
+            ' "Cancel one order.", now "Cancel an order."',
+        ),
+        (
+            *(WORLD, "49.9", "50"),
+            "turn 2 asks otherwise than was recorded: message 4 (tool) differs",
+        ),
+        (
+            *(SET, "cancel my order", "cancel my orders"),
+            'message 2 (user) differs: recorded "cancel my order", now "cancel my orders"',
+        ),
+        (
+            *(AGENT, "[get_order, cancel_order]", "[cancel_order]"),
+            "tool get_order is not offered any more",
+        ),
+        (
+            *(AGENT, '"openai/loopback-1"', '"openai/loopback-2"'),
+            "the model: recorded openai/loopback-1, now openai/loopback-2",
+        ),
     ],
-)  # fmt: skip
+)
 def test_whatever_the_model_would_be_told_otherwise_is_named(
-    tmp_path, agentctl, desk, change, said
+    tmp_path, agentctl, desk, file, old, new, said
 ):
     """A tool's description, a result, the user's line, an offer, the model: each has its name."""
     make_desk(tmp_path, desk, 1)
     agentctl("eval", "orders", "--record", "all")
-    file, old, new = change
     text = (tmp_path / file).read_text()
     assert old in text
     (tmp_path / file).write_text(text.replace(old, new))
@@ -191,6 +212,31 @@ def test_written_turns_stand_beside_a_cassette(tmp_path, agentctl, desk):
     assert rows(out)[1]["reasons"][0]["message"] == "cassette: nothing is recorded of this trial"
 
 
+def test_a_scenario_without_turns_is_run_from_its_cassette(tmp_path, agentctl, desk):
+    """The command that a green evaluation names next works without a model."""
+    make_desk(tmp_path, desk, 1)
+    agentctl("eval", "orders", "--record", "all")
+    desk.asked.clear()
+    _, out, _ = agentctl("eval", "orders")
+    words = out.splitlines()[-1].rpartition("Next: agentctl ")[2].split()
+    code, out, _ = agentctl(*words)
+    assert (code, out, desk.asked) == (0, "Order o_1 is cancelled.\n", [])
+    code, _, err = agentctl("run", "--from", "latest", "--step", "3")
+    assert (code, len(desk.asked)) == (0, 1), err
+
+
+def test_one_set_is_recorded_by_one_process_at_a_time(tmp_path, agentctl, desk):
+    """A second recording of a set is refused while the first goes on."""
+    make_desk(tmp_path, desk, 1)
+    takes = Takes(Project.find(tmp_path).golden_set("orders"), anew=True)
+    try:
+        code, _, err = agentctl("eval", "orders", "--record", "missing")
+    finally:
+        takes.close()
+    assert (code, desk.asked) == (3, [])
+    assert "the recording of `orders` is being written by another process" in err
+
+
 def test_the_cassette_does_not_hide_the_set_of_its_name(tmp_path, agentctl, desk):
     """A cassette has the name of its set, and is none."""
     make_desk(tmp_path, desk, 1)
@@ -253,30 +299,59 @@ def test_malformed_arguments_are_replayed_as_they_were_said(tmp_path, agentctl, 
     assert (code, rows(first)[0]["reasons"]) == (again, rows(out)[0]["reasons"])
 
 
-def test_many_in_flight_give_the_same_report_in_less_time(tmp_path, agentctl, desk):
+def test_many_in_flight_give_the_same_report(tmp_path, agentctl, desk):
     """Trials wait for the model side by side; rows, traces and cassette are those of one by one."""
     make_desk(tmp_path, desk, 12)
     desk.wait_s = 0.05
     found = []
     for number in ("1", "12"):
         desk.most = 0
-        started = time.monotonic()
         words = ("eval", "orders", "--record", "all", "--keep", "all", "--format", "jsonl")
         code, out, _ = agentctl(*words, "--in-flight", number)
-        took = time.monotonic() - started
         traces = (tmp_path / ".agentctl/traces/evals/orders.jsonl").read_text()
         found.append((code, out, traces, lines(tmp_path)))
         assert desk.most == int(number) or number != "1"
     assert found[0] == found[1]
     assert desk.most > 4
-    assert took < 12 * 3 * 0.05
+
+
+def test_a_replay_in_several_processes_is_the_same(tmp_path, agentctl, desk):
+    """`--jobs` plays a cassette to the same report."""
+    make_desk(tmp_path, desk, 45)
+    agentctl("eval", "orders", "--record", "all")
+    reports = {agentctl("eval", "orders", "--jobs", jobs, "--format", "json") for jobs in "13"}
+    assert len(reports) == 1
+    ((code, out, _),) = reports
+    assert (code, json.loads(out)["sets"][0]["summary"]["modes"]) == (0, {"cassette": 45})
+
+
+def test_a_model_in_json_action_mode_is_recorded_like_any_other(tmp_path, agentctl, desk):
+    """What is kept are the calls that were read from the model's words; the mode is in the key."""
+    make_desk(tmp_path, desk, 1)
+    agent = tmp_path / "agents/order-desk.yaml"
+    agent.write_text(agent.read_text().replace('"price"', '"mode": "json-action", "price"'))
+    order = {"order_id": "o_1"}
+    for turn, said in enumerate(
+        (
+            {"action": "get_order", "arguments": order},
+            {"action": "cancel_order", "arguments": order},
+            {"answer": "Order o_1 is cancelled."},
+        ),
+        start=1,
+    ):
+        desk.instead[turn] = says(json.dumps(said))
+    assert agentctl("eval", "orders", "--record", "all")[0] == 0
+    assert agentctl("eval", "orders", "--replay")[0] == 0
+    agent.write_text(agent.read_text().replace('"mode": "json-action", ', ""))
+    code, out, _ = agentctl("eval", "orders", "--replay")
+    assert (code, "`mode` of the model" in " ".join(out.split())) == (3, True)
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--record", "all", "--replay"], "`--record` and --replay"),
-        (["--live", "--written"], "`--live` and --written"),
+        (["--record", "all", "--replay"], "`--record` and `--replay`"),
+        (["--live", "--written"], "`--live` and `--written`"),
         (["--model", "x/y"], "`--model` is for a model that is asked or replayed"),
         (["--in-flight", "4"], "`--in-flight` is for a model that is asked"),
         (["--trials", "2", "--replay"], "`--trials` is for a model that is asked"),
@@ -310,13 +385,25 @@ def test_without_a_key_nothing_is_recorded(tmp_path, agentctl, desk, monkeypatch
     [
         ("<<<<<<< HEAD", "bad-line"),
         ('{"scenario":"case-000","trial":1,"turn":3,"say":"x"}', "turn 3 of case-000#1 follows"),
-        ('{"scenario":"x","trial":1,"turn":1,"to":"model","tools":"tools 9","say":"x"}', "no tools is shared as `tools 9`"),
+        (
+            '{"scenario":"x","trial":1,"turn":1,"to":"model","tools":"tools 9","say":"x"}',
+            "no tools is shared as `tools 9`",
+        ),
         ('{"scenario":"x","trial":1,"turn":1,"say":"x"}', "names its model"),
         ('{"scenario":"x","trial":1,"turn":1,"to":"model","tools":"tools"}', "a turn has"),
         ('{"shared":"system","is":"again"}', "`system` stands twice"),
         ('{"shared":"system 2","is":[]}', "is not what its label says"),
+        ('{"shared":"prompt","is":"x"}', "is not what its label says"),
+        (
+            '{"scenario":"x","trial":1,"turn":1,"to":"system","tools":"tools","say":"x"}',
+            "no model is shared as `system`",
+        ),
+        (
+            '{"scenario":"x","trial":1,"turn":1,"to":"model","tools":"tools","asked":[{}],"say":"x"}',
+            "a message has `role` and `content`",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_broken_line_is_named_with_its_place(tmp_path, agentctl, desk, broken, said):
     """A cassette that was merged badly ends the command with file, line and exit code 2."""
     make_desk(tmp_path, desk, 1)
@@ -378,31 +465,31 @@ def test_a_stale_turn_is_found_wherever_it_is(tmp_path, agentctl, desk):
     assert one["stale"][0]["why"].startswith("turn 2 asks otherwise")
 
 
-def test_what_was_recorded_before_a_kill_is_kept(tmp_path, agentctl, desk):
-    """A killed recording has kept every finished trial; the next one asks for the others only."""
-    make_desk(tmp_path, desk, 30)
-    desk.wait_s = 0.1
+def interrupted(root: Path, desk: Desk, end: signal.Signals) -> tuple[int, str]:
+    """Begin a recording, end it in the middle, and return how it ended."""
     env = {**os.environ, "NO_COLOR": "1", "TERM": "dumb"}
-    command = [sys.executable, "-m", "agentctl", "eval", "orders", "--record", "missing"]
-    for end, signals in ((signal.SIGKILL, None), (signal.SIGINT, 130)):
-        running = subprocess.Popen(
-            [*command, "--in-flight", "2"],
-            cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        asked = len(desk.asked)
-        deadline = time.monotonic() + 60
-        while len(desk.asked) < asked + 14 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        running.send_signal(end)
-        _, err = running.communicate(timeout=30)
-        assert "Traceback" not in err
-        if signals is not None:
-            assert running.returncode == signals, err
-            assert "go on: agentctl eval orders --record missing" in err
-    assert not (tmp_path / CASSETTE).exists()
-    kept = (tmp_path / ".agentctl/cassettes/orders.partial").read_text()
-    whole = kept.count('"turn":3')
-    assert whole >= 6
+    words = ["eval", "orders", "--record", "missing", "--in-flight", "2"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "agentctl", *words],
+        cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    asked = len(desk.asked)
+    deadline = time.monotonic() + 60
+    while len(desk.asked) < asked + 14 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.send_signal(end)
+    _, err = running.communicate(timeout=30)
+    assert "Traceback" not in err
+    return running.returncode, err
+
+
+def goes_on(root: Path, agentctl: Call, desk: Desk) -> None:
+    """Record the rest and find everything there, nothing asked for twice."""
+    assert not (root / CASSETTE).exists()
+    partial = root / ".agentctl/cassettes/orders.partial"
+    ended = [line for line in partial.read_text().splitlines() if '"turn":3' in line]
+    whole = len(set(ended))
+    assert whole >= 2
     desk.asked.clear()
     desk.wait_s = 0
     code, _, err = agentctl("eval", "orders", "--record", "missing")
@@ -410,4 +497,29 @@ def test_what_was_recorded_before_a_kill_is_kept(tmp_path, agentctl, desk):
     assert len(desk.asked) == 90 - 3 * whole
     assert f"{whole} trials of an interrupted recording are kept" in err
     assert agentctl("eval", "orders", "--replay")[0] == 0
-    assert not (tmp_path / ".agentctl/cassettes/orders.partial").exists()
+    assert not partial.exists()
+
+
+def test_ctrl_c_keeps_what_was_recorded(tmp_path, agentctl, desk):
+    """An interrupted recording says what it kept, and the next asks for the others only."""
+    make_desk(tmp_path, desk, 30)
+    desk.wait_s = 0.1
+    code, err = interrupted(tmp_path, desk, signal.SIGINT)
+    assert code == 130, err
+    assert "go on: agentctl eval orders --record missing" in err
+    with (tmp_path / ".agentctl/cassettes/orders.partial").open("r+") as file:
+        text = file.read()
+        # A trial that was taken again stands there twice; a kill leaves half a line.
+        file.write("".join(line for line in text.splitlines(True) if '"case-000"' in line))
+        file.write('{"scenario":"case-029","tri')
+    goes_on(tmp_path, agentctl, desk)
+
+
+@pytest.mark.soak
+def test_a_kill_keeps_what_was_recorded(tmp_path, agentctl, desk):
+    """A recording that is killed, twice, has kept every trial that had ended."""
+    make_desk(tmp_path, desk, 30)
+    desk.wait_s = 0.1
+    for _ in range(2):
+        interrupted(tmp_path, desk, signal.SIGKILL)
+    goes_on(tmp_path, agentctl, desk)

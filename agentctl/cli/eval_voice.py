@@ -55,7 +55,7 @@ def check_wanted(wanted: Wanted, *, traces: bool, stamp: bool, jobs: int) -> Wan
     }
     chosen = [name for name, there in given.items() if there]
     if len(chosen) > 1 and set(chosen) != {"--written", "--stamp"}:
-        raise _apart(chosen[0], chosen[1], "each says whose words are played")
+        raise _apart(chosen[0], f"`{chosen[1]}`", "each says whose words are played")
     if wanted.model is not None and not (wanted.asks or wanted.replay):
         hint = "add --record, --replay or --live"
         raise problem("no-model", "`--model` is for a model that is asked or replayed", hint=hint)

@@ -16,6 +16,7 @@ from agentctl.cli.environments import (
     environment_of,
     say_environment,
 )
+from agentctl.cli.fork import Wanted, fork_of
 from agentctl.cli.output import Format, note
 from agentctl.cli.session import (
     Begun,
@@ -32,6 +33,7 @@ from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import Problem, problem
 from agentctl.effects.sessions import Recipe
 from agentctl.runtime.approvals import Approver, Nobody
+from agentctl.runtime.fork import Remembered
 from agentctl.runtime.queueing import may_approve
 from agentctl.runtime.run import ALONE, Inputs, Lines
 from agentctl.specs.bundle import Bundle
@@ -65,6 +67,13 @@ def run(
         str | None, typer.Option(metavar="ID", help="Who approves at this terminal.")
     ] = None,
     live: Annotated[bool, typer.Option(help="Use live tools instead of mocks.")] = False,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="RUN", help="Begin with the start of this run."),
+    ] = None,
+    step: Annotated[
+        int | None, typer.Option(min=1, help="With --from: the model turn that is taken anew.")
+    ] = None,
     env: Annotated[EnvironmentName | None, typer.Option(help=ENVIRONMENT_HELP)] = None,
     record_tools: Annotated[
         bool, typer.Option("--record-tools", help="Keep live answers as replies for mocks.")
@@ -111,7 +120,19 @@ def run(
     if waits:
         _can_be_resumed(project)
     inputs: Inputs = Lines()
-    if scenario is not None:
+    fork = None
+    if source is not None:
+        if step is None or task or event or scenario or acting_as or batch or record_tools:
+            raise problem("bad-fork", "`--from RUN` takes `--step N` and no task of its own",
+                          hint="agentctl run [AGENT] --from latest --step 2")  # fmt: skip
+        wanted = Wanted(source, step, agent, model, world, live, environment)
+        recipe, fork = fork_of(project, wanted)
+        say_environment(environment)
+        scenario = recipe.scenario
+        inputs = TerminalInputs(None) if on_terminal() else inputs
+    elif step is not None:
+        raise problem("bad-fork", "`--step N` goes with `--from RUN`")
+    elif scenario is not None:
         recipe = _of_scenario(project, agent, scenario, model, live=live)
     else:
         if agent is None:
@@ -143,6 +164,9 @@ def run(
         asker = terminal_approver(project, approver, recipe)
     ledger = state.ledger if state is not None and live else None
     session = ALONE._replace(run_id=run_id, ledger=ledger, waits=waits)
+    if fork is not None:
+        session = session._replace(past=fork, forked_from=fork.origin)
+        asker = Remembered(fork, asker) if asker is not None else None
     begun = Begun(run_id, trace, session, asker, inputs, state.sessions if state else None)
     return go(project.root, recipe, parts, begun, format, quiet=quiet)
 

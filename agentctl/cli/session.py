@@ -20,6 +20,8 @@ from agentctl.effects.approvals import Approvals
 from agentctl.effects.db import open_db
 from agentctl.effects.ledger import Ledger
 from agentctl.effects.sessions import Recipe, Sessions
+from agentctl.evals.voices import first_take
+from agentctl.models.cassette import CassetteModel
 from agentctl.models.port import Model, ModelFault
 from agentctl.runtime.approvals import Approver, Nobody
 from agentctl.runtime.dispatch import MockBackend, live_backend
@@ -105,7 +107,7 @@ class Parts(NamedTuple):
     """The golden set that lends its world."""
     scenario: Scenario | None
     model: Model | None
-    """`None` where a scenario brings its own turns."""
+    """`None` where a scenario brings its own turns; else a live one, or a cassette."""
     backend: Backend | None
     """`None` where a scenario brings its own world."""
 
@@ -136,8 +138,13 @@ def load(project: Project, recipe: Recipe, *, show: bool, elicit: Elicit | None 
     lender = project.golden_set(recipe.world) if recipe.world is not None else None
     if recipe.scenario is not None and lender is not None:
         harness = Harness(lender.bundle, recipe.model)
-        model = _model(harness, recipe.model, show=show) if recipe.model is not None else None
-        return Parts(harness, lender, lender.find(recipe.scenario).scenario, model, None)
+        scenario = lender.find(recipe.scenario).scenario
+        model: Model | None = None
+        if recipe.model is not None:
+            model = _model(harness, recipe.model, show=show)
+        elif scenario.turns is None:
+            model = first_take(lender, harness, scenario.id)
+        return Parts(harness, lender, scenario, model, None)
     harness = Harness(project.agent(recipe.agent), recipe.model)
     return once_more(Parts(harness, lender, None, None, None), recipe, show=show, elicit=elicit)
 
@@ -224,6 +231,7 @@ def _play_scenario(
         set_name=parts.lender.name,
         now=parts.lender.head.now,
         model=parts.model,
+        kind="cassette" if isinstance(parts.model, CassetteModel) else None,
         approver=begun.approver,
         recorder=view,
         session=begun.session,

@@ -33,11 +33,11 @@ class TerminalInputs:
     """The task first; then what the person answers when the agent asks.
 
     Args:
-        task: What the agent is to do.
+        task: What the agent is to do; left out where it was told before.
     """
 
-    def __init__(self, task: str | dict[str, Json]) -> None:
-        self._task: str | dict[str, Json] | None = task
+    def __init__(self, task: str | dict[str, Json] | None) -> None:
+        self._task = task
 
     def next(self, question: str | None) -> str | dict[str, Json] | None:
         """Return the task, then answers to questions."""

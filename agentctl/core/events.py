@@ -6,7 +6,7 @@ Body of each event (keys marked ? may be absent; `call_id` ties a call's events 
 
 | event | body |
 |---|---|
-| run.started | agent, model, mode (mock, live), principal{id, role}, fingerprints{agent, instructions, tools, model, policy}, rights{tools, hash}, limits, scenario?{set, id, trial, kind} |
+| run.started | agent, model, mode (mock, live), principal{id, role}, fingerprints{agent, instructions, tools, model, policy}, rights{tools, hash}, limits, scenario?{set, id, trial, kind}, forked_from?{run, step, head} |
 | input.received | source (user, event, person), content: text or the event's object |
 | model.replied | step, text, calls[{id, name, arguments}], output?, usage{in, out, estimated, cached?, reasoning?}, cost{usd, status}, model, refused?, attempts?[{model, kind, message}] (those before, that brought no reply) |
 | call.decided | call_id, tool, arguments (canonical, bound ones included), bound (names of bound arguments), effect, verdict, stage (parse, offer, arguments, rule, taint, declined, limit), rules [ids], reason, policy |

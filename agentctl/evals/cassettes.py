@@ -8,9 +8,8 @@ out from what its lines say, and cannot contradict it.
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -18,11 +17,13 @@ from agentctl.core.canonical import Json, NotCanonical, canonical_text, digest, 
 from agentctl.core.errors import Diagnostic, Location, Problem, problem
 from agentctl.evals.recordings import explained
 from agentctl.models.cassette import Exchange, Rendered, told
+from agentctl.models.port import ToolOffer
 from agentctl.specs.locate import CASSETTES, shown
 from agentctl.specs.sets import LoadedSet
 from agentctl.specs.turns import TapedTurn
 
 LONGEST_LINE = 64 * 1024 * 1024
+"""Characters of a line; a tool may have returned a lot."""
 _MOST_TOLD = 20
 _NUMBER = re.compile(r" \d+$")
 _ORDER = ("model", "system", "tools", "tool")
@@ -189,8 +190,12 @@ def cassette_of(loaded: LoadedSet) -> Path:
     return loaded.path.parent / CASSETTES / f"{loaded.name}.jsonl"
 
 
-def read_cassette(path: Path) -> Cassette:
+def read_cassette(path: Path, *, retakes: bool = False) -> Cassette:
     """Read a cassette.
+
+    Args:
+        path: The file.
+        retakes: Whether a trial may stand there again; then the last one counts.
 
     Raises:
         Problem: Everything that is wrong with it, with file and line.
@@ -198,7 +203,7 @@ def read_cassette(path: Path) -> Cassette:
     file = shown(path)
     try:
         with path.open(encoding="utf-8", newline="\n") as lines:
-            return _parsed(lines, file)
+            return _parsed(lines, file, retakes=retakes)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise problem("unreadable-file", f"cannot read {file}: {why}") from error
@@ -227,7 +232,7 @@ def write_cassette(path: Path, cassette: Cassette, before: Mapping[str, Json]) -
         temporary.unlink(missing_ok=True)
 
 
-def _parsed(lines: Iterator[str] | Any, file: str) -> Cassette:
+def _parsed(lines: Iterable[str], file: str, *, retakes: bool) -> Cassette:
     found = Cassette()
     shared = found.shared
     wrong: list[Diagnostic] = []
@@ -246,6 +251,8 @@ def _parsed(lines: Iterator[str] | Any, file: str) -> Cassette:
             wrong += explained(error, at)
         else:
             own = found.lines(turn.scenario, turn.trial)
+            if retakes and turn.turn == 1:
+                own.clear()
             if turn.turn != len(own) + 1:
                 message = f"turn {turn.turn} of {turn.scenario}#{turn.trial} follows {len(own)}"
                 wrong.append(Diagnostic("turn-order", message, at, _RESOLVE))
@@ -266,8 +273,18 @@ def _keep_shared(data: dict[str, Json], shared: dict[str, Json]) -> None:
     label, content = data.get("shared"), data.get("is")
     if not isinstance(label, str) or set(data) != {"shared", "is"}:
         raise NotCanonical("not `shared` with `is`")
-    wanted = {"model": dict, "system": str, "tools": list}.get(_kind(label), dict)
-    if not isinstance(content, wanted) or (wanted is dict and "name" not in content):
+    match _kind(label).partition(" ")[0]:
+        case "model":
+            fits = isinstance(content, dict) and "name" in content
+        case "system":
+            fits = isinstance(content, str)
+        case "tools":
+            fits = isinstance(content, list) and all(isinstance(name, str) for name in content)
+        case "tool":
+            fits = isinstance(content, dict) and set(content) == set(ToolOffer._fields)
+        case _:
+            fits = False
+    if not fits:
         raise NotCanonical(f"`{label}` is not what its label says")
     if label in shared:
         raise NotCanonical(f"`{label}` stands twice")
@@ -279,10 +296,12 @@ def _unknown(
 ) -> Iterator[Diagnostic]:
     for number, field, label in uses:
         kind = "model" if field == "to" else field
-        tools = shared.get(label, ()) if kind == "tools" else ()
-        for name in (label, *tools):
-            if name not in shared or (name is label and _kind(label) != kind):
-                message = f"no {kind} is shared as `{name}`"
+        found = [(label, kind)]
+        if kind == "tools" and _kind(label) == "tools":
+            found += [(name, "tool") for name in shared.get(label, ())]
+        for name, wanted in found:
+            if name not in shared or _kind(name).partition(" ")[0] != wanted:
+                message = f"no {wanted} is shared as `{name}`"
                 yield Diagnostic("unknown-label", message, Location(file, number), _RESOLVE)
 
 
@@ -316,7 +335,7 @@ def _kind(label: str) -> str:
     return _NUMBER.sub("", label)
 
 
-def _free(kind: str, taken: Any) -> str:
+def _free(kind: str, taken: Collection[str]) -> str:
     label, number = kind, 1
     while label in taken:
         number += 1

@@ -42,7 +42,7 @@ class Takes:
             if anew:
                 os.ftruncate(self._descriptor, 0)
             self._cut_torn_line()
-            self._takes = read_cassette(self._partial)
+            self._takes = read_cassette(self._partial, retakes=True)
             self.cassette = read_cassette(self.path) if self.path.is_file() else Cassette()
         except BaseException:
             self.close()

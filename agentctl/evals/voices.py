@@ -7,11 +7,12 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from agentctl.evals.cassettes import Cassette
+from agentctl.evals.cassettes import Cassette, cassette_of, read_cassette
 from agentctl.models.cassette import CassetteModel, Exchange, Renderer
 from agentctl.models.keys import secrets_in
 from agentctl.models.port import Model
 from agentctl.runtime.harness import Harness
+from agentctl.specs.sets import LoadedSet
 
 Voice = Literal["turns", "cassette", "live", "record"]
 """`turns` are the set's own, or those of a file of recordings."""
@@ -74,4 +75,16 @@ class Voices:
         return cassette.exchanges(scenario, trial) if cassette is not None else ()
 
 
-__all__ = ["Keeper", "Studio", "Voice", "Voices"]
+def first_take(loaded: LoadedSet, harness: Harness, scenario: str) -> CassetteModel | None:
+    """Return a model that says what was recorded of a scenario at its first trial, if anything was.
+
+    Raises:
+        Problem: If the cassette cannot be read.
+    """
+    path = cassette_of(loaded)
+    cassette = read_cassette(path) if path.is_file() else Cassette()
+    trials = cassette.trials(scenario)
+    return Voices(harness, Studio(None, cassette)).taped(scenario, trials[0]) if trials else None
+
+
+__all__ = ["Keeper", "Studio", "Voice", "Voices", "first_take"]

@@ -9,8 +9,8 @@ answer as it is kept, so that a replay is the same run.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agentctl.core.canonical import Json, NotCanonical, digest, parse_strict
-from agentctl.core.masking import MASK, masked
+from agentctl.core.canonical import Json, NotCanonical, canonical_text, digest, parse_strict
+from agentctl.core.masking import MASK, masked, suspicious
 from agentctl.core.messages import Message, ModelReply, ToolCall
 from agentctl.core.text import count
 from agentctl.models.nearest import differences
@@ -69,7 +69,8 @@ class Renderer:
 
     def strip(self, value: Json) -> Json:
         """Return `value` without secrets."""
-        return masked(_without(value, self._secrets) if self._secrets else value)
+        value = _without(value, self._secrets) if self._secrets else value
+        return masked(value) if suspicious(canonical_text(value)) else value
 
     def _tools(self, offers: tuple[ToolOffer, ...]) -> list[Json]:
         # The same tuple comes with nearly every request.
@@ -116,12 +117,15 @@ class CassetteModel:
         """
         asked = self._render(request)
         turn = self._answers.get(asked.key(*self._of))
+        setbacks: tuple[dict[str, Json], ...] = ()
         if turn is None:
             if self._model is None:
                 raise ModelFault("miss", self._missed(asked), "agentctl eval SET --record missing")
-            turn = self._taped(self._model.reply(request, timeout_s))
+            reply = self._model.reply(request, timeout_s)
+            turn, setbacks = self._taped(reply), reply.setbacks
         self.exchanges.append(Exchange(asked, turn))
-        return said(turn, len(self.exchanges))._replace(model=turn.by)
+        spoken = said(turn, len(self.exchanges))
+        return spoken._replace(model=turn.by, refused=turn.refused, setbacks=setbacks)
 
     def _missed(self, asked: Rendered) -> str:
         number = len(self.exchanges) + 1
@@ -143,7 +147,10 @@ class CassetteModel:
         }
         kept = self._render.strip(kept)
         if reply.usage is not None:
-            kept["usage"] = {"in": reply.usage.input_tokens, "out": reply.usage.output_tokens}
+            heard, words, _, cached, reasoning = reply.usage
+            kept["usage"] = {"in": heard, "out": words, "cached": cached, "reasoning": reasoning}
+        if reply.refused:
+            kept["refused"] = True
         if reply.model is not None and reply.model != self.name:
             kept["by"] = reply.model
         where = {"scenario": scenario, "trial": trial, "turn": len(self.exchanges) + 1}

@@ -50,7 +50,10 @@ def said(turn: Turn, number: int) -> ModelReply:
         ToolCall(call.id or f"c{number}_{n}", call.tool, call.args)
         for n, call in enumerate(turn.calls, start=1)
     ]
-    usage = Usage(turn.usage.input, turn.usage.output) if turn.usage else None
+    given = turn.usage
+    usage = None
+    if given is not None:
+        usage = Usage(given.input, given.output, False, given.cached, given.reasoning)
     return ModelReply(turn.say, tuple(calls), turn.output, usage)
 
 

@@ -20,6 +20,8 @@ def begin(run: Run) -> None:
         body["environment"] = run.given.environment
     if run.given.scenario is not None:
         body["scenario"] = dict(run.given.scenario)
+    if run.given.session.forked_from is not None:
+        body["forked_from"] = dict(run.given.session.forked_from)
     run.record("run.started", body)
     run.tell(run.harness.system_message(run.principal))
 

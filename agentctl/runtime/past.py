@@ -21,7 +21,7 @@ from agentctl.core.messages import (
     Usage,
 )
 
-_ASIDE: frozenset[str] = frozenset(
+ASIDE: frozenset[str] = frozenset(
     {"run.paused", "guardrail.hit", "limit.warned", "correction.made", "content.erased"}
 )
 """Events that need not come again when a run is played back."""
@@ -83,13 +83,13 @@ class Past:
         """
         start, at = self._next, self._ahead(kind)
         rest = self._events[start:]
-        if all(event.type in _ASIDE for event in rest):
+        if all(event.type in ASIDE for event in rest):
             # Here it stopped. To pause at the same place again is nothing new.
             self._next = len(self._events)
             return rest, any(event.type == kind for event in rest)
         found = self._events[at]
         if found.type != kind:
-            if kind in _ASIDE:
+            if kind in ASIDE:
                 return (), True
             raise _diverged(found, kind)
         for name in _MUST_AGREE.get(kind, ()):
@@ -107,7 +107,7 @@ class Past:
 
     def _ahead(self, kind: EventType) -> int:
         at = self._next
-        while at < len(self._events) and self._events[at].type in _ASIDE:
+        while at < len(self._events) and self._events[at].type in ASIDE:
             if self._events[at].type == kind:
                 break
             at += 1
@@ -179,4 +179,4 @@ def _diverged(found: Event, kind: EventType, part: str | None = None) -> Problem
     )
 
 
-__all__ = ["Past"]
+__all__ = ["ASIDE", "Past"]

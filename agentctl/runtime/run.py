@@ -76,6 +76,8 @@ class Session(NamedTuple):
     """What a person says to a run that had passed to them."""
     by: str | None = None
     """Who that person is."""
+    forked_from: Mapping[str, Json] | None = None
+    """The run whose start this one begins with: run, step, head."""
 
 
 ALONE = Session()

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from agentctl.specs.base import Json, JsonObject, Many, Name, Spec, Text, one_call, short_model
 
@@ -32,6 +32,10 @@ class TurnUsage(Spec):
 
     input: Annotated[int, Field(ge=0, alias="in")]
     output: Annotated[int, Field(ge=0, alias="out")]
+    cached: Annotated[int, Field(ge=0)] = 0
+    """Of the input: read from the provider's cache."""
+    reasoning: Annotated[int, Field(ge=0)] = 0
+    """Of the output: thought and not said."""
 
 
 class Turn(Spec):
@@ -93,6 +97,15 @@ class TapedTurn(Turn):
     """The messages that are new since the model's last turn."""
     by: Text | None = None
     """The model that answered, where it was not the one that was asked."""
+    refused: bool = False
+    """The model declined to answer."""
+
+    @field_validator("asked")
+    @classmethod
+    def _messages(cls, value: Any) -> Any:
+        if not all(isinstance(one.get("role"), str) and "content" in one for one in value):
+            raise ValueError("a message has `role` and `content`")
+        return value
 
 
 __all__ = ["Recording", "TapedTurn", "Turn", "TurnCall", "TurnUsage"]

@@ -28,7 +28,7 @@ _END = frozenset({"stop", "steps", "calls", "usage", "cost", "duration_s"})
 _KEPT: Mapping[str, frozenset[str]] = {
     "run.started": frozenset(
         {"agent", "model", "mode", "environment", "fingerprints", "rights", "limits"}
-        | {"scenario", "principal"}
+        | {"scenario", "principal", "forked_from"}
     ),
     "input.received": frozenset({"source"}),
     "model.replied": frozenset({"step", "usage", "cost", "model", "calls", "refused", "attempts"}),

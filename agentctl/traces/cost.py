@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from agentctl.core.errors import Problem
 from agentctl.core.events import Event
+from agentctl.traces.fold import own_events
 from agentctl.traces.store import moment_of, read_events, run_files
 
 Dimension = Literal["agent", "model", "tool", "day"]
@@ -129,10 +130,10 @@ def is_replayed(events: Sequence[Event]) -> bool:
 
 
 def spends_of(run: str, events: Sequence[Event]) -> Iterator[Spend]:
-    """Yield what each turn and each paid call of a run cost."""
+    """Yield what each turn and each paid call of a run cost; a fork did not pay for its start."""
     started = events[0].body
     agent, live = str(started["agent"]), started["mode"] == "live"
-    for event in events:
+    for event in own_events(events):
         body = event.body
         cost = body.get("cost")
         if cost is None:
@@ -158,7 +159,7 @@ def spends_of(run: str, events: Sequence[Event]) -> Iterator[Spend]:
 
 def refusals_of(run: str, events: Sequence[Event]) -> Iterator[Refused]:
     """Yield the calls of a run that a limit on money forbade."""
-    for event in events:
+    for event in own_events(events):
         if event.type == "limit.warned" and "asked" in event.body:
             day = _day(run, event, events[0])
             yield Refused(day, events[0].body["agent"], event.body["limit"])

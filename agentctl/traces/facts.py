@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from agentctl.core.canonical import Json
 from agentctl.core.events import Event
 from agentctl.specs.base import Many, Spec
+from agentctl.traces.fold import own_events
 from agentctl.traces.store import ERASED
 
 _UNKNOWN = frozenset({"in_doubt", "unverified"})
@@ -66,6 +67,7 @@ def facts_of(events: Sequence[Event]) -> RunFacts:
     """Return what can be counted of a run; of an erased one, what was kept when it was erased."""
     if any(event.body == ERASED for event in events):
         return _kept(events)
+    events = own_events(events)
     bodies = [(event.type, event.body) for event in events]
     started = next((body for kind, body in bodies if kind == "run.started"), {})
     principal = started.get("principal") or {}

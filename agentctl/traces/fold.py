@@ -140,4 +140,18 @@ def _record(call_id: str, call: _Open) -> CallRecord:
     )
 
 
-__all__ = ["GATE_ERRORS", "CallRecord", "Trajectory", "fold"]
+def own_events(events: Sequence[Event]) -> Sequence[Event]:
+    """Return the events of a run without those that a fork played back from another run.
+
+    What was played back was done, decided and paid for there: whoever counts, counts it once.
+    """
+    origin = events[0].body.get("forked_from") if events else None
+    if origin is None:
+        return events
+    for number, event in enumerate(events):
+        if event.type == "model.replied" and event.body["step"] >= origin["step"]:
+            return [events[0], *events[number:]]
+    return [events[0], *(e for e in events[1:] if e.type == "run.ended")]
+
+
+__all__ = ["GATE_ERRORS", "CallRecord", "Trajectory", "fold", "own_events"]

@@ -44,6 +44,9 @@ class View:
         model = f"{started['model']} ({started['mode']})"
         yield f"agent {started['agent']}  model {model}  for {who['role']}:{who['id']}"
         yield f"may use: {', '.join(started['rights']['tools'])}"
+        if "forked_from" in started:
+            origin = started["forked_from"]
+            yield f"forked from {origin['run']}: before step {origin['step']} it is that run's"
         if started.get("content") == "hashed":
             yield "content is kept as keyed hashes"
 
