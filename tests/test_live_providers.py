@@ -120,6 +120,31 @@ def test_the_address_is_the_specs(way: Way):
     assert way.server.wire is GEMINI or asked.body["model"] in way.server.wire.model
 
 
+def test_a_server_of_ones_own_never_gets_a_providers_key(way: Way, monkeypatch: pytest.MonkeyPatch):
+    """Whatever keys the environment holds: a file in git that names a server collects none."""
+    variables = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "GEMINI_API_KEY")
+    for variable in (*variables, "GOOGLE_API_KEY"):
+        monkeypatch.setenv(variable, f"sk-ant-secret-{variable}")
+    way.server.script(says("ok"))
+    spec = ModelSpec(name=way.server.wire.model, base_url=way.server.base_url)
+    LiveModel(spec, on_text=way.watch).reply(ASK, 5)
+    (asked,) = way.server.asked
+    assert asked.key == "none"
+    assert "secret" not in str(asked)
+
+
+def test_a_schema_for_the_answer(way: Way):
+    """Where no tool competes with it the schema goes along, and the answer is read as JSON."""
+    schema = {"type": "object", "required": ["verdict"], "additionalProperties": False,
+              "properties": {"verdict": {"type": "string"}}}  # fmt: skip
+    way.server.script(says('{"verdict": "good"}'), says('{"verdict": "fair"}'))
+    alone = way.model().reply(Request(ASK.messages, (), schema), 5)
+    beside = way.model().reply(ASK._replace(output=schema), 5)
+    assert (alone.output, beside.output) == ({"verdict": "good"}, {"verdict": "fair"})
+    assert "verdict" in str(way.server.asked[0].body)
+    assert "verdict" not in str(way.server.asked[1].body)
+
+
 def test_calls(way: Way):
     """Several calls of one turn keep order, names and arguments, and get ids of their own."""
     made = (("crm__get_lead", '{"id": "1"}'), ("list_all", "{}"), ("drop_tables", '{"all": true}'))
