@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from agentctl.cli.app import run
-from agentctl.core.messages import Message
+from agentctl.core.messages import Message, Usage
 from agentctl.models.live import LiveModel
 from agentctl.models.opening import open_model
 from agentctl.models.port import Request
 from agentctl.runtime.harness import Harness
+from agentctl.runtime.past import Past
 from agentctl.runtime.trial import Trial, play_trial
 from agentctl.specs.bundle import Tables
 from agentctl.specs.golden import DEFAULT_NOW
@@ -192,6 +193,21 @@ def test_tokens_of_the_cache_are_cheaper_and_in_the_trace(server: Loopback, play
     assert turn["usage"] == expected
     assert turn["cost"] == {"usd": "1.55", "status": "declared"}
     assert ended(played)["usage"] == {"in": 1_000_000, "out": 500_000, "estimated": False}
+
+
+def test_a_turn_is_played_back_as_it_was(server: Loopback, play: Play):
+    """Its usage, calls and refusal come back from the event when a run is taken up again."""
+    done = says("Order o_1 is cancelled.", (40, 12), cached=5, reasoning=2)
+    played = play(says("I cannot.", refused=True), done)
+    first, second = (event for event in played.events if event.type == "model.replied")
+    reply = Past([first]).reply()
+    assert reply is not None
+    assert reply.refused
+    again = Past([second]).reply()
+    assert again is not None
+    assert (again.refused, again.text) == (False, "Order o_1 is cancelled.")
+    assert again.usage == Usage(40, 12, False, 5, 0 if server.wire is ANTHROPIC else 2)
+    assert "refused" not in second.body
 
 
 def action(tool: str, **arguments: str) -> Step:
