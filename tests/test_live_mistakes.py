@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agentctl.cli.app import run
+from agentctl.core.canonical import NotCanonical, canonical_text, parse_strict
 from agentctl.core.messages import Message, Usage
 from agentctl.models.live import LiveModel
 from agentctl.models.opening import open_model
@@ -18,6 +19,7 @@ from agentctl.models.port import Request
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.past import Past
 from agentctl.runtime.trial import Trial, play_trial
+from agentctl.specs.agent import ModelSpec
 from agentctl.specs.bundle import Tables
 from agentctl.specs.golden import DEFAULT_NOW
 from tests.build import ORDERS, bundle, ended, events, scenario
@@ -161,6 +163,22 @@ def test_the_same_mistake_again_and_again_ends_the_run(server: Loopback, play: P
     """The third time it is a loop."""
     played = play(*[mistake] * 9)
     assert (ended(played)["stop"], len(server.asked)) == ("loop", 3)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_half_a_character_is_no_crash(server: Loopback, streamed: bool):
+    """Text that no file could hold arrives as its escape: in words, names and arguments."""
+    shown: list[str] = []
+    spec = ModelSpec(name=server.wire.model, base_url=server.base_url)
+    model = open_model(spec, env={}, on_text=shown.append if streamed else None)
+    server.script(calls(("get\ud83d", '{"a": "\ud83d"}'), say="Oh \ud83d"))
+    got = model.reply(HELLO, 15)
+    assert got.text == "Oh \\ud83d"
+    (call,) = got.calls
+    assert call.name == "get\\ud83d"
+    canonical_text([call.arguments, *shown])
+    with pytest.raises(NotCanonical):
+        parse_strict(str(call.arguments))
 
 
 def test_a_structured_answer_is_mended_once(server: Loopback, play: Play):
