@@ -147,6 +147,8 @@ def test_no_answer_is_fed_back_once(server: Loopback, play: Play, mistake: Step,
     played = play(mistake, DONE)
     assert (ended(played)["stop"], len(server.asked)) == ("answered", 2)
     assert told in asked(server)
+    assert '"text": ""' not in asked(server)
+    assert '"content": ""' not in asked(server)
     played = play(*[mistake] * 9)
     assert (ended(played)["stop"], len(server.asked)) == ("model_error", 2)
     assert ended(played)["reason"].startswith(

@@ -60,8 +60,12 @@ def _accepted(name: str) -> str:
 
 
 def messages_of(messages: Sequence[Message], names: ToolNames) -> list[dict[str, Json]]:
-    """Return the conversation as a provider reads it."""
-    return [_message(message, names) for message in messages]
+    """Return the conversation as a provider reads it.
+
+    A turn in which the model said nothing is left out: several providers refuse empty messages.
+    """
+    silent = ("assistant", "", ())
+    return [_message(m, names) for m in messages if (m.role, m.content, m.calls) != silent]
 
 
 def _message(message: Message, names: ToolNames) -> dict[str, Json]:
