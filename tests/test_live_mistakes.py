@@ -22,7 +22,7 @@ from agentctl.runtime.trial import Trial, play_trial
 from agentctl.specs.agent import ModelSpec
 from agentctl.specs.bundle import Tables
 from agentctl.specs.golden import DEFAULT_NOW
-from tests.build import ORDERS, bundle, ended, events, scenario
+from tests.build import ORDERS, bundle, ended, events, scenario, trial
 from tests.live_project import write_project
 from tests.loopback import Loopback, Step, calls, cuts, fails, says
 from tests.loopback_wires import ANTHROPIC, GEMINI, OPENAI, WIRES
@@ -87,7 +87,7 @@ def asked(server: Loopback, number: int = -1) -> str:
 
 
 def test_an_agent_does_its_work(server: Loopback, play: Play):
-    """The same agent, unchanged, solves the same task in each format."""
+    """The same agent solves the same task in each format, with a trace of the same shape."""
     played = play(calls(GET), calls(CANCEL), DONE)
     assert (ended(played)["stop"], ended(played)["answer"]) == (
         "answered",
@@ -100,6 +100,10 @@ def test_an_agent_does_its_work(server: Loopback, play: Play):
     assert played.world.table("orders").get("o_1")["status"] == "cancelled"  # type: ignore[index]
     assert ended(played)["cost"]["status"] == "declared"
     assert len(server.asked) == 3
+    made = [{"call": {name: json.loads(arguments)}} for name, arguments in (GET, CANCEL)]
+    written = trial(bundle(), [*made, {"say": "Order o_1 is cancelled."}])
+    for live, scripted in zip(played.events, written.events, strict=True):
+        assert (live.type, live.body.keys()) == (scripted.type, scripted.body.keys())
 
 
 def test_several_calls_in_one_turn(server: Loopback, play: Play):
