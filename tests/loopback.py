@@ -24,6 +24,7 @@ class Asked(NamedTuple):
     path: str
     key: str
     body: dict[str, Json]
+    headers: dict[str, str]
 
 
 def send(
@@ -155,7 +156,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.streams = self.wire.streams(self.path, body)
         key = self.wire.key(self.headers)  # type: ignore[arg-type]
-        step = self.server.loopback.next(Asked(self.path, key, body))
+        step = self.server.loopback.next(Asked(self.path, key, body, dict(self.headers)))
         try:
             step(self)
         except (BrokenPipeError, ConnectionResetError):

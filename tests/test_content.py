@@ -162,3 +162,13 @@ def test_every_event_of_a_run_with_an_escalation_can_be_shown_and_folded(tmp_pat
     assert run(["trace", "show", str(path)]) == 0
     assert "escalated to desk" in capsys.readouterr().out
     assert fold(read_events(path)[1]).ended["stop"] == "escalated"
+
+
+def test_of_attempts_without_a_reply_only_the_structure_is_kept():
+    """Which model and what kind of fault stay readable; the provider's words do not."""
+    attempt = {"model": "openai/x", "kind": "unavailable", "message": "Ana was not found"}
+    made = body("model.replied", {"attempts": [attempt], "refused": True})
+    assert made["refused"] is True
+    (kept,) = made["attempts"]  # type: ignore[misc]
+    assert (kept["model"], kept["kind"]) == ("openai/x", "unavailable")
+    assert str(kept["message"]).startswith(MARK)

@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 
 from agentctl.cli.app import run
-from agentctl.core.messages import Message
+from agentctl.core.canonical import NotCanonical, canonical_text, parse_strict
+from agentctl.core.messages import Message, Usage
 from agentctl.models.live import LiveModel
 from agentctl.models.opening import open_model
 from agentctl.models.port import Request
 from agentctl.runtime.harness import Harness
+from agentctl.runtime.past import Past
 from agentctl.runtime.trial import Trial, play_trial
+from agentctl.specs.agent import ModelSpec
 from agentctl.specs.bundle import Tables
 from agentctl.specs.golden import DEFAULT_NOW
-from tests.build import ORDERS, bundle, ended, events, scenario
+from tests.build import ORDERS, bundle, ended, events, scenario, trial
 from tests.live_project import write_project
 from tests.loopback import Loopback, Step, calls, cuts, fails, says
 from tests.loopback_wires import ANTHROPIC, GEMINI, OPENAI, WIRES
@@ -84,7 +87,7 @@ def asked(server: Loopback, number: int = -1) -> str:
 
 
 def test_an_agent_does_its_work(server: Loopback, play: Play):
-    """The same agent, unchanged, solves the same task in each format."""
+    """The same agent solves the same task in each format, with a trace of the same shape."""
     played = play(calls(GET), calls(CANCEL), DONE)
     assert (ended(played)["stop"], ended(played)["answer"]) == (
         "answered",
@@ -97,6 +100,10 @@ def test_an_agent_does_its_work(server: Loopback, play: Play):
     assert played.world.table("orders").get("o_1")["status"] == "cancelled"  # type: ignore[index]
     assert ended(played)["cost"]["status"] == "declared"
     assert len(server.asked) == 3
+    made = [{"call": {name: json.loads(arguments)}} for name, arguments in (GET, CANCEL)]
+    written = trial(bundle(), [*made, {"say": "Order o_1 is cancelled."}])
+    for live, scripted in zip(played.events, written.events, strict=True):
+        assert (live.type, live.body.keys()) == (scripted.type, scripted.body.keys())
 
 
 def test_several_calls_in_one_turn(server: Loopback, play: Play):
@@ -144,6 +151,8 @@ def test_no_answer_is_fed_back_once(server: Loopback, play: Play, mistake: Step,
     played = play(mistake, DONE)
     assert (ended(played)["stop"], len(server.asked)) == ("answered", 2)
     assert told in asked(server)
+    assert '"text": ""' not in asked(server)
+    assert '"content": ""' not in asked(server)
     played = play(*[mistake] * 9)
     assert (ended(played)["stop"], len(server.asked)) == ("model_error", 2)
     assert ended(played)["reason"].startswith(
@@ -160,6 +169,22 @@ def test_the_same_mistake_again_and_again_ends_the_run(server: Loopback, play: P
     """The third time it is a loop."""
     played = play(*[mistake] * 9)
     assert (ended(played)["stop"], len(server.asked)) == ("loop", 3)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_half_a_character_is_no_crash(server: Loopback, streamed: bool):
+    """Text that no file could hold arrives as its escape: in words, names and arguments."""
+    shown: list[str] = []
+    spec = ModelSpec(name=server.wire.model, base_url=server.base_url)
+    model = open_model(spec, env={}, on_text=shown.append if streamed else None)
+    server.script(calls(("get\ud83d", '{"a": "\ud83d"}'), say="Oh \ud83d"))
+    got = model.reply(HELLO, 15)
+    assert got.text == "Oh \\ud83d"
+    (call,) = got.calls
+    assert call.name == "get\\ud83d"
+    canonical_text([call.arguments, *shown])
+    with pytest.raises(NotCanonical):
+        parse_strict(str(call.arguments))
 
 
 def test_a_structured_answer_is_mended_once(server: Loopback, play: Play):
@@ -192,6 +217,21 @@ def test_tokens_of_the_cache_are_cheaper_and_in_the_trace(server: Loopback, play
     assert turn["usage"] == expected
     assert turn["cost"] == {"usd": "1.55", "status": "declared"}
     assert ended(played)["usage"] == {"in": 1_000_000, "out": 500_000, "estimated": False}
+
+
+def test_a_turn_is_played_back_as_it_was(server: Loopback, play: Play):
+    """Its usage, calls and refusal come back from the event when a run is taken up again."""
+    done = says("Order o_1 is cancelled.", (40, 12), cached=5, reasoning=2)
+    played = play(says("I cannot.", refused=True), done)
+    first, second = (event for event in played.events if event.type == "model.replied")
+    reply = Past([first]).reply()
+    assert reply is not None
+    assert reply.refused
+    again = Past([second]).reply()
+    assert again is not None
+    assert (again.refused, again.text) == (False, "Order o_1 is cancelled.")
+    assert again.usage == Usage(40, 12, False, 5, 0 if server.wire is ANTHROPIC else 2)
+    assert "refused" not in second.body
 
 
 def action(tool: str, **arguments: str) -> Step:

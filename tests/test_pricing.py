@@ -27,6 +27,20 @@ def test_the_specs_price_wins_over_the_projects_and_the_list():
     assert Decimal(0) < price.input_per_mtok < price.output_per_mtok < Decimal(100)
 
 
+def test_input_from_the_cache_is_cheaper_where_somebody_says_so():
+    """At the declared price or the list's; at the full price where neither has one."""
+    turn = Usage(1_000_000, 0, cached_tokens=400_000)
+    assert cost(turn, CHEAP) == Decimal(1)
+    declared = CHEAP.model_copy(update={"cached_input_per_mtok": Decimal("0.1")})
+    assert cost(turn, declared) == Decimal("0.64")
+    listed_price, status = price_of("openai/gpt-5-mini", None, {})
+    assert status == "priced"
+    assert listed_price is not None
+    assert listed_price.cached_input_per_mtok is not None
+    assert listed_price.cached_input_per_mtok < listed_price.input_per_mtok
+    assert cost(turn, listed_price) < cost(Usage(1_000_000, 0), listed_price)
+
+
 def test_nobody_priced_it():
     """A model without a price is unknown, never free."""
     assert price_of("openai/no-such-model", None, {}) == (None, "unknown")

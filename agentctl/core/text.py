@@ -36,6 +36,15 @@ def shorten(text: str, width: int) -> str:
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"
 
 
+def writable(text: str) -> str:
+    """Return text that can be written anywhere: half of a character as its escape.
+
+    >>> writable("h\\ud83d")
+    'h\\\\ud83d'
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def keyword_pattern(words: Iterable[str]) -> re.Pattern[str]:
     """Compile a pattern that finds any of `words` as whole words in `folded` text."""
     parts = sorted((re.escape(folded(word)) for word in words), key=len, reverse=True)
@@ -51,4 +60,4 @@ def folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-__all__ = ["count", "did_you_mean", "folded", "keyword_pattern", "shorten"]
+__all__ = ["count", "did_you_mean", "folded", "keyword_pattern", "shorten", "writable"]

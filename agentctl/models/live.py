@@ -294,6 +294,7 @@ def open_litellm() -> Any:
     litellm.drop_params = False
     # These load the larger part of it; loaded here, they take no time of the first attempt.
     _ = litellm.completion, litellm.exceptions, litellm.ModelResponse
+    litellm.ModelResponseStream()
     for logger in ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "httpx", "openai"):
         logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
     return litellm

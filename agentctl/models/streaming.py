@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+from agentctl.core.text import writable
+
 UNSTREAMED = frozenset({"gemini", "vertex_ai", "vertex_ai_beta"})
 """Providers of whose streams litellm does not tell where they end: half of one looks whole."""
 
@@ -126,7 +128,7 @@ def whole(stream: Iterable[Any], on_text: Callable[[str], None]) -> Any:
                 counted = piece
             elif said := pieces.add(piece):
                 shown = True
-                on_text(said)
+                on_text(writable(said))
     except Exception:
         if shown:
             on_text(BROKEN_OFF)

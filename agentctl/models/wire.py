@@ -11,6 +11,7 @@ from typing import Any
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.messages import Message, ModelReply, ToolCall, Usage
+from agentctl.core.text import writable
 from agentctl.models.port import ModelFault, Request, ToolOffer
 
 LONGEST_NAME = 64
@@ -59,8 +60,12 @@ def _accepted(name: str) -> str:
 
 
 def messages_of(messages: Sequence[Message], names: ToolNames) -> list[dict[str, Json]]:
-    """Return the conversation as a provider reads it."""
-    return [_message(message, names) for message in messages]
+    """Return the conversation as a provider reads it.
+
+    A turn in which the model said nothing is left out: several providers refuse empty messages.
+    """
+    silent = ("assistant", "", ())
+    return [_message(m, names) for m in messages if (m.role, m.content, m.calls) != silent]
 
 
 def _message(message: Message, names: ToolNames) -> dict[str, Json]:
@@ -137,7 +142,7 @@ def reply_of(response: Any, request: Request, names: ToolNames, model: str) -> M
         raise ModelFault("bad_reply", f"{model} sent a reply without a message")
     calls = _calls(getattr(message, "tool_calls", None) or (), request, names)
     content = getattr(message, "content", None)
-    text = content if isinstance(content, str) else None
+    text = writable(content) if isinstance(content, str) else None
     refusal = _refusal(message)
     if not text and not calls:
         text = refusal or ""
@@ -176,15 +181,15 @@ def _calls(found: Iterable[Any], request: Request, names: ToolNames) -> tuple[To
     taken = {call.id for message in request.messages for call in message.calls}
     calls = []
     for number, item in enumerate(found, start=1):
-        call_id = base = getattr(item, "id", None) or f"call_{number}"
+        call_id = base = writable(getattr(item, "id", None) or f"call_{number}")
         extra = 1
         # Some servers count from zero in every turn; a trace ties events together by this id.
         while call_id in taken:
             extra += 1
             call_id = f"{base}_{extra}"
         taken.add(call_id)
-        name = names.back(getattr(item.function, "name", None) or "")
-        arguments = getattr(item.function, "arguments", None)
+        name = writable(names.back(getattr(item.function, "name", None) or ""))
+        arguments = writable(getattr(item.function, "arguments", None) or "")
         calls.append(ToolCall(call_id, name, arguments if arguments else "{}"))
     return tuple(calls)
 
@@ -193,7 +198,7 @@ def _refusal(message: Any) -> str | None:
     refusal = getattr(message, "refusal", None)
     if refusal is None:
         refusal = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
-    return refusal if isinstance(refusal, str) else None
+    return writable(refusal) if isinstance(refusal, str) else None
 
 
 def _usage(usage: Any) -> Usage | None:

@@ -19,8 +19,7 @@ _EMPTY = "Your answer was empty. Use a tool, or answer the user."
 def answer(run: Run, reply: ModelReply) -> Ending | None:
     """Judge the model's answer; `None` lets it try again."""
     if reply.refused:
-        refusal = f": {reply.text}" if reply.text else ""
-        return repair(run, f"the model refused{refusal}", _REFUSED)
+        return repair(run, "the model refused", _REFUSED)
     if not (reply.text or "").strip() and reply.output is None:
         return repair(run, "the model gave no answer", _EMPTY)
     output = reply.output
