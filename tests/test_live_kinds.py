@@ -1,4 +1,4 @@
-"""The whole way with programs, functions and databases: a model, the gate, real tools, the ledger."""
+"""The whole way with programs, functions and databases: model, gate, real tools, ledger."""
 
 import json
 import sqlite3
@@ -22,7 +22,7 @@ tools: [find_orders, quote, ship, cancel]
 escalation: {queue: desk}
 policy: policy.yaml
 credentials: {CRM_TOKEN: DESK_CRM_TOKEN}
-"""
+"""  # noqa: E501
 POLICY = """\
 kind: Policy
 roles: {customer: {tools: ["*"]}}
@@ -66,7 +66,7 @@ tools:
 SHIP = """\
 import json, os, sys
 asked = json.load(sys.stdin)
-with open("shipped", "a") as file: file.write(json.dumps([asked["args"]["id"], asked["key"]]) + "\\n")
+with open("shipped", "a") as file: print(json.dumps([asked["args"]["id"], asked["key"]]), file=file)
 if asked["args"]["id"] == "o_9": sys.exit("the carrier did not answer " + os.environ["CRM_TOKEN"])
 print(json.dumps({"id": asked["args"]["id"], "token": len(os.environ["CRM_TOKEN"])}))
 """
@@ -83,7 +83,7 @@ def desk(tmp_path: Path, model: Loopback) -> Path:
     for folder in ("agents", "tools"):
         (tmp_path / folder).mkdir()
     (tmp_path / "agentctl.yaml").write_text("kind: Project\npeople: {dana: {queues: [desk]}}\n")
-    (tmp_path / "agents" / "desk.yaml").write_text(AGENT.replace("MODEL_URL", model.url))
+    (tmp_path / "agents" / "desk.yaml").write_text(AGENT.replace("MODEL_URL", model.base_url))
     (tmp_path / "agents" / "policy.yaml").write_text(POLICY)
     (tmp_path / "tools" / "shop.yaml").write_text(TOOLS)
     (tmp_path / "tools" / "ship.py").write_text(SHIP)
@@ -112,28 +112,30 @@ def agentctl(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_one_run_uses_a_database_a_function_and_a_program(desk: Path, model: Loopback):
     """Each through the gate, with what a principal may see and the agent's own credentials."""
     one = '{"id": "o_1"}'
-    model.script = [
+    model.script(
         calls(("find_orders", "{}"), ("quote", one), ids=("a", "b")),
         calls(("ship", one), ("cancel", one), ids=("c", "d")),
         says("Done."),
-    ]
+    )
     done = agentctl(desk, "run", "desk", "Go", "--live", "--as", "customer:cus_7")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "Done."), done.stderr
-    told = {m["tool_call_id"]: m["content"] for m in model.requests[-1]["messages"] if m["role"] == "tool"}
-    assert {call: json.loads(text) for call, text in told.items()} == {
+    said = model.asked[-1].body["messages"]
+    told = {m["tool_call_id"]: json.loads(m["content"]) for m in said if m["role"] == "tool"}
+    assert told == {
         "a": [{"id": "o_1", "owner": "cus_7", "status": "open"}],
         "b": {"id": "o_1", "for": "cus_7"},
         "c": {"id": "o_1", "token": 13},
         "d": {"changed": 1},
     }
-    assert (desk / "tools" / "shipped").read_text() == '["o_1", "ship[\\"o_1\\"]"]\n'
+    order, key = json.loads((desk / "tools" / "shipped").read_text())
+    assert (order, len(key)) == ("o_1", 32)
 
 
 def test_a_program_that_breaks_off_in_a_write_leaves_a_doubt_for_a_person(
     desk: Path, model: Loopback
 ):
     """It is not run again, and its secret is nowhere."""
-    model.script = [calls(("ship", '{"id": "o_9"}'), ids=("a",)), says("I do not know.")]
+    model.script(calls(("ship", '{"id": "o_9"}'), ids=("a",)), says("I do not know."))
     done = agentctl(desk, "run", "desk", "Go", "--live", "--as", "customer:cus_7")
     waiting = agentctl(desk, "inbox", "list").stdout
     assert "doubt" in waiting and "ship" in waiting
