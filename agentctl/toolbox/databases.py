@@ -76,8 +76,6 @@ class SQLite:
         def connect() -> sqlite3.Connection:
             made = sqlite3.connect(address, timeout=live.timeout_s, isolation_level=None, uri=True)
             made.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # it would create another file
-            if not live.writes:
-                made.execute("PRAGMA query_only = 1")
             return made
 
         return {"creator": connect}

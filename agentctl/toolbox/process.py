@@ -24,7 +24,7 @@ _WORKER = str(Path(__file__).with_name("worker.py"))
 _CHUNK = 65_536
 _KEPT = 4_096
 """Bytes of the end of stderr that are kept."""
-_DRAIN_S = 1.0
+_DRAIN_S = 2.0
 """Seconds the pipes may take to run dry once every process is dead."""
 
 Mode = Literal["run", "find", "call"]
