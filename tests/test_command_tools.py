@@ -238,15 +238,16 @@ def test_an_answer_that_is_no_plain_json_is_refused(tmp_path: Path, answer: str)
 
 
 @linux
-def test_an_answer_of_a_gigabyte_is_refused_and_not_kept(tmp_path: Path):
+def test_an_answer_without_an_end_is_refused_and_not_kept(tmp_path: Path):
     """The program is killed at the size that the manifest allows."""
     source = """
         open('pid', 'w').write(str(os.getpid()))
-        for _ in range(1000): sys.stdout.write(' ' * 1_000_000)
+        while True: sys.stdout.write(' ' * 1_000_000)
     """
-    before = memory_kb()
+    before, began = memory_kb(), time.monotonic()
     result = send(opened(tmp_path, program(tmp_path, source, live={"max_bytes": 100_000})))
     assert error(result) == ("invalid_output", "the answer is longer than 100000 bytes")
+    assert time.monotonic() - began < 10
     assert memory_kb() - before < 20_000
     assert gone(int((tmp_path / "pid").read_text()))
 
@@ -301,7 +302,7 @@ def test_a_child_left_behind_neither_delays_the_answer_nor_survives_it(tmp_path:
     """
     began = time.monotonic()
     child = send(opened(tmp_path, program(tmp_path, source))).value
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 3
     assert gone(child)
 
 

@@ -136,6 +136,12 @@ def test_a_function_that_cannot_be_had_is_an_error_when_the_run_begins(
     assert found.message.startswith(f"`look_up` calls `shop_crm:answer`: {why}")
 
 
+def test_an_import_that_hangs_is_an_error_when_the_run_begins(tmp_path: Path):
+    """It has as long as a call."""
+    with pytest.raises(Problem, match="importing it took longer than"):
+        opened(tmp_path, "import time; time.sleep(20)", timeout_s=0.3)
+
+
 def test_a_function_that_is_gone_since_was_surely_not_called(tmp_path: Path):
     """The file may be edited while the run goes on."""
     backend = opened(tmp_path, "def answer(args, context): return 1", "irreversible")

@@ -158,6 +158,12 @@ def test_a_constraint_that_is_checked_at_the_commit_undoes_the_write(url: str):
     assert not result.sent
 
 
+def test_a_value_that_the_driver_cannot_send_is_invalid(url: str):
+    """The connection is well, and nobody need try again."""
+    result = ask(url, "select :id as got", {"id": "a\0b"})
+    assert error(result) == ("invalid", "the driver refused it: DataError")
+
+
 def test_more_rows_than_it_may_are_refused_and_a_write_is_undone(url: str):
     """A reader stops in the middle of what the server would send."""
     began = time.monotonic()

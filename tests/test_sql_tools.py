@@ -232,6 +232,12 @@ def test_a_broken_query_is_told_without_its_text(shop: Path):
     assert error(result) == ("internal", "no such column: secret_column")
 
 
+def test_a_value_that_cannot_be_read_is_not_repeated(shop: Path):
+    """The driver's own words would show it."""
+    result = ask(shop.parent, "select cast(x'70617373ff' as text) as word")
+    assert error(result) == ("internal", "the driver refused it: OperationalError")
+
+
 @pytest.mark.parametrize(
     ("url", "code"),
     [

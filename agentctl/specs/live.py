@@ -122,7 +122,7 @@ class Live(Spec):
     env: Many[Variable] = ()
     """`python` and `command`: variables it is given, by name; of the others it sees `PATH` only."""
     memory_mb: Annotated[int, Field(ge=16)] = 512
-    """`python` and `command`: most memory it may take."""
+    """`python` and `command`: most memory each of its processes may take; it holds on Linux."""
 
     tool: ToolName | None = None
     """`mcp`: the tool's name at the server, where it is another."""
@@ -135,7 +135,7 @@ class Live(Spec):
     writes: bool = False
     """`sql`: whether the statement changes anything; without it, it cannot."""
     max_rows: Annotated[int, Field(ge=1)] = 1000
-    """`sql`: more rows than this are refused."""
+    """`sql`: more rows than this are neither returned nor changed."""
 
     @model_validator(mode="after")
     def _fits(self) -> "Live":

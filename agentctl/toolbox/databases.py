@@ -31,6 +31,9 @@ class Fault(NamedTuple):
     """Whether the transaction surely did not happen."""
 
 
+_BROKEN = Fault("unavailable", "the connection to the database broke", undone=False)
+
+
 class Database(Protocol):
     """One kind of database."""
 
@@ -76,8 +79,6 @@ class SQLite:
         def connect() -> sqlite3.Connection:
             made = sqlite3.connect(address, timeout=live.timeout_s, isolation_level=None, uri=True)
             made.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # it would create another file
-            if not live.writes:
-                made.execute("PRAGMA query_only = 1")
             return made
 
         return {"creator": connect}
@@ -93,7 +94,9 @@ class SQLite:
 
     def fault(self, error: BaseException) -> Fault:
         """Return what an error means, by its result code (sqlite.org/rescode.html)."""
-        code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE)
+        code: int | None = getattr(error, "sqlite_errorcode", None)
+        if code is None:  # Not SQLite's own: the driver's words may repeat a value.
+            return Fault("internal", f"the driver refused it: {type(error).__name__}")
         said = str(error)
         match code & 0xFF:
             case sqlite3.SQLITE_INTERRUPT:
@@ -151,8 +154,13 @@ class PostgreSQL:
                 return Fault("unavailable", said, state != "40003")
             case "53" | "55":
                 return Fault("unavailable", said)
-            case "" | "08" | "57":
-                return Fault("unavailable", "the connection to the database broke", undone=False)
+            case "08" | "57":
+                return _BROKEN
+            case "":  # Not the server's own.
+                name = type(error).__name__
+                lost = name in ("OperationalError", "InterfaceError")
+                kind: ToolErrorKind = "invalid" if name == "DataError" else "internal"
+                return _BROKEN if lost else Fault(kind, f"the driver refused it: {name}")
         return Fault("internal", said)
 
 

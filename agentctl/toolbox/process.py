@@ -24,7 +24,7 @@ _WORKER = str(Path(__file__).with_name("worker.py"))
 _CHUNK = 65_536
 _KEPT = 4_096
 """Bytes of the end of stderr that are kept."""
-_DRAIN_S = 1.0
+_DRAIN_S = 2.0
 """Seconds the pipes may take to run dry once every process is dead."""
 
 Mode = Literal["run", "find", "call"]
@@ -86,12 +86,14 @@ class Processes:
         with self._lock:
             self._running.add(process)
         try:
-            return _attended(process, program.live, given, word)
+            call = _Call(process, program.live, given)
+            in_time = call.over.wait(program.live.timeout_s)
         finally:
-            _kill(process)
-            with self._lock:  # Before it is reaped: its number may be another's afterwards.
+            with self._lock:  # Killed before it is reaped: its number may be another's afterwards.
+                _kill(process)
                 self._running.discard(process)
-            process.wait()
+            code = process.wait()
+        return call.ended(in_time, code, word)
 
     def close(self) -> None:
         """Kill all that still run, whoever waits for them."""
@@ -111,29 +113,34 @@ def _argv(program: Program, word: str) -> list[str]:
     return [*command, word, *caps, *program.arguments]
 
 
-def _attended(process: subprocess.Popen[bytes], live: Live, given: bytes, word: str) -> Ended:
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-    over = threading.Event()
-    output = _Kept(live.max_bytes, over.set)
-    errors = _Tail()
-    pipes = [
-        _thread(_pump, process.stdout, output.take),
-        _thread(_pump, process.stderr, errors.take),
-    ]
-    _thread(_feed, process.stdin, given)
-    _thread(_wait, process, over.set)
-    in_time = over.wait(live.timeout_s)
-    _kill(process)
-    for pipe in pipes:
-        pipe.join(_DRAIN_S)
-    if output.full:
-        return Ended("too_long")
-    if not in_time:
-        return Ended("timeout")
-    found, mark = bytes(output.held), word.encode()
-    if found.startswith(mark):
-        return Ended("not_started", said=found[len(mark) :].decode(errors="replace"))
-    return Ended("done", process.wait(), found, errors.last_line())
+class _Call:
+    """A process that runs, and the threads that feed it and listen to it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], live: Live, given: bytes) -> None:
+        assert process.stdin and process.stdout and process.stderr  # they were asked for
+        self.over = threading.Event()
+        """Set when it has ended, or has said too much."""
+        self._output = _Kept(live.max_bytes, self.over.set)
+        self._errors = _Tail()
+        self._pipes = [
+            _thread(_pump, process.stdout, self._output.take),
+            _thread(_pump, process.stderr, self._errors.take),
+        ]
+        _thread(_feed, process.stdin, given)
+        _thread(_wait, process, self.over.set)
+
+    def ended(self, in_time: bool, code: int, word: str) -> Ended:
+        """Return how it ended, once it is dead."""
+        for pipe in self._pipes:
+            pipe.join(_DRAIN_S)
+        if self._output.full:
+            return Ended("too_long")
+        if not in_time:
+            return Ended("timeout")
+        found, mark = bytes(self._output.held), word.encode()
+        if found.startswith(mark):
+            return Ended("not_started", said=found[len(mark) :].decode(errors="replace"))
+        return Ended("done", code, found, self._errors.last_line())
 
 
 class _Kept:

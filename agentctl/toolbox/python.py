@@ -31,10 +31,11 @@ class PythonTools(CommandTools):
         program = Program("call", places, folder, environment_of(tool, opening), live)
         ended = self._processes.run(program._replace(mode="find"), b"")
         if ended.output != FOUND:
-            why = told(ended.said, program) or "it cannot be imported"
+            slow = f"importing it took longer than {live.timeout_s:g} s"
+            why = slow if ended.how == "timeout" else told(ended.said, program)
             raise problem(
                 "no-such-function",
-                f"`{tool.name}` calls `{live.function}`: {why}",
+                f"`{tool.name}` calls `{live.function}`: {why or 'it cannot be imported'}",
                 hint="modules are found beside the manifest, at the project's root and among the"
                 " installed packages",
             )

@@ -94,7 +94,7 @@ class _Query:
             return ToolResult(error=ToolError("unavailable", message), sent=False)
         committing = False
         try:
-            with connection, self._watched(connection, until):
+            with self._watched(connection, until), connection:
                 for line in self._database.begin(self._live, _left(until)):
                     connection.exec_driver_sql(line)
                 # A reader takes rows as they are read, so that it can stop in the middle.

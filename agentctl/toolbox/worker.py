@@ -1,8 +1,8 @@
 """The child's side of a tool that runs in a process of its own: limit it, then run it.
 
 Run as a file by `process.py`, with Python's standard library and nothing of agentctl: what is not
-loaded here cannot be reached by the tool, and costs nothing. Arguments: the mode, a word that only
-the parent knows, seconds, megabytes, then for
+loaded here costs nothing, and every call pays. Arguments: the mode, a word that only the parent
+knows, seconds, megabytes, then for
 
 - `run`: a program and its arguments, which takes this process's place;
 - `find`: `module:function` and the folders to look in: is it there?
@@ -12,35 +12,47 @@ What could not be started answers with the parent's word, so that nobody mistake
 ran and failed.
 """
 
-import importlib
-import json
-import math
+from __future__ import annotations
+
 import os
 import sys
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any, NamedTuple, NoReturn
+
+TYPE_CHECKING = False  # typing's own costs more than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from typing import Any, NoReturn
 
 FOUND = b"found"
 GRACE_S = 5
 """Seconds after the time-out when a process ends by itself, should nobody be left to end it."""
 
 
-class Context(NamedTuple):
-    """What a function is told besides its arguments."""
+class Context:
+    """What a function is told besides its arguments.
 
-    tool: str
-    agent: str
-    principal: dict[str, Any]
-    """On whose behalf: `id`, `role`, `name` and their attributes."""
-    key: str | None
-    """What makes two calls the same effect; `None` for a read."""
-    now: datetime
+    Attributes:
+        tool: Its name.
+        agent: Whose tool it is.
+        principal: On whose behalf: `id`, `role`, `name` and their attributes.
+        key: What makes two calls the same effect; `None` for a read.
+        now: When.
+    """
+
+    def __init__(
+        self, tool: str, agent: str, principal: dict[str, Any], key: str | None, now: datetime
+    ) -> None:
+        self.tool = tool
+        self.agent = agent
+        self.principal = principal
+        self.key = key
+        self.now = now
 
 
 def main(argv: list[str]) -> None:
     """Do what the parent asked for."""
     mode, word, seconds, megabytes, *rest = argv
+    del sys.argv[1:]  # they are not the tool's
     _limit(float(seconds), int(megabytes))
     if os.environ.get("LC_CTYPE") == "C.UTF-8":
         del os.environ["LC_CTYPE"]  # Python set it; the tool sees what its manifest names
@@ -63,6 +75,8 @@ def main(argv: list[str]) -> None:
 
 
 def _function(reference: str, *folders: str) -> Callable[[dict[str, Any], Context], object]:
+    import importlib  # noqa: PLC0415 - what a launcher does not need, it does not load
+
     sys.path[:0] = folders
     module, _, name = reference.partition(":")
     found = getattr(importlib.import_module(module), name)
@@ -74,6 +88,9 @@ def _function(reference: str, *folders: str) -> Callable[[dict[str, Any], Contex
 def _call(
     function: Callable[[dict[str, Any], Context], object], answer: int, megabytes: int
 ) -> None:
+    import json  # noqa: PLC0415 - as above
+    from datetime import datetime  # noqa: PLC0415
+
     asked = json.loads(sys.stdin.buffer.read())
     now = datetime.fromisoformat(asked["now"])
     context = Context(asked["tool"], asked["agent"], asked["principal"], asked["key"], now)
@@ -104,7 +121,7 @@ def _limit(seconds: float, megabytes: int) -> None:
         hard = resource.getrlimit(kind)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))
-    signal.alarm(math.ceil(seconds) + GRACE_S)
+    signal.alarm(int(seconds) + GRACE_S)
 
 
 def _not_started(answer: int, word: str, why: str) -> NoReturn:
