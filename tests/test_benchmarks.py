@@ -123,7 +123,7 @@ def test_the_bound_of_the_audit_is_that_of_what_is_written(cpu_us: float, good: 
 def test_the_live_benchmark_asks_for_every_turn_on_few_connections(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every scenario passes; so many are in flight as was told, and their connections are reused."""
+    """Every scenario passes, as many are in flight as was told, and connections are reused."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(live, "ANSWER_S", 0.2)
     timing = live.measure(tmp_path, 8, 4)
