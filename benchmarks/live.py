@@ -2,10 +2,10 @@
 
     python -m benchmarks.live [--format json] [--scenarios N] [--in-flight N]
 
-200 scenarios of three turns, asked through litellm of a server in another process that takes 500 ms
-an answer, 50 in flight: the wall time may be at most 1.25 times the ideal. The ideal is what waiting
-alone takes: each of the 50 plays its scenarios one after the other. Importing litellm and the first
-scenario are not timed. What the time above the ideal went into is named.
+200 scenarios of three turns, asked through litellm of a server in another process, which takes
+500 ms an answer, 50 in flight: the wall time may be at most 1.25 times the ideal. The ideal is what
+waiting alone takes: each of the 50 plays its scenarios one after the other. Importing litellm and
+the first scenario are not timed. What the time above the ideal went into is named.
 """
 
 import json
