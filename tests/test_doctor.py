@@ -12,7 +12,7 @@ import pytest
 
 from agentctl.cli.app import run
 from agentctl.core.exits import ExitCode
-from agentctl.runtime import health
+from agentctl.runtime import agent_health, health
 from agentctl.runtime.health import Finding, clock, exit_code, folder, python
 from agentctl.runtime.probing import connect
 from tests.live_project import write_project
@@ -131,6 +131,19 @@ def test_programs_of_tools_are_looked_for(doctor: Doctor, tmp_path: Path):
         mine.chmod(stat.S_IRWXU)
         said = f"{program} is there" if there else f"{program} is not on the PATH"
         assert alone(doctor()[1], ": programs") == ("ok" if there else "warn", said)
+
+
+def test_libraries_of_live_tools_are_looked_for(doctor: Doctor, tmp_path: Path, monkeypatch):
+    """A tool of a database needs its extra; where that is not installed, it is named."""
+    make(tmp_path, [passing("a")])
+    tool = tmp_path / "tools" / "orders.yaml"
+    live = '    live: {kind: sql, server: db, query: "select 1"}\n    mock: {get: orders}'
+    text = tool.read_text().replace("    mock: {get: orders}", live)
+    tool.write_text(f'servers: {{db: {{url: "sqlite:///orders.db"}}}}\n{text}')
+    assert not about(doctor()[1], "order-desk: libraries")
+    monkeypatch.setattr(agent_health, "find_spec", lambda _: None)
+    said = "live tools of kind `sql` need an extra that is not installed"
+    assert alone(doctor()[1], "order-desk: libraries") == ("warn", said)
 
 
 def test_a_broken_agent_fails_and_leads_to_check(doctor: Doctor, tmp_path: Path):

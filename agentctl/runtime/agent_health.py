@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ from agentctl.specs.load import Project
 from agentctl.specs.locate import PROJECT_FILE, files_in, may_be, shown
 from agentctl.toolbox.variables import variables_of
 
+_EXTRAS = {"mcp": "mcp", "sql": "sqlalchemy"}
+"""Kind of live tool, and name of its extra -> the library it needs."""
 _NAMED = re.compile(r"\$\{(\w+)\}")
 
 
@@ -87,6 +90,7 @@ def needs(bundle: Bundle, environment: str | None, env: Mapping[str, str]) -> It
         yield _price(bundle, name)
     yield from _variables(bundle, environment)
     yield from _programs(bundle)
+    yield from _libraries(bundle)
 
 
 def _mode(bundle: Bundle) -> Finding:
@@ -162,6 +166,14 @@ def _programs(bundle: Bundle) -> Iterator[Finding]:
         else:
             hint = "install it, or correct the `command:` of the manifest"
             yield Finding("programs", "warn", f"{program} is not on the PATH", hint)
+
+
+def _libraries(bundle: Bundle) -> Iterator[Finding]:
+    kinds = {tool.live.kind for tool in bundle.tools.values() if tool.live is not None}
+    for kind, module in _EXTRAS.items():
+        if kind in kinds and find_spec(module) is None:
+            what = f"live tools of kind `{kind}` need an extra that is not installed"
+            yield Finding("libraries", "warn", what, f"pip install 'agentctl[{kind}]'")
 
 
 def _is_there(program: str, folder: Path) -> bool:

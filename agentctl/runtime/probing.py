@@ -42,7 +42,7 @@ TASK = Request(
     (ADD,),
 )
 _WANTED: dict[str, Json] = {"a": 17, "b": 25}
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443, "postgresql": 5432}
 
 
 def servers(bundle: Bundle, environment: str | None) -> Iterator[Finding]:
@@ -79,7 +79,7 @@ def _addresses(bundle: Bundle, environment: str | None) -> Iterator[tuple[str, i
     for url in urls:
         try:
             parts = urlsplit(url)
-            port = parts.port or _PORTS.get(parts.scheme)
+            port = parts.port or _PORTS.get(parts.scheme.partition("+")[0])
         except ValueError:
             continue
         if parts.hostname and port:
