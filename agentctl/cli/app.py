@@ -39,6 +39,7 @@ COMMANDS = {
     "init": Entry("init:init", "Start a small working project.", "Author"),
     "tools": Entry("tools:tools_app", "List, show, call and import tools.", "Author"),
     "check": Entry("check:check", "Check every YAML file of a project.", "Author"),
+    "doctor": Entry("doctor:doctor", "Look whether everything agents need is there.", "Author"),
 }
 
 SUMMARY = "Run and evaluate tool-using AI agents: permissions, approvals, golden sets, audit."

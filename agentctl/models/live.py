@@ -6,6 +6,7 @@ the first request, since that takes seconds, and is kept from writing, retrying 
 """
 
 import logging
+import math
 import os
 import time
 import warnings
@@ -232,7 +233,7 @@ class LiveModel:
             **self._settings,
             **target.address(),
             "messages": messages_of(request.messages, names),
-            "timeout": seconds,
+            "timeout": _coarse(seconds),
             "num_retries": 0,
             "max_retries": 0,
             # Without this litellm loads its MCP gateway, and that a package it does not install.
@@ -248,6 +249,15 @@ class LiveModel:
         if request.output is not None and (beside or not request.tools):
             found["response_format"] = response_format(request.output)
         return found
+
+
+def _coarse(seconds: float) -> float:
+    """Return the time-out litellm is told: the next power of two.
+
+    litellm keeps a client, and with it the open connections, for each time-out it has met; the
+    exact one would make every request connect anew. The exact one is kept by `within`.
+    """
+    return float(2.0 ** math.ceil(math.log2(seconds)))
 
 
 def target_of(spec: ModelSpec, name: str, env: Mapping[str, str]) -> Target:

@@ -1,0 +1,33 @@
+"""What `doctor` found, one line each: how it stands, what it is, and the way out."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from agentctl.cli.render.console import paint, plain
+from agentctl.core.text import count
+from agentctl.runtime.health import Finding
+
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "unknown": "yellow"}
+
+
+def finding_line(finding: Finding) -> str:
+    """Return one finding as people read it; a second line says what to do, where there is need."""
+    status = paint(f"{finding.status:<7}", _COLOURS[finding.status])
+    line = f"{status} {finding.area}: {plain(finding.what)}"
+    if finding.hint is None or finding.status == "ok":
+        return line
+    return f"{line}\n        hint: {plain(finding.hint)}"
+
+
+def verdict(found: Iterable[Finding], *, probed: bool) -> str:
+    """Return the last line: what it all comes to, and what to do next."""
+    counted = Counter(finding.status for finding in found)
+    parts = [f"{counted['ok']} ok"]
+    parts += [count(counted["warn"], "warning")] if counted["warn"] else []
+    parts += [f"{counted['fail']} failed"] if counted["fail"] else []
+    parts += [f"{counted['unknown']} could not be told"] if counted["unknown"] else []
+    following = "" if probed else ". Nothing outside was asked: --probe does"
+    return f"{', '.join(parts)}{following}"
+
+
+__all__ = ["finding_line", "verdict"]
