@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agentctl.cli.app import run
 from tests.crm_server import Crm, answers, loses_the_answer, redirects
 from tests.loopback import Loopback, calls, says
 from tests.test_cli import environment
@@ -77,44 +78,32 @@ KEY = "      idempotency_header: Idempotency-Key\n"
 SECRET = "s3cret-of-support"
 READ = calls(("get_account", '{"account_id": "acc_1"}'), ids=("a",))
 OPEN = calls(("open_ticket", '{"account_id": "acc_1", "subject": "late"}'), ids=("b",))
+TASK = ["run", "support", "Look at acc_1", "--live", "--as", "rep:ana"]
 TICKETS = "SELECT account, subject, opened_by FROM tickets"
 
 
 class Desk:
     """The project, its command line, its model and its CRM."""
 
-    def __init__(self, root: Path, model: Loopback, crm: Crm) -> None:
-        self.root, self.model, self.crm = root, model, crm
+    def __init__(self, root: Path, model: Loopback, crm: Crm, patch: pytest.MonkeyPatch) -> None:
+        self.root, self.model, self.crm, self.patch = root, model, crm, patch
         for folder in ("agents", "tools"):
             (root / folder).mkdir()
         (root / "agents" / "support.yaml").write_text(AGENT.replace("MODEL_URL", model.base_url))
         (root / "agents" / "policy.yaml").write_text(POLICY)
         self.tools(TOOLS)
+        patch.chdir(root)
         self.env = {
-            **environment(),
             "CRM_API": crm.url,
             "SUPPORT_CRM_SECRET": SECRET,
             "CRM_SECRET": "of-somebody-else",
             "OPENAI_API_KEY": "k",
         }
+        for name, value in self.env.items():
+            patch.setenv(name, value)
 
     def tools(self, text: str) -> None:
         (self.root / "tools" / "crm.yaml").write_text(text)
-
-    def __call__(self, *words: str, exits: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "agentctl", *words],
-            cwd=self.root, env=self.env, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == exits, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        assert SECRET not in done.stdout + done.stderr
-        assert "-of-support" not in done.stdout + done.stderr
-        return done.stdout
-
-    def run(self, *more: str, exits: int = 0) -> str:
-        return self("run", "support", "Look at acc_1", "--live", "--as", "rep:ana", *more,
-                    exits=exits)  # fmt: skip
 
     def told(self) -> list[object]:
         """Return what the model was told last: the results of its calls."""
@@ -125,18 +114,32 @@ class Desk:
         (file,) = (self.root / ".agentctl" / "traces").glob("*.jsonl")
         return file.read_text()
 
+    def run(self, exits: int = 0) -> None:
+        """Let the agent do its task."""
+        assert run(TASK) == exits
+
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Desk]:
     with Loopback() as model, Crm() as crm:
-        yield Desk(tmp_path, model, crm)
+        yield Desk(tmp_path, model, crm, monkeypatch)
+    said = "".join(capsys.readouterr())
+    assert "Traceback" not in said
+    assert "-of-support" not in said, "a credential is printed"
 
 
 def test_an_agent_reads_and_writes_in_a_real_crm(desk: Desk):
     """One token, one read, one ticket; opened for the principal, who is known to the CRM."""
-    desk("check")
+    assert run(["check"]) == 0
     desk.model.script(READ, OPEN, says("Ticket t_1 is open."))
-    assert desk.run() == "Ticket t_1 is open.\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "agentctl", *TASK],
+        env={**environment(), **desk.env}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "Ticket t_1 is open.\n"), done.stderr
+    assert "-of-support" not in done.stderr
     assert desk.crm.calls() == ["GET /accounts/acc_1", "POST /accounts/acc_1/tickets"]
     assert desk.crm.sql(TICKETS) == [("acc_1", "late", "ana")]
     assert [asked["client"] for asked in desk.crm.asked_for_tokens] == ["support"]
@@ -239,7 +242,7 @@ def test_an_answer_of_a_gigabyte_is_refused_and_nothing_is_lost(desk: Desk):
 
 def test_a_wrong_secret_is_one_line_without_the_secret(desk: Desk):
     """The CRM never sees the call."""
-    desk.env["SUPPORT_CRM_SECRET"] = "wrong-secret-of-support"
+    desk.patch.setenv("SUPPORT_CRM_SECRET", "wrong-secret-of-support")
     desk.model.script(READ, says("No access."))
     desk.run()
     why = "no token from the token endpoint: HTTP 401, invalid_client"
@@ -247,8 +250,10 @@ def test_a_wrong_secret_is_one_line_without_the_secret(desk: Desk):
     assert desk.crm.arrived == []
 
 
-def test_a_missing_secret_is_told_before_the_run(desk: Desk):
+def test_a_missing_secret_is_told_before_the_run(desk: Desk, capsys):
     """With the agent's own name of it, and what to do."""
-    del desk.env["SUPPORT_CRM_SECRET"]
+    desk.patch.delenv("SUPPORT_CRM_SECRET")
     desk.run(exits=2)
+    told = "`get_account` needs the environment variable SUPPORT_CRM_SECRET, which is not set"
+    assert told in capsys.readouterr().err
     assert desk.crm.asked_for_tokens == []
