@@ -100,7 +100,7 @@ def _header_problems(
 ) -> Iterator[Diagnostic]:
     for name, value in headers.items():
         if not _HEADER.fullmatch(name):
-            at = source.key_at(*here, name)
+            at = replace(source.key_at(*here, name), text=None)
             yield Diagnostic("bad-header", f"`{name}` cannot be the name of a header", at)
         if secret_in(name, value) or (_SECRET_HEADERS.match(name) and "${" not in value):
             at = replace(source.at(*here, name), text=None)
