@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -180,6 +182,51 @@ def test_a_read_is_tried_again_as_often_as_the_manifest_says(desk: Desk, step):
     assert desk.crm.calls() == ["GET /accounts/acc_1"] * 3
     assert '"attempts":3' in desk.trace()
     assert desk.told() == [{"id": "acc_1", "name": "Acme", "owner": "ana"}]
+
+
+@pytest.mark.parametrize(
+    ("headers", "least", "most"),
+    [({"Retry_After": "1"}, (1.0, 1.0), 2.9), ({}, (0.2, 0.4), 2.0)],
+    ids=["as Retry-After says", "longer each time"],
+)
+def test_between_attempts_a_system_is_left_alone(desk: Desk, headers, least, most: float):
+    """As long as it asks, else 0.2 s and then twice as long."""
+    came: list[float] = []
+
+    def refuses(handler) -> bool:
+        came.append(time.monotonic())
+        return answers(503, **headers)(handler)
+
+    def serves(_handler) -> bool:
+        came.append(time.monotonic())
+        return True
+
+    desk.crm.steps.extend([refuses, refuses, serves])
+    desk.model.script(READ, says("Done."))
+    desk.run()
+    pauses = [after - before for before, after in pairwise(came)]
+    assert len(pauses) == 2
+    assert all(pause >= asked for pause, asked in zip(pauses, least, strict=True)), pauses
+    assert sum(pauses) < most + sum(least)
+
+
+@pytest.mark.parametrize(
+    ("asked", "timeout_s", "wall_clock_s"), [("7", 6, 300), ("20", 30, 15), ("inf", 30, 300)]
+)
+def test_a_pause_that_is_too_long_is_not_waited_for(
+    desk: Desk, asked: str, timeout_s: int, wall_clock_s: int
+):
+    """Longer than a call may take, or than the run has left: the error is the result."""
+    desk.tools(TOOLS.replace("result: $.data.account", f"timeout_s: {timeout_s}"))
+    agent = desk.root / "agents" / "support.yaml"
+    agent.write_text(agent.read_text() + f"limits: {{wall_clock_s: {wall_clock_s}}}\n")
+    desk.crm.steps.append(answers(429, Retry_After=asked))
+    desk.model.script(READ, says("Later."))
+    began = time.monotonic()
+    desk.run()
+    assert time.monotonic() - began < 5
+    assert desk.crm.calls() == ["GET /accounts/acc_1"]
+    assert desk.told() == [{"error": "rate_limited", "message": "HTTP 429"}]
 
 
 def test_a_lost_answer_to_a_keyed_write_is_asked_for_again_and_acts_once(desk: Desk):
