@@ -106,6 +106,13 @@ def test_one_token_serves_all_calls_until_shortly_before_it_ends(crm: Crm):
     assert len(crm.arrived) == 3
 
 
+def test_a_client_and_its_secret_may_hold_any_character(crm: Crm, monkeypatch: pytest.MonkeyPatch):
+    """They are form-encoded inside Basic (RFC 6749, section 2.3.1)."""
+    crm.clients = {"desk:1": "a+b%c:d e"}
+    monkeypatch.setenv("CRM_SECRET", "a+b%c:d e")
+    assert read(tools({**OAUTH, "client_id": "desk:1"})).ok
+
+
 @pytest.mark.parametrize("seconds", [30, 1, 0, -5, "10"])
 def test_a_token_that_is_about_to_end_is_not_used_again(crm: Crm, seconds: Any):
     """Clocks differ and calls take time: half a minute before its end it counts as ended."""
