@@ -237,9 +237,11 @@ def test_no_name_of_a_person_can_forge_a_header(crm: Crm, person: str, sent: str
     assert "X-Admin" not in crm.arrived[0].headers
 
 
-def test_no_manifest_says_for_whom_a_call_comes(crm: Crm):
-    """Nor under another spelling of the header."""
-    read(tools(headers={"x-agentctl-principal": "admin:root", "X-AGENTCTL-AGENT": "boss"}))
+def test_no_manifest_says_for_whom_a_call_comes(crm: Crm, monkeypatch: pytest.MonkeyPatch):
+    """Nor under another spelling of the header, nor as a credential."""
+    monkeypatch.setenv("SUPPORT_TOKEN", "admin:root")
+    auth = {"kind": "header", "header": "X-agentctl-Principal", "token": "${CRM_TOKEN}"}
+    read(tools(auth, headers={"x-agentctl-principal": "admin:root", "X-AGENTCTL-AGENT": "boss"}))
     sent = [(k.lower(), v) for k, v in crm.arrived[0].headers.items() if "agentctl-" in k.lower()]
     assert sorted(sent) == [
         ("x-agentctl-agent", "order-desk"),
@@ -252,6 +254,7 @@ def test_no_manifest_says_for_whom_a_call_comes(crm: Crm):
     [
         (None, ("forbidden", "HTTP 401, invalid_client")),
         (answers(400, b'{"error": "s3cret-of-support is wrong"}'), ("forbidden", "HTTP 400")),
+        (answers(400, b'{"error": ["invalid_client"]}'), ("forbidden", "HTTP 400")),
         (answers(429, Retry_After="7"), ("rate_limited", "HTTP 429")),
         (answers(503), ("unavailable", "HTTP 503")),
         (answers(200, b"<html>"), ("invalid_output", "its answer holds none")),

@@ -265,6 +265,16 @@ def test_a_write_that_surely_was_not_sent_is_tried_again(desk: Desk):
     assert desk.crm.sql(TICKETS) == [("acc_1", "late", "ana")]
 
 
+@pytest.mark.parametrize("step", [answers(200, b"<html>"), answers(200, b" " * 200_000)])
+def test_a_write_without_a_readable_token_is_a_write_that_failed(desk: Desk, step):
+    """It is no receipt that could not be read: the call was never sent."""
+    desk.crm.token_steps.append(step)
+    desk.model.script(OPEN, says("It did not work."))
+    desk.run()
+    assert '"state":"failed"' in desk.trace()
+    assert desk.crm.arrived == []
+
+
 def test_a_redirect_to_another_host_is_refused_and_nothing_is_lost(desk: Desk):
     """The run goes on, the line names the host, and that host has seen nothing."""
     with Crm() as other:
