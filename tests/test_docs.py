@@ -5,6 +5,11 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+from agentctl.specs.decode import decode
+from agentctl.specs.manifest_checks import manifest_problems
+from agentctl.specs.tools import ToolManifest
+from agentctl.specs.yaml import parse_yaml
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -36,3 +41,15 @@ def test_every_attack_of_the_security_page_names_a_test_that_exists():
     assert len(named) >= 60
     for file, name in named:
         assert f"def {name}(" in (ROOT / file).read_text(), f"{file}::{name}"
+
+
+def test_every_manifest_in_a_document_is_sound():
+    """What a page shows as a whole manifest passes `agentctl check`."""
+    found = 0
+    for page in (ROOT / "docs").glob("*.md"):
+        for block in re.findall(r"```yaml\n(kind: ToolManifest\n.*?)```", page.read_text(), re.S):
+            source = parse_yaml(block, page.name)
+            manifest = decode(ToolManifest, source.data, source)
+            assert list(manifest_problems(manifest, source, manifest.tables)) == []
+            found += 1
+    assert found

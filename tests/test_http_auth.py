@@ -106,6 +106,13 @@ def test_one_token_serves_all_calls_until_shortly_before_it_ends(crm: Crm):
     assert len(crm.arrived) == 3
 
 
+def test_a_client_and_its_secret_may_hold_any_character(crm: Crm, monkeypatch: pytest.MonkeyPatch):
+    """They are form-encoded inside Basic (RFC 6749, section 2.3.1)."""
+    crm.clients = {"desk:1": "a+b%c:d e"}
+    monkeypatch.setenv("CRM_SECRET", "a+b%c:d e")
+    assert read(tools({**OAUTH, "client_id": "desk:1"})).ok
+
+
 @pytest.mark.parametrize("seconds", [30, 1, 0, -5, "10"])
 def test_a_token_that_is_about_to_end_is_not_used_again(crm: Crm, seconds: Any):
     """Clocks differ and calls take time: half a minute before its end it counts as ended."""
@@ -230,9 +237,11 @@ def test_no_name_of_a_person_can_forge_a_header(crm: Crm, person: str, sent: str
     assert "X-Admin" not in crm.arrived[0].headers
 
 
-def test_no_manifest_says_for_whom_a_call_comes(crm: Crm):
-    """Nor under another spelling of the header."""
-    read(tools(headers={"x-agentctl-principal": "admin:root", "X-AGENTCTL-AGENT": "boss"}))
+def test_no_manifest_says_for_whom_a_call_comes(crm: Crm, monkeypatch: pytest.MonkeyPatch):
+    """Nor under another spelling of the header, nor as a credential."""
+    monkeypatch.setenv("SUPPORT_TOKEN", "admin:root")
+    auth = {"kind": "header", "header": "X-agentctl-Principal", "token": "${CRM_TOKEN}"}
+    read(tools(auth, headers={"x-agentctl-principal": "admin:root", "X-AGENTCTL-AGENT": "boss"}))
     sent = [(k.lower(), v) for k, v in crm.arrived[0].headers.items() if "agentctl-" in k.lower()]
     assert sorted(sent) == [
         ("x-agentctl-agent", "order-desk"),
@@ -245,6 +254,7 @@ def test_no_manifest_says_for_whom_a_call_comes(crm: Crm):
     [
         (None, ("forbidden", "HTTP 401, invalid_client")),
         (answers(400, b'{"error": "s3cret-of-support is wrong"}'), ("forbidden", "HTTP 400")),
+        (answers(400, b'{"error": ["invalid_client"]}'), ("forbidden", "HTTP 400")),
         (answers(429, Retry_After="7"), ("rate_limited", "HTTP 429")),
         (answers(503), ("unavailable", "HTTP 503")),
         (answers(200, b"<html>"), ("invalid_output", "its answer holds none")),

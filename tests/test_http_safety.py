@@ -8,6 +8,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -67,6 +68,20 @@ def error(result: ToolResult) -> tuple[str, str]:
     return result.error.kind, result.error.message
 
 
+@contextmanager
+def never_accepting(host: str, port: int = 0) -> Iterator[int]:
+    """Listen where nobody comes through; yield the port."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind((host, port))
+        full.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        yield full.getsockname()[1]
+
+
 # Redirects
 
 
@@ -91,6 +106,7 @@ def test_a_read_follows_three_redirects_and_no_more(crm: Crm):
         ("http://OTHER/accounts/acc_1", "http://OTHER"),
         ("//OTHER/accounts/acc_1", "http://OTHER"),
         ("https://127.0.0.1/accounts", "https://127.0.0.1"),
+        ("https://SELF/accounts/acc_1", "https://SELF"),
         ("http://evil.example/?t=1", "http://evil.example"),
         ("http://u:p@evil.example/", "http://evil.example"),
         ("file:///etc/passwd", "file://"),
@@ -99,10 +115,11 @@ def test_a_read_follows_three_redirects_and_no_more(crm: Crm):
 def test_a_redirect_to_another_host_is_refused_by_name(crm: Crm, to: str, told: str):
     """Another port or scheme is another host; it sees neither the call nor its credentials."""
     with Crm() as other:
-        place = other.url.removeprefix("http://")
-        crm.steps.append(redirects(to.replace("OTHER", place)))
-        want = f"HTTP 302: it redirects to {told.replace('OTHER', place)}, and no call leaves"
-        assert error(call(tools())) == ("internal", f"{want} its host")
+        place, own = (server.url.removeprefix("http://") for server in (other, crm))
+        crm.steps.append(redirects(to.replace("OTHER", place).replace("SELF", own)))
+        told = told.replace("OTHER", place).replace("SELF", own)
+        want = f"HTTP 302: it redirects to {told}, and no call leaves its host"
+        assert error(call(tools())) == ("internal", want)
         assert other.arrived == []
     assert len(crm.arrived) == 1
 
@@ -211,6 +228,16 @@ def test_the_second_address_of_a_host_is_tried_when_the_first_is_closed(
     monkeypatch.setenv("CRM_API", f"http://crm.example:{port}")
     assert call(tools()).ok
     assert crm.arrived[0].headers["Host"] == f"crm.example:{port}"
+
+
+def test_an_address_that_never_answers_leaves_time_for_the_next(
+    crm: Crm, monkeypatch: pytest.MonkeyPatch
+):
+    """Each gets its share of what is left."""
+    port = int(crm.url.rpartition(":")[2])
+    monkeypatch.setattr(transport, "resolved", lambda host, port: ["127.0.0.9", "127.0.0.1"])
+    with never_accepting("127.0.0.9", port):
+        assert call(tools(timeout_s=1)).ok
 
 
 def test_a_host_that_does_not_exist_was_not_sent_to(monkeypatch: pytest.MonkeyPatch):
@@ -381,20 +408,11 @@ def test_redirects_share_one_time_out(crm: Crm):
 
 def test_a_door_that_never_opens_was_not_passed(monkeypatch: pytest.MonkeyPatch):
     """A connection that is not accepted ends at the time-out and sent nothing."""
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        port = full.getsockname()[1]
-        waiting = [socket.socket() for _ in range(4)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(("127.0.0.1", port))
+    with never_accepting("127.0.0.1") as port:
         monkeypatch.setenv("CRM_API", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("CRM_TOKEN", "t")
         began = time.monotonic()
         result = call(tools(timeout_s=0.3))
-        for one in waiting:
-            one.close()
     assert time.monotonic() - began < 1
     assert (error(result)[0], result.sent) == ("unavailable", False)
 

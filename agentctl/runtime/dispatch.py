@@ -196,7 +196,7 @@ class _Call:
         error = result.error
         if error is not None:
             # A receipt that cannot be read does not undo what was done.
-            if error.kind == "invalid_output":
+            if error.kind == "invalid_output" and result.sent:
                 return Sent(result, "unverified")
             return Sent(
                 result, "in_doubt" if result.sent and error.kind in _UNCERTAIN else "failed"

@@ -93,7 +93,10 @@ def wide_scopes(
     for auth, (source, where) in places.items():
         for index, scope in enumerate(auth.scopes):
             if scope not in needed[auth]:
-                message = f"agent `{agent.name}` asks for the scope `{scope}`, and no tool needs it"
+                message = (
+                    f"agent `{agent.name}` asks for the scope `{scope}`, and none of its tools that"
+                    " use this `auth` needs it"
+                )
                 hint = "leave it out, or name it under `scopes:` of the tool that needs it"
                 yield Diagnostic("wide-scopes", message, source.at(*where, "scopes", index), hint)
 

@@ -32,11 +32,17 @@ def http_problems(manifest: ToolManifest, source: Source) -> Iterator[Diagnostic
         here: Where = ("servers", name)
         yield from _header_problems(server.headers, source, (*here, "headers"))
         yield from _userinfo_problems(server.url, source, (*here, "url"))
+        if server.auth is not None:
+            yield from _name_problems(server.auth.header, source, (*here, "auth", "header"))
     for index, tool in enumerate(manifest.tools):
         if tool.live is not None:
             here = ("tools", index, "live")
             yield from _header_problems(tool.live.headers, source, (*here, "headers"))
             yield from _userinfo_problems(tool.live.url, source, (*here, "url"))
+            if tool.live.auth is not None:
+                yield from _name_problems(tool.live.auth.header, source, (*here, "auth", "header"))
+            key = (*here, "idempotency_header")
+            yield from _name_problems(tool.live.idempotency_header, source, key)
             if tool.live.kind == "http":
                 server_of = manifest.servers.get(tool.live.server or "")
                 yield from _tool_problems(tool, tool.live, server_of, source, here)
@@ -100,12 +106,21 @@ def _header_problems(
 ) -> Iterator[Diagnostic]:
     for name, value in headers.items():
         if not _HEADER.fullmatch(name):
-            at = source.key_at(*here, name)
+            at = replace(source.key_at(*here, name), text=None)
             yield Diagnostic("bad-header", f"`{name}` cannot be the name of a header", at)
+        elif not (value.isascii() and value.isprintable()):
+            at = replace(source.at(*here, name), text=None)
+            yield Diagnostic("bad-header", f"`{name}` holds what no header can carry", at)
         if secret_in(name, value) or (_SECRET_HEADERS.match(name) and "${" not in value):
             at = replace(source.at(*here, name), text=None)
             message = f"the header `{name}` holds a secret that stands in the file"
             yield Diagnostic("secret-in-file", message, at, _FROM_ENVIRONMENT)
+
+
+def _name_problems(name: str | None, source: Source, here: Where) -> Iterator[Diagnostic]:
+    if name is not None and not _HEADER.fullmatch(name):
+        at = source.at(*here)
+        yield Diagnostic("bad-header", f"`{name}` cannot be the name of a header", at)
 
 
 def _userinfo_problems(url: str | None, source: Source, here: Where) -> Iterator[Diagnostic]:

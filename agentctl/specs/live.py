@@ -96,8 +96,9 @@ class Live(Spec):
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None = None
     """`http`; left out = GET."""
     url: Text | None = None
-    """`http`: `${NAME}` is an environment variable, `{name}` an argument; arguments that do not
-    stand in the URL are the query of GET and DELETE, and the JSON body of the others."""
+    """`http`: `${NAME}` is an environment variable, `{name}` an argument, which is never a part of
+    the host; with `server`, what comes after the server's `url`. Arguments that do not stand in
+    the URL are the query of GET and DELETE, and the JSON body of the others."""
     headers: dict[str, Text] = {}
     """`http`: `${NAME}` is an environment variable: no secret stands in a manifest."""
     body: JsonObject | None = None
@@ -111,7 +112,7 @@ class Live(Spec):
     errors: dict[Status, ToolErrorKind] = {}
     """`http`: status -> the error it means, where it is not the usual one."""
     auth: Auth | None = None
-    """`http`: instead of the server's."""
+    """`http`: used instead of the server's."""
     allow_private: bool = False
     """`http`: whether the address may lie inside a private network."""
 

@@ -1,7 +1,7 @@
 """Which addresses lie inside a network, so that no tool is led into the one around it.
 
-An address is judged by where packets to it end up: the one inside an IPv4-mapped, a 6to4, a Teredo
-or a NAT64 address counts. Names, and numbers written in odd ways, are resolved first and by the
+An address is judged by where packets to it end up: the one inside an IPv4-mapped, a 6to4 or a NAT64
+address counts. Names, and numbers written in odd ways, are resolved first and by the
 system's own resolver, which is what a connection would do.
 """
 
@@ -51,8 +51,7 @@ def _inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     """Return the IPv4 address that an IPv6 address leads to, if it does."""
     if address in _NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    teredo = address.teredo
-    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)
+    return address.ipv4_mapped or address.sixtofour
 
 
 __all__ = ["is_private", "resolved"]

@@ -206,7 +206,7 @@ def _answered(answer: Answer) -> dict[str, Json]:
     if answer.redirects:
         raise _no_token("forbidden", f"HTTP {status}: it redirects, and a secret goes nowhere else")
     code = said.get("error")
-    why = f"HTTP {status}" + (f", {code}" if code in _ERRORS else "")
+    why = f"HTTP {status}" + (f", {code}" if isinstance(code, str) and code in _ERRORS else "")
     kind: ToolErrorKind = "forbidden"
     if status == 429:
         kind = "rate_limited"

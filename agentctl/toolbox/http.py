@@ -80,11 +80,10 @@ class HttpTools:
         live = tool.live
         given = limits(ask.within(live.timeout_s), live.max_bytes, allow_private=tool.allow_private)
         try:
-            request = _request(tool, ask)
-            request.headers.update(self._from(ask))
+            draft = _draft(tool, ask)
             if key is not None and live.idempotency_header is not None:
-                request.headers[live.idempotency_header] = key
-            return _result(_exchanged(tool, request, given), tool)
+                draft.headers[live.idempotency_header] = key
+            return _result(_exchanged(tool, draft, self._from(ask), given), tool)
         except Failed as failed:
             error = ToolError(failed.kind, failed.message)
             return ToolResult(error=error, sent=failed.sent, wait_s=failed.wait_s)
@@ -122,8 +121,8 @@ def _endpoint(tool: ToolSpec, opening: Opening, identities: dict[Auth, Identity]
     )
 
 
-def _request(tool: _Endpoint, ask: Ask) -> "_Draft":
-    """Return what is sent, but for who sends it.
+def _draft(tool: _Endpoint, ask: Ask) -> "_Draft":
+    """Return what is sent, but for who sends it and for whom.
 
     Raises:
         Failed: If an argument does not fit.
@@ -174,7 +173,7 @@ def _filled(template: str, arguments: Mapping[str, Json]) -> tuple[httpx.URL, di
     return url, {name: given for name, given in arguments.items() if name not in used}
 
 
-def _exchanged(tool: _Endpoint, draft: _Draft, given: Limits) -> Answer:
+def _exchanged(tool: _Endpoint, draft: _Draft, behalf: Mapping[str, str], given: Limits) -> Answer:
     """Send a call, and return the answer that is not a redirect and not a refused token.
 
     Raises:
@@ -185,6 +184,7 @@ def _exchanged(tool: _Endpoint, draft: _Draft, given: Limits) -> Answer:
         headers = httpx.Headers(draft.headers)
         if tool.identity is not None:
             headers.update(tool.identity.headers(given))
+        headers.update(behalf)
         answer = exchange(Request(tool.method, url, headers, draft.content), given)
         if answer.status == 401 and tool.identity is not None and not renewed:
             # The server did nothing: it did not know who asked. Its token may have ended early.

@@ -43,7 +43,7 @@ class Variables:
         self._own = own
         self._sources = (fixed, process, file)
         self._fixed = frozenset(fixed.values())
-        self._secrets: set[str] = set()
+        self._secrets: frozenset[str] = frozenset()
 
     def get(self, name: str) -> str | None:
         """Return the value of `${name}`; `None` where it is not set, or is empty."""
@@ -128,7 +128,7 @@ class Variables:
     def hide(self, secret: str) -> None:
         """Mask a secret from now on, wherever it turns up."""
         if len(secret) >= LEAST_SECRET:
-            self._secrets.add(secret)
+            self._secrets |= {secret}
 
     def masked(self, result: ToolResult) -> ToolResult:
         """Return a result without the credentials that were used, in value and error."""
