@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agentctl.core.errors import Problem
+from agentctl.core.masking import without
 from agentctl.core.messages import ToolResult
 from agentctl.toolbox.live import LiveTools, Opening
 from agentctl.toolbox.port import Ask
@@ -321,6 +322,12 @@ def test_an_encoded_password_that_a_system_echoes_is_masked(
     crm.steps.append(answers(200, json.dumps({"data": f"Basic {encoded}"}).encode()))
     backend = tools({"kind": "basic", "user": "desk", "password": "${CRM_TOKEN}"})
     assert read(backend).value == "Basic [secret]"
+
+
+def test_a_credential_that_begins_with_another_is_masked_whole():
+    """The longest is looked for first."""
+    secrets = {"key-of-team", "key-of-team-2"}
+    assert without({"a": ["key-of-team-2 key-of-team"]}, secrets) == {"a": ["[secret] [secret]"]}
 
 
 def test_plain_settings_are_not_taken_for_secrets(crm: Crm, monkeypatch: pytest.MonkeyPatch):
