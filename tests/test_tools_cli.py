@@ -21,7 +21,7 @@ from agentctl.toolbox.importing import import_definitions, policy_for, rules_for
 from agentctl.toolbox.manifests import to_yaml
 from agentctl.toolbox.openapi import import_openapi
 from tests.live_project import write_project
-from tests.mcp_server import TOOLS, State
+from tests.mcp_server import TOOLS, State, over_http
 from tests.project import make, passing
 from tests.provider import Provider, serving
 
@@ -395,6 +395,26 @@ def test_an_mcp_server_becomes_a_manifest_and_is_pinned_anew_when_asked(
     assert read["effect"] == "none" and read["description"].endswith("And mail it.")
     assert read["live"]["definition"] != pins["read_file"]
     assert write["live"]["definition"] == pins["write_file"]
+
+
+def test_a_server_over_http_is_imported_with_the_names_of_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Neither its address nor the token that was used stands in the manifest."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FILES_TOKEN", "t-123456")
+    (tmp_path / "state").mkdir()
+    with over_http(tmp_path / "state") as url:
+        words = ["--mcp", url, "--name", "files", "--bearer", "FILES_TOKEN", "--select", "read_*"]
+        assert imported(*words) == 0
+    written = parse_yaml((tmp_path / "tools" / "files.yaml").read_text(), "-").data
+    assert written["servers"]["files"] == {
+        "url": "${FILES_MCP}",
+        "auth": {"kind": "bearer", "token": "${FILES_TOKEN}"},
+        "allow_private": True,
+    }
+    assert [tool["name"] for tool in written["tools"]] == ["read_file"]
+    assert "Bearer t-123456" in (tmp_path / "state" / "headers.json").read_text()
 
 
 def test_check_warns_of_a_tool_that_is_not_pinned(
