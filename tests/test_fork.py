@@ -108,9 +108,13 @@ def test_a_step_the_run_never_took(tmp_path, agentctl, desk):
     code, _, err = agentctl("run", "--from", first, "--step", "5")
     assert code == 2
     assert f"run {first} has no step 5: its model was asked 3 times" in err
-    for words in (["--from", first], ["--step", "2"], ["x", "y", "--from", first, "--step", "1"]):
+    for words, told in (
+        (["--from", first], "--from goes with --step"),
+        (["--step", "2"], "--step goes with --from"),
+        (["x", "y", "--from", first, "--step", "1"], "--from and a task do not go together"),
+    ):
         code, _, err = agentctl("run", *words)
-        assert (code, "bad-fork" in err) == (2, True)
+        assert (code, told in err) == (2, True)
     assert agentctl("run", "--from", "zzz", "--step", "1")[0] == 2
 
 

@@ -114,6 +114,8 @@ def run(
             "--out": out,
             "--live": live or None,
             "--record-tools": record_tools or None,
+            "--from": source,
+            "--step": step,
         }
     )
     waits = approvals == "queue"
@@ -122,16 +124,12 @@ def run(
     inputs: Inputs = Lines()
     fork = None
     if source is not None:
-        if step is None or task or event or scenario or acting_as or batch or record_tools:
-            raise problem("bad-fork", "`--from RUN` takes `--step N` and no task of its own",
-                          hint="agentctl run [AGENT] --from latest --step 2")  # fmt: skip
+        assert step is not None  # they go together
         wanted = Wanted(source, step, agent, model, world, live, environment)
         recipe, fork = fork_of(project, wanted)
         say_environment(environment)
         scenario = recipe.scenario
         inputs = TerminalInputs(None) if on_terminal() else inputs
-    elif step is not None:
-        raise problem("bad-fork", "`--step N` goes with `--from RUN`")
     elif scenario is not None:
         recipe = _of_scenario(project, agent, scenario, model, live=live)
     else:
@@ -172,13 +170,20 @@ def run(
 
 
 _APART: dict[str, tuple[str, ...]] = {
+    "--from": ("a task", "--event", "--scenario", "--as", "--batch", "--record-tools"),
     "--batch": ("a task", "--event", "--scenario", "--approver"),
     "--scenario": ("a task", "--event", "--as", "--world"),
     "--event": ("a task",),
     "--live": ("--world",),
 }
 """What brings its own, and what would then go unheard."""
-_NEEDS = {"--jobs": "--batch", "--out": "--batch", "--record-tools": "--live"}
+_NEEDS = {
+    "--from": "--step",
+    "--step": "--from",
+    "--jobs": "--batch",
+    "--out": "--batch",
+    "--record-tools": "--live",
+}
 
 
 def _go_together(given: Mapping[str, object]) -> None:
