@@ -13,7 +13,7 @@ from tests.test_cli import ROOT, SHIPPED, environment
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)
 COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines() if line.startswith("$ ")]
-NEEDS_A_KEY = re.compile(r"agentctl run order-support (\"|-)")
+NEEDS_A_KEY = re.compile(r"agentctl run order-support (\"|-)|--record all|--from latest")
 PRINTED_ID = "1m7ykx"
 
 
