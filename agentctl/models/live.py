@@ -255,7 +255,8 @@ def _coarse(seconds: float) -> float:
     """Return the time-out litellm is told: the next power of two.
 
     litellm keeps a client, and with it the open connections, for each time-out it has met; the
-    exact one would make every request connect anew. The exact one is kept by `within`.
+    exact one would make every request connect anew. With more than 20 requests at a time its
+    connection pool closes most of them all the same. The exact one is kept by `within`.
     """
     return float(2.0 ** math.ceil(math.log2(seconds)))
 
