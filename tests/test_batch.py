@@ -32,7 +32,7 @@ class Desk(Loopback):
         self.before: Callable[[str, int], Step | None] = lambda task, turn: None
         """Asked first, with the task and the number of the turn."""
 
-    def _next(self, asked: Asked) -> Step:
+    def next(self, asked: Asked) -> Step:
         with self._lock:
             self.asked.append(asked)
         said = asked.body["messages"]
