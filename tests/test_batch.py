@@ -32,7 +32,7 @@ class Desk(Loopback):
         self.before: Callable[[str, int], Step | None] = lambda task, turn: None
         """Asked first, with the task and the number of the turn."""
 
-    def _next(self, asked: Asked) -> Step:
+    def next(self, asked: Asked) -> Step:
         with self._lock:
             self.asked.append(asked)
         said = asked.body["messages"]
@@ -346,21 +346,42 @@ class Apart:
             text=True,
         )
 
+    def gone(self) -> None:
+        self.running.kill()
+        self.running.wait()
+        for pipe in (self.running.stdout, self.running.stderr):
+            if pipe is not None:
+                pipe.close()
+
     def ended(self) -> tuple[int, str, str]:
-        out, err = self.running.communicate(timeout=60)
+        out, err = self.running.communicate(timeout=120)
         assert "Traceback" not in err
         return self.running.returncode, out, err
 
 
+@pytest.fixture
+def apart(here: Here, shop: Provider) -> Iterator[Callable[..., Apart]]:
+    """Start batches that do not outlive the test."""
+    begun: list[Apart] = []
+
+    def begin(*words: str) -> Apart:
+        begun.append(Apart(here, shop, *words))
+        return begun[-1]
+
+    yield begin
+    for batch in begun:
+        batch.gone()
+
+
 def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def test_a_batch_killed_between_effect_and_answer_goes_on_and_acts_once(
-    here: Here, model: Desk, shop: Provider
+    here: Here, model: Desk, shop: Provider, apart: Callable[..., Apart]
 ):
     """kill -9 after the shop was told: the second start takes the run up instead of beginning it
     anew, and what had a result is left alone."""
@@ -369,11 +390,11 @@ def test_a_batch_killed_between_effect_and_answer_goes_on_and_acts_once(
 
     def wait(task: str, turn: int) -> Step | None:
         if turn == 2 and stall[0]:
-            return lambda handler: model.closing.wait(20) and None
+            return lambda handler: model.closing.wait(300) and None
         return None
 
     model.before = wait
-    batch = Apart(here, shop, *KEPT, "--live", *AS, "--jobs", "3")
+    batch = apart(*KEPT, "--live", *AS, "--jobs", "3")
     until(
         lambda: (
             len(shop.effects) == 3 and sum(len(a.body["messages"]) > 5 for a in model.asked) == 3
@@ -393,11 +414,13 @@ def test_a_batch_killed_between_effect_and_answer_goes_on_and_acts_once(
     assert here("inbox", "list")[0] == ""
 
 
-def test_an_interrupted_batch_finishes_what_runs(here: Here, model: Desk, shop: Provider):
+def test_an_interrupted_batch_finishes_what_runs(
+    here: Here, model: Desk, shop: Provider, apart: Callable[..., Apart]
+):
     """Ctrl-C begins nothing more, keeps what was done, and says how to go on."""
     write_tasks(here, *numbered(40))
     model.before = lambda task, turn: time.sleep(0.2)  # type: ignore[func-returns-value]
-    batch = Apart(here, shop, *KEPT, "--jobs", "2")
+    batch = apart(*KEPT, "--jobs", "2")
     until(lambda: len(model.asked) >= 3)
     batch.running.send_signal(signal.SIGINT)
     code, _, err = batch.ended()
@@ -413,14 +436,16 @@ def test_an_interrupted_batch_finishes_what_runs(here: Here, model: Desk, shop: 
 
 
 @pytest.mark.soak
-def test_a_second_interrupt_leaves_at_once(here: Here, model: Desk, shop: Provider):
+def test_a_second_interrupt_leaves_at_once(
+    here: Here, model: Desk, shop: Provider, apart: Callable[..., Apart]
+):
     """What was running is begun again by the next start, since it could not have acted."""
     write_tasks(here, *numbered(3))
     stall = [True]
     model.before = lambda task, turn: (
-        (lambda handler: model.closing.wait(20) and None) if stall[0] else None
+        (lambda handler: model.closing.wait(300) and None) if stall[0] else None
     )
-    batch = Apart(here, shop, *KEPT, "--jobs", "2")
+    batch = apart(*KEPT, "--jobs", "2")
     until(lambda: len(model.asked) == 2)
     batch.running.send_signal(signal.SIGINT)
     time.sleep(0.3)
@@ -433,23 +458,27 @@ def test_a_second_interrupt_leaves_at_once(here: Here, model: Desk, shop: Provid
     assert len(results(here)) == 3
 
 
-def test_a_reader_that_goes_ends_the_batch(here: Here, model: Desk, shop: Provider):
+def test_a_reader_that_goes_ends_the_batch(
+    here: Here, model: Desk, shop: Provider, apart: Callable[..., Apart]
+):
     """`| head -1`: no money is spent on results that nobody reads."""
     write_tasks(here, *numbered(60))
-    batch = Apart(here, shop, *BATCH, "--jobs", "1")
+    batch = apart(*BATCH, "--jobs", "1")
     assert batch.running.stdout is not None
     assert json.loads(batch.running.stdout.readline())["stop"] == "answered"
     batch.running.stdout.close()
     assert batch.running.stderr is not None
     err = batch.running.stderr.read()
-    assert batch.running.wait(timeout=60) == 130
+    assert batch.running.wait(timeout=120) == 130
     batch.running.stderr.close()
     assert "nobody reads the results any more" in err
     assert len(model.asked) < 60
 
 
 @pytest.mark.soak
-def test_a_batch_killed_anywhere_acts_once_for_each_task(here: Here, model: Desk, shop: Provider):
+def test_a_batch_killed_anywhere_acts_once_for_each_task(
+    here: Here, model: Desk, shop: Provider, apart: Callable[..., Apart]
+):
     """Whenever it dies, the starts after it bring one result a task and one effect a task."""
     shop.recognises_keys = True
     (here.root / "tools" / "shop.yaml").write_text(tools(header=True, reconcile=False))
@@ -458,7 +487,7 @@ def test_a_batch_killed_anywhere_acts_once_for_each_task(here: Here, model: Desk
     model.before = lambda task, turn: time.sleep(0.05)  # type: ignore[func-returns-value]
     for _ in range(6):
         asked = len(model.asked) + chance.randrange(1, 25)
-        batch = Apart(here, shop, *KEPT, "--live", *AS, "--jobs", "6")
+        batch = apart(*KEPT, "--live", *AS, "--jobs", "6")
         while len(model.asked) < asked and batch.running.poll() is None:
             time.sleep(0.01)
         time.sleep(chance.random() * 0.05)

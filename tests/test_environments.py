@@ -205,9 +205,9 @@ def test_production_is_said_plainly_at_a_terminal(
     warning = "PRODUCTION: what this run does is done to real systems"
     model.script(DONE, DONE)
     assert warning in here(*LIVE, "--env", "production", "--quiet")[1]
-    assert warning not in here(*LIVE)[1]
+    assert warning not in here(*LIVE, "--quiet")[1]
     model.script(GET, CANCEL)
-    asks(here, "--env", "production")
+    asks(here, "--env", "production", "--quiet")
     here("inbox", "reject", "1", "--as", "dana")
     model.script(DONE)
     assert warning in here("resume", "latest", "--quiet")[1]
