@@ -32,8 +32,10 @@ class Standing(NamedTuple):
     file: str
     """The cassette, as it is shown."""
     scenarios: int
+    trials: int
+    """Recorded attempts, of use or not."""
     recorded: int
-    """Scenarios whose recordings all fit."""
+    """Scenarios whose recordings all fit, or that ask no model."""
     missing: tuple[str, ...]
     """Scenarios that ask a model and have no recording."""
     stale: tuple[Stale, ...]
@@ -51,6 +53,7 @@ class Standing(NamedTuple):
             "set": self.name,
             "cassette": self.file,
             "scenarios": self.scenarios,
+            "trials": self.trials,
             "recorded": self.recorded,
             "missing": list(self.missing),
             "stale": [one._asdict() for one in self.stale],
@@ -87,7 +90,8 @@ def standing_of(
             stale += [Stale(scenario.id, trial, why) for trial, why in missed.items()]
     known = frozenset(loaded.ids())
     unused = tuple(trial for trial in cassette if trial[0] not in known)
-    return Standing(loaded.name, file, len(loaded), recorded, tuple(missing), tuple(stale), unused)
+    sizes = len(loaded), len(cassette)
+    return Standing(loaded.name, file, *sizes, recorded, tuple(missing), tuple(stale), unused)
 
 
 def _missed(

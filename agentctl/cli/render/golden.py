@@ -12,14 +12,16 @@ MOST_SHOWN = 20
 
 def standing_lines(one: Standing) -> Iterator[str]:
     """Yield what is recorded of one set, and what of it is of no use."""
+    if not one.trials:
+        yield f"{plain(one.name)}: nothing is recorded of {count(one.scenarios, 'scenario')}"
+        return
     stale = {stale.scenario for stale in one.stale}
     unused = {scenario for scenario, _ in one.unused}
     yield (
         f"{plain(one.name)}: {one.recorded} of {count(one.scenarios, 'scenario')} recorded,"
         f" {len(one.missing)} missing, {len(stale)} stale, {len(unused)} unused"
     )
-    if one.recorded or stale or unused:
-        yield f"  {plain(one.file)}"
+    yield f"  {plain(one.file)}"
     yield from _listed([f"missing  {name}" for name in one.missing])
     yield from _listed([f"stale    {s.scenario}#{s.trial}: {s.why}" for s in one.stale])
     yield from _listed([f"unused   {name}#{trial}" for name, trial in one.unused])
