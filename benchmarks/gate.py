@@ -128,7 +128,7 @@ def _bundle(rules: list[dict[str, Any]]) -> Bundle:
     tools = {tool.name: tool for tool in manifest.tools}
     prints = Fingerprints("a" * 64, "b" * 64, "c" * 64, "recorded", "d" * 64)
     folders = dict.fromkeys(tools, Path())
-    return Bundle(agent, tools, manifest.tables, folders, policy, ProjectSpec(), Path(), prints)
+    return Bundle(agent, tools, manifest.tables, folders, {}, policy, ProjectSpec(), Path(), prints)
 
 
 def _tool(number: int) -> dict[str, Any]:

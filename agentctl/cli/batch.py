@@ -67,7 +67,7 @@ def run_batch(project: Project, recipe: Recipe, whose: Whose, plan: Plan) -> int
             hint="leave out --format, or give --out FILE: then --format json is the summary",
         )
     total = check_tasks(plan.tasks, whose)
-    parts = load(project, recipe, show=False)
+    parts = load(project, recipe)
     if parts.backend is not None:
         parts.backend.close()
     if recipe.records and not plan.quiet:

@@ -123,7 +123,9 @@ def state_of(root: Path) -> State:
     return State(Ledger(db, approvals), approvals, Sessions(db))
 
 
-def load(project: Project, recipe: Recipe, *, show: bool, elicit: Elicit | None = None) -> Parts:
+def load(
+    project: Project, recipe: Recipe, *, show: bool = False, elicit: Elicit | None = None
+) -> Parts:
     """Load what a recipe names.
 
     Args:
