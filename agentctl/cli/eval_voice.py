@@ -14,6 +14,7 @@ from agentctl.core.text import count
 from agentctl.evals.cassettes import cassette_of, read_cassette
 from agentctl.evals.takes import Takes
 from agentctl.evals.voices import Studio, Voice
+from agentctl.models.askers import Askers, processes_for
 from agentctl.models.live import open_litellm
 from agentctl.models.port import Model
 from agentctl.specs.sets import LoadedSet
@@ -83,7 +84,8 @@ def casting(loaded: LoadedSet, wanted: Wanted) -> Iterator[tuple[Voice, Studio]]
         with _recording(loaded, wanted) as studio:
             yield "record", studio
     elif wanted.live:
-        yield "live", _asking(loaded, wanted)
+        with _asking(loaded, wanted) as studio:
+            yield "live", studio
     elif wanted.written:
         yield "turns", Studio()
     else:
@@ -99,39 +101,50 @@ def casting(loaded: LoadedSet, wanted: Wanted) -> Iterator[tuple[Voice, Studio]]
         yield "cassette" if wanted.replay else "turns", Studio(wanted.model, cassette)
 
 
-def _asking(loaded: LoadedSet, wanted: Wanted) -> Studio:
-    def make() -> Model:
-        return live_model(loaded.bundle, wanted.model)
+@contextmanager
+def _asking(loaded: LoadedSet, wanted: Wanted) -> Iterator[Studio]:
+    """Give models that are asked: in this process, or for very many at a time in others."""
+    in_flight = wanted.in_flight or IN_FLIGHT
 
+    def make() -> Model:
+        return askers or live_model(loaded.bundle, wanted.model)
+
+    askers = None
     # Without a key nothing begins; and the library takes seconds, which belong to no trial.
     make()
-    open_litellm()
-    return Studio(
-        wanted.model, live=make, in_flight=wanted.in_flight or IN_FLIGHT, trials=wanted.trials
-    )
+    processes = processes_for(in_flight)
+    if processes:
+        askers = Askers(loaded.bundle.agent.model, wanted.model, processes)
+    else:
+        open_litellm()
+    try:
+        yield Studio(wanted.model, live=make, in_flight=in_flight, trials=wanted.trials)
+    finally:
+        if askers is not None:
+            askers.close()
 
 
 @contextmanager
 def _recording(loaded: LoadedSet, wanted: Wanted) -> Iterator[Studio]:
-    asking = _asking(loaded, wanted)
     anew = wanted.record == "all"
-    takes = Takes(loaded, anew=anew)
-    try:
-        if takes.found:
-            note(f"{count(takes.found, 'trial')} of an interrupted recording are kept")
-        yield asking._replace(cassette=takes.cassette, keep=takes.keep, anew=anew)
-        if not takes.kept and not takes.found:
-            note(f"nothing new was recorded of `{loaded.name}`")
-        file = takes.finish(wanted.trials)
-        if takes.kept or takes.found:
-            note(f"recorded: {file}, {count(takes.kept + takes.found, 'new trial')}")
-    except BaseException:
-        if takes.kept:
-            trials = count(takes.kept, "recorded trial")
-            note(f"{trials} kept; go on: agentctl eval {loaded.name} --record missing")
-        raise
-    finally:
-        takes.close()
+    with _asking(loaded, wanted) as asking:
+        takes = Takes(loaded, anew=anew)
+        try:
+            if takes.found:
+                note(f"{count(takes.found, 'trial')} of an interrupted recording are kept")
+            yield asking._replace(cassette=takes.cassette, keep=takes.keep, anew=anew)
+            if not takes.kept and not takes.found:
+                note(f"nothing new was recorded of `{loaded.name}`")
+            file = takes.finish(wanted.trials)
+            if takes.kept or takes.found:
+                note(f"recorded: {file}, {count(takes.kept + takes.found, 'new trial')}")
+        except BaseException:
+            if takes.kept:
+                trials = count(takes.kept, "recorded trial")
+                note(f"{trials} kept; go on: agentctl eval {loaded.name} --record missing")
+            raise
+        finally:
+            takes.close()
 
 
 __all__ = ["IN_FLIGHT", "Wanted", "casting", "check_wanted"]

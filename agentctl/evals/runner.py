@@ -10,13 +10,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.signals import interrupts_held
 from agentctl.evals.bench import Bench, Keep, Played, Task
 from agentctl.evals.gates import Verdict, decide
 from agentctl.evals.in_flight import Aside, in_flight
@@ -208,7 +208,7 @@ def _in_processes(
     )
     waiting: deque[Future[list[Played] | tuple[Diagnostic, ...]]] = deque()
     try:
-        with _signals_held():
+        with interrupts_held():
             pool.submit(_ready)
         for chunk in chunks:
             waiting.append(pool.submit(_play_chunk, chunk))
@@ -229,22 +229,6 @@ def _may_fork() -> bool:
 
 def _linux() -> bool:
     return Path("/proc/self").exists()
-
-
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Hold Ctrl-C back: a process that is just starting would answer it with a traceback.
-
-    Processes started meanwhile never see it; the parent does as soon as this is over.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ready() -> None:
