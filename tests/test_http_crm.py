@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agentctl.cli.app import run
-from tests.crm_server import Crm, answers, loses_the_answer, redirects
+from agentctl.models.live import open_litellm
+from tests.crm_server import Crm, answers, drips, loses_the_answer, redirects
 from tests.loopback import Loopback, calls, says
 from tests.test_cli import environment
 
@@ -295,6 +296,21 @@ def test_an_answer_of_a_gigabyte_is_refused_and_nothing_is_lost(desk: Desk):
     why = "the answer is longer than 1000000 bytes"
     assert desk.told()[0] == {"error": "invalid_output", "message": why}
     assert desk.crm.sql(TICKETS) == [("acc_1", "late", "ana")]
+
+
+def test_a_read_is_broken_off_when_the_runs_time_is_up(desk: Desk):
+    """The tool may take 30 seconds, the run two: it ends after two, by its limit."""
+    agent = desk.root / "agents" / "support.yaml"
+    agent.write_text(agent.read_text() + "limits: {wall_clock_s: 2}\n")
+    desk.crm.steps.append(drips(desk.crm))
+    desk.model.script(READ, says("Never asked for."))
+    open_litellm()
+    began = time.monotonic()
+    desk.run(exits=1)
+    assert time.monotonic() - began < 9, "the drip goes on for ten"
+    assert '"stop":"limit"' in desk.trace()
+    assert "no answer within" in desk.trace()
+    assert len(desk.model.asked) == 1
 
 
 def test_a_wrong_secret_is_one_line_without_the_secret(desk: Desk):
