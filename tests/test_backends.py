@@ -20,6 +20,7 @@ import pytest
 from agentctl.core.canonical import canonical_text
 from agentctl.runtime.dispatch import MockBackend
 from agentctl.specs.bundle import Bundle, Tables
+from agentctl.toolbox.definitions import definition_hash
 from agentctl.toolbox.live import BACKENDS, LiveTools, Opening
 from agentctl.toolbox.mocks import MockTools
 from agentctl.toolbox.port import Ask, Backend
@@ -45,6 +46,30 @@ def answer(args, context):
     if context.tool == "stall": time.sleep(20)
     if context.tool == "refuse": return {"error": "not_found", "message": "no such id"}
     return {"id": args["id"]}
+"""
+SERVER = """\
+import asyncio, mcp_types as types
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+
+async def list_tools(ctx, params):
+    names = ("read", "refuse", "stall")
+    return types.ListToolsResult(tools=[
+        types.Tool(name=n, description="Look up.", input_schema={"type": "object"}) for n in names])
+
+async def call_tool(ctx, params):
+    if params.name == "stall": await asyncio.sleep(20)
+    if params.name == "refuse":
+        said = types.TextContent(type="text", text="no such id")
+        return types.CallToolResult(content=[said], is_error=True)
+    return types.CallToolResult(content=[], structured_content={"id": params.arguments["id"]})
+
+async def main():
+    server = Server("shop", on_list_tools=list_tools, on_call_tool=call_tool)
+    async with stdio_server() as (incoming, outgoing):
+        await server.run(incoming, outgoing, server.create_initialization_options())
+
+asyncio.run(main())
 """
 ENDLESS = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n"
 
@@ -122,23 +147,42 @@ def http(folder: Path) -> Iterator[Bundle]:
         stop.set()
 
 
+def mcp(folder: Path) -> Made:
+    (folder / "server.py").write_text(SERVER)
+    tool = {"description": "Look up.", "inputSchema": {"type": "object"}}
+    pinned = {
+        name: {"definition": definition_hash({"name": name, **tool})}
+        for name in ("read", "refuse", "stall")
+    }
+    # Long enough for a listing before the call, on a busy machine too.
+    pinned["stall"] |= {"timeout_s": 3.0}
+    how = {"kind": "mcp", "server": "shop"}
+    return live(folder, how, {"command": [sys.executable, "server.py"]}, **pinned)
+
+
 def sql(folder: Path) -> Made:
     sqlite3.connect(folder / "shop.db").close()
     query = {"kind": "sql", "server": "shop"}
     return live(
         folder,
         query,
+        {"url": "sqlite:///shop.db"},
         read={"query": "select :id as id"},
         refuse={"query": "select nothing from nowhere"},
         stall={"query": ENDLESS, "timeout_s": TIMEOUT_S},
     )
 
 
-def live(folder: Path, how: dict[str, Any], **more: dict[str, Any]) -> Made:
+def live(
+    folder: Path,
+    how: dict[str, Any],
+    server: dict[str, Any] | None = None,
+    **more: dict[str, Any],
+) -> Made:
     """Return an agent whose tools are real, each as `how` says and `more` for it."""
     ways = {name: {"live": {**how, **more.get(name, {})}} for name in ("read", "refuse", "stall")}
-    server = {"shop": {"url": "sqlite:///shop.db"}}
-    return nullcontext(bundle(tools=tools(**ways), servers=server, folder=folder))
+    servers = {"shop": server} if server else None
+    return nullcontext(bundle(tools=tools(**ways), servers=servers, folder=folder))
 
 
 class Kind(NamedTuple):
@@ -155,6 +199,7 @@ class Kind(NamedTuple):
 KINDS = {
     "command": Kind(command),
     "http": Kind(http),
+    "mcp": Kind(mcp, refusal="internal"),
     "mock": Kind(mock, recognises_keys=True),
     "python": Kind(python),
     "sql": Kind(sql, one=lambda record: [record], refusal="internal"),
@@ -184,7 +229,7 @@ def ask(**args: Any) -> Ask:
 
 def test_every_kind_of_tool_is_in_the_suite():
     """A new backend is held to the same promises."""
-    assert set(BACKENDS) - {"mcp"} <= set(KINDS)
+    assert set(BACKENDS) <= set(KINDS)
 
 
 def test_a_call_returns_what_the_system_answers(backend: Backend, kind: Kind):
