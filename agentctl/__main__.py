@@ -13,7 +13,7 @@ def main() -> None:
 
         sys.stdout.write(f"agentctl {__version__}\n")
         return
-    sys.exit(import_module("agentctl.cli.app").run(sys.argv[1:]))
+    sys.exit(import_module("agentctl.cli.program").run_cli(sys.argv[1:]))
 
 
 def _open_streams() -> None:

@@ -20,10 +20,10 @@ from typing import NamedTuple
 from agentctl.core.events import BARRIERS, Event
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import play_trial
-from agentctl.specs.load import Project
-from agentctl.traces.chain import Chain
-from agentctl.traces.log import FileTrace
-from agentctl.traces.verify import verify_file
+from agentctl.specs.reading.load import Project
+from agentctl.traces.audit.verify import verify_file
+from agentctl.traces.log.chain import Chain
+from agentctl.traces.log.file import FileTrace
 from benchmarks.made_project import make_project
 from benchmarks.output import Result, byte_compile, options, show
 

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.messages import ToolCall
+from agentctl.policy.authorizer import Authorizer
 from agentctl.policy.facts import Facts
-from agentctl.policy.gate import Gate
-from agentctl.specs.agent import AgentSpec
-from agentctl.specs.bundle import Bundle, Fingerprints
-from agentctl.specs.policy import Policy
-from agentctl.specs.project import ProjectSpec
-from agentctl.specs.tools import ToolManifest
+from agentctl.specs.shapes.agent import AgentSpec
+from agentctl.specs.shapes.bundle import Bundle, Fingerprints
+from agentctl.specs.shapes.policy import Policy
+from agentctl.specs.shapes.project import ProjectSpec
+from agentctl.specs.shapes.tools import ToolManifest
 from benchmarks.output import Result, byte_compile, options, show
 
 RULES = 50
@@ -43,7 +43,7 @@ class Setting(NamedTuple):
     """A policy, and a run that is judged by it."""
 
     name: str
-    gate: Gate
+    gate: Authorizer
     facts: Facts
     asked: int
     """Rules about the tool that is called."""
@@ -93,7 +93,7 @@ def _rule(number: int, tool: str) -> dict[str, Any]:
 
 
 def _setting(name: str, rules: list[dict[str, Any]], seen: int, bound: float | None) -> Setting:
-    gate = Gate(_bundle(rules), {})
+    gate = Authorizer(_bundle(rules), {})
     orders = {
         f"o_{n}": {
             "order_id": f"o_{n}",

@@ -21,14 +21,14 @@ from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 from agentctl.core.text import count
-from agentctl.evals.runner import Plan, SetResult, evaluate_set
-from agentctl.evals.voices import Studio
-from agentctl.models.askers import Askers, processes_for
-from agentctl.models.live import open_litellm
+from agentctl.evals.running.runner import EvalPlan, SetResult, evaluate_set
+from agentctl.evals.running.turn_sources import ModelSource
 from agentctl.models.opening import open_model
 from agentctl.models.port import Model
-from agentctl.specs.agent import ModelSpec
-from agentctl.specs.load import Project
+from agentctl.models.provider.live import open_litellm
+from agentctl.models.provider.workers import ModelWorkers, processes_for
+from agentctl.specs.reading.load import Project
+from agentctl.specs.shapes.agent import ModelSpec
 from benchmarks.made_project import TURNS, make_project
 from benchmarks.output import Result, byte_compile, options, show
 
@@ -102,11 +102,11 @@ def asking(address: str, in_flight: int) -> Iterator[Callable[[], Model]]:
         open_litellm()
         yield lambda: open_model(spec, env={})
         return
-    askers = Askers(spec, None, processes)
+    workers = ModelWorkers(spec, None, processes)
     try:
-        yield lambda: askers
+        yield lambda: workers
     finally:
-        askers.close()
+        workers.close()
 
 
 def evaluate(folder: Path, scenarios: int, make: Callable[[], Model], in_flight: int) -> SetResult:
@@ -117,8 +117,10 @@ def evaluate(folder: Path, scenarios: int, make: Callable[[], Model], in_flight:
     """
     golden_set = make_project(folder, scenarios)
     loaded = Project.find(folder).golden_set(str(golden_set))
-    studio = Studio(live=make, in_flight=in_flight)
-    result = evaluate_set(loaded, Plan(keep="none", voice="live", studio=studio))
+    model_source = ModelSource(live=make, in_flight=in_flight)
+    result = evaluate_set(
+        loaded, EvalPlan(keep="none", turn_source="live", model_source=model_source)
+    )
     if result.summary.passed != scenarios:
         raise RuntimeError(f"{result.summary.passed} of {scenarios} scenarios passed")
     return result

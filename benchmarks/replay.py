@@ -19,10 +19,10 @@ from pathlib import Path
 from time import process_time
 from typing import NamedTuple
 
-from agentctl.evals.bench import Keep
-from agentctl.evals.report import report_text
-from agentctl.evals.runner import Plan, evaluate_set
-from agentctl.specs.load import Project
+from agentctl.evals.results.report import report_json_text
+from agentctl.evals.running.runner import EvalPlan, evaluate_set
+from agentctl.evals.running.trial_runner import KeptTraces
+from agentctl.specs.reading.load import Project
 from benchmarks.baseline import run_baseline
 from benchmarks.made_project import TURNS, make_project
 from benchmarks.output import Result, byte_compile, options, show
@@ -33,7 +33,7 @@ ROUNDS = 9
 MOST_RATIO = 5.0
 MOST_GROWTH = 0.10
 MOST_BYTES = 20_000
-KEEPS: tuple[Keep, ...] = ("all", "failed")
+KEEPS: tuple[KeptTraces, ...] = ("all", "failed")
 """`all` writes every event of every run; `failed` is what `agentctl eval` does by default."""
 _RELAY = """
 import os, sys
@@ -72,7 +72,7 @@ class Memory(NamedTuple):
         return 1024 * (self.large_kb - self.small_kb) / (LARGE - SMALL)
 
 
-def evaluate(golden_set: Path, keep: Keep, out: Path) -> float:
+def evaluate(golden_set: Path, keep: KeptTraces, out: Path) -> float:
     """Evaluate a golden set as the command does, and return the CPU seconds it took.
 
     Raises:
@@ -82,8 +82,8 @@ def evaluate(golden_set: Path, keep: Keep, out: Path) -> float:
     project = Project.find(golden_set.parent)
     loaded = project.golden_set(str(golden_set))
     with out.open("w", encoding="utf-8") as traces:
-        result = evaluate_set(loaded, Plan(keep=keep), traces)
-    out.with_suffix(".report.json").write_text(report_text([result]), encoding="utf-8")
+        result = evaluate_set(loaded, EvalPlan(keep=keep), traces)
+    out.with_suffix(".report.json").write_text(report_json_text([result]), encoding="utf-8")
     took = process_time() - started
     if result.summary.passed != len(loaded):
         raise RuntimeError(f"{result.summary.passed} of {len(loaded)} scenarios passed")

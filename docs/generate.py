@@ -17,9 +17,9 @@ from pydantic import BaseModel
 
 from agentctl.core.events import EVENT_TYPES, STOP_REASONS
 from agentctl.core.exits import ExitCode
-from agentctl.specs.kinds import KINDS
-from agentctl.specs.matchers import MATCHERS
-from agentctl.specs.risks import DOES
+from agentctl.specs.checks.risks import DOES
+from agentctl.specs.language.matchers import MATCHERS
+from agentctl.specs.shapes.kinds import KINDS
 
 HERE = Path(__file__).parent / "reference"
 

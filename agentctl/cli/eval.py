@@ -11,27 +11,37 @@ from typing import Annotated, Literal, NamedTuple, TextIO
 
 import typer
 
-from agentctl.cli.eval_voice import Wanted, casting, check_wanted
+from agentctl.app.evaluating.turn_sources import (
+    TurnSourceOptions,
+    check_turn_options,
+    open_turn_source,
+)
 from agentctl.cli.output import Format, note, write, write_line
 from agentctl.cli.render.eval import set_lines, verdict_line
 from agentctl.core.errors import Problem, problem
 from agentctl.core.text import count
-from agentctl.evals.bench import Keep
-from agentctl.evals.gates import combined
-from agentctl.evals.recordings import read_recordings
-from agentctl.evals.report import report_lines, report_text
-from agentctl.evals.runner import NOTHING_SELECTED, Plan, Progress, SetResult, evaluate_set
-from agentctl.evals.selection import Selection
-from agentctl.evals.stamp import stamp_of, write_stamp
+from agentctl.evals.results.gates import combined
+from agentctl.evals.results.report import report_json_text, report_records
+from agentctl.evals.running.recordings import read_recordings
+from agentctl.evals.running.runner import (
+    NOTHING_SELECTED,
+    EvalPlan,
+    EvalProgress,
+    SetResult,
+    evaluate_set,
+)
+from agentctl.evals.running.selection import ScenarioSelection
+from agentctl.evals.running.stamp import stamp_of, write_stamp
+from agentctl.evals.running.trial_runner import KeptTraces
 from agentctl.reports.jsonl import jsonl_text
 from agentctl.reports.junit import junit_text
 from agentctl.reports.table import check_suffix, table_text
-from agentctl.specs.load import Project
-from agentctl.specs.locate import shown, state_folder
-from agentctl.specs.sets import LoadedSet
-from agentctl.traces.journal import journal_head
-from agentctl.traces.project import file_head
-from agentctl.traces.store import evals_folder, journal_file
+from agentctl.specs.reading.load import Project
+from agentctl.specs.reading.locate import shown_path, state_folder
+from agentctl.specs.reading.sets import LoadedSet
+from agentctl.traces.audit.project import file_head
+from agentctl.traces.log.journal import journal_head
+from agentctl.traces.log.store import evals_folder, journal_file
 
 
 class Outputs(NamedTuple):
@@ -63,7 +73,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="Score these recorded runs (JSON Lines)."),
     ] = None,
-    keep: Annotated[Keep, typer.Option(help="Traces of which trials to keep.")] = "failed",
+    keep: Annotated[KeptTraces, typer.Option(help="Traces of which trials to keep.")] = "failed",
     stamp: Annotated[
         bool, typer.Option("--stamp", help="Write into the set what its turns were made for.")
     ] = False,
@@ -96,15 +106,15 @@ def evaluate(
     A scenario that is on the set's cassette plays it; the others play their written turns. Tools
     are mocked whoever speaks.
     """
-    wanted = Wanted(record, replay, live, written, model, trials, in_flight)
-    wanted = check_wanted(wanted, traces=traces is not None, stamp=stamp, jobs=jobs)
+    wanted = TurnSourceOptions(record, replay, live, written, model, trials, in_flight)
+    wanted = check_turn_options(wanted, traces=traces is not None, stamp=stamp, jobs=jobs)
     outputs = Outputs(junit, report_file, table)
     _check(outputs)
     project = Project.find(Path.cwd())
     loaded = _load(project, golden_sets or [], stamp=stamp, traces=traces)
     if stamp and select:
         raise problem("no-stamp", "`--stamp` is about a whole set, not about a selection")
-    selection = Selection(tuple(select or ()))
+    selection = ScenarioSelection(tuple(select or ()))
     plans = [_plan(one, selection, traces, jobs, keep, stamp=stamp) for one in loaded]
     started = time.monotonic()
     results = _evaluate_all(list(zip(loaded, plans, strict=True)), wanted)
@@ -141,18 +151,18 @@ def _load(
 
 def _plan(
     loaded: LoadedSet,
-    selection: Selection,
+    selection: ScenarioSelection,
     traces: Path | None,
     jobs: int,
-    keep: Keep,
+    keep: KeptTraces,
     *,
     stamp: bool,
-) -> Plan:
+) -> EvalPlan:
     file = traces or loaded.recordings
     recordings = None
     if file is not None:
-        recordings = read_recordings(file, shown(file), loaded.ids())
-    return Plan(
+        recordings = read_recordings(file, shown_path(file), loaded.ids())
+    return EvalPlan(
         selection,
         recordings,
         only_recorded=traces is not None,
@@ -162,7 +172,9 @@ def _plan(
     )
 
 
-def _evaluate_all(planned: list[tuple[LoadedSet, Plan]], wanted: Wanted) -> list[SetResult]:
+def _evaluate_all(
+    planned: list[tuple[LoadedSet, EvalPlan]], wanted: TurnSourceOptions
+) -> list[SetResult]:
     """Evaluate each set; of several, those of which nothing is selected are left out.
 
     Raises:
@@ -172,8 +184,12 @@ def _evaluate_all(planned: list[tuple[LoadedSet, Plan]], wanted: Wanted) -> list
     unselected = []
     for loaded, plan in planned:
         try:
-            with casting(loaded, wanted) as (voice, studio):
-                results.append(_evaluate(loaded, plan._replace(voice=voice, studio=studio)))
+            with open_turn_source(loaded, wanted) as (turn_source, model_source):
+                results.append(
+                    _evaluate(
+                        loaded, plan._replace(turn_source=turn_source, model_source=model_source)
+                    )
+                )
         except Problem as wrong:
             if wrong.diagnostics[0].code != NOTHING_SELECTED:
                 raise
@@ -183,7 +199,7 @@ def _evaluate_all(planned: list[tuple[LoadedSet, Plan]], wanted: Wanted) -> list
     return results
 
 
-def _evaluate(loaded: LoadedSet, plan: Plan) -> SetResult:
+def _evaluate(loaded: LoadedSet, plan: EvalPlan) -> SetResult:
     name = loaded.name
     done = 0
 
@@ -192,7 +208,7 @@ def _evaluate(loaded: LoadedSet, plan: Plan) -> SetResult:
         done = number
         progress(number)
 
-    noun = "trial" if plan.voice in ("live", "record") else "scenario"
+    noun = "trial" if plan.turn_source in ("live", "record") else "scenario"
     with _progress(name, noun) as progress:
         try:
             with _kept(loaded, plan.keep) as sink:
@@ -203,7 +219,7 @@ def _evaluate(loaded: LoadedSet, plan: Plan) -> SetResult:
 
 
 @contextmanager
-def _kept(loaded: LoadedSet, keep: Keep) -> Iterator[TextIO | None]:
+def _kept(loaded: LoadedSet, keep: KeptTraces) -> Iterator[TextIO | None]:
     """Give a file for the traces that appears whole, or not at all."""
     if keep == "none":
         yield None
@@ -224,7 +240,7 @@ def _kept(loaded: LoadedSet, keep: Keep) -> Iterator[TextIO | None]:
 
 
 @contextmanager
-def _progress(name: str, noun: str) -> Iterator[Progress]:
+def _progress(name: str, noun: str) -> Iterator[EvalProgress]:
     """Give a counter on stderr: on a terminal alone, for what takes longer than a second."""
     if not sys.stderr.isatty():
         yield lambda _: None
@@ -273,7 +289,7 @@ def _write_files(
 ) -> None:
     files: list[tuple[Path | None, Callable[[Path], str]]] = [
         (outputs.junit, lambda _: junit_text(results)),
-        (outputs.report, lambda _: report_text(results)),
+        (outputs.report, lambda _: report_json_text(results)),
         (outputs.table, lambda path: table_text(results, path)),
     ]
     for path, text in files:
@@ -299,9 +315,9 @@ def _write_whole(path: Path, text: str) -> None:
 def _show(results: Sequence[SetResult], shape: Format, *, kept: bool) -> None:
     match shape:
         case "json":
-            write(report_text(results))
+            write(report_json_text(results))
         case "jsonl":
-            write(jsonl_text(report_lines(results)))
+            write(jsonl_text(report_records(results)))
         case "text":
             width = shutil.get_terminal_size((100, 24)).columns
             for result in results:

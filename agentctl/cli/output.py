@@ -53,7 +53,7 @@ def note(text: str, end: str = "\n") -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - stands in until the end
 
 
-def report(problem: Problem) -> None:
+def report_problem(problem: Problem) -> None:
     """Write every diagnostic of a problem to stderr."""
     note("\n\n".join(str(diagnostic) for diagnostic in problem.diagnostics))
 
@@ -63,4 +63,4 @@ def _close_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-__all__ = ["Format", "note", "report", "write", "write_json", "write_jsonl", "write_line"]
+__all__ = ["Format", "note", "report_problem", "write", "write_json", "write_jsonl", "write_line"]

@@ -9,40 +9,40 @@ from typing import Annotated, Literal, NamedTuple
 
 import typer
 
-from agentctl.cli.batch import JOBS, Plan, run_batch
-from agentctl.cli.environments import (
+from agentctl.app.batch.batch import JOBS, BatchPlan, run_batch
+from agentctl.app.batch.task_run import Whose
+from agentctl.app.environments import (
     ENVIRONMENT_HELP,
     EnvironmentName,
     environment_of,
     say_environment,
 )
-from agentctl.cli.fork import Wanted, fork_of
-from agentctl.cli.output import Format, note
-from agentctl.cli.session import (
-    Begun,
-    Parts,
-    go,
-    load,
+from agentctl.app.fork import ForkOptions, fork_of
+from agentctl.app.runs import (
+    RunParts,
+    StartedRun,
+    load_parts,
     new_trace,
+    play_and_print,
     queue_approver,
     state_of,
 )
-from agentctl.cli.task_run import Whose
+from agentctl.cli.output import Format, note
 from agentctl.cli.terminal import TerminalApprover, TerminalInputs, elicited, on_terminal
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import Problem, problem
-from agentctl.effects.sessions import Recipe
-from agentctl.runtime.approvals import Approver, Nobody
-from agentctl.runtime.fork import Remembered
-from agentctl.runtime.queueing import may_approve
-from agentctl.runtime.run import ALONE, Inputs, Lines
-from agentctl.specs.bundle import Bundle
-from agentctl.specs.load import Project
-from agentctl.specs.locate import files_in, may_be
-from agentctl.specs.sets import LoadedSet
+from agentctl.effects.paused_runs import RunRecipe
+from agentctl.runtime.approvals.approver import Approver, Nobody
+from agentctl.runtime.approvals.queue import may_approve
+from agentctl.runtime.replay.fork import Remembered
+from agentctl.runtime.run import NO_SESSION, Inputs, ScriptedInputs
+from agentctl.specs.reading.load import Project
+from agentctl.specs.reading.locate import files_in, may_be
+from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.shapes.bundle import Bundle
 
 
-def run(
+def run_command(
     agent: Annotated[str | None, typer.Argument(help="Agent: a name or a file.")] = None,
     task: Annotated[str | None, typer.Argument(help="What to do; `-` reads stdin.")] = None,
     event: Annotated[
@@ -121,11 +121,11 @@ def run(
     waits = approvals == "queue"
     if waits:
         _can_be_resumed(project)
-    inputs: Inputs = Lines()
+    inputs: Inputs = ScriptedInputs()
     fork = None
     if source is not None:
         assert step is not None  # they go together
-        wanted = Wanted(source, step, agent, model, world, live, environment)
+        wanted = ForkOptions(source, step, agent, model, world, live, environment)
         recipe, fork = fork_of(project, wanted)
         say_environment(environment)
         scenario = recipe.scenario
@@ -135,20 +135,20 @@ def run(
     else:
         if agent is None:
             raise _no_agent(project)
-        asked = _Asked(agent, model, world, acting_as, live, environment, record_tools)
+        asked = _RunOptions(agent, model, world, acting_as, live, environment, record_tools)
         if batch is not None:
             recipe, whose = _of_task(project, asked)
-            plan = Plan(batch, out, jobs or JOBS, waits, format, quiet)
+            plan = BatchPlan(batch, out, jobs or JOBS, waits, format, quiet)
             say_environment(environment)
             return run_batch(project, recipe, whose, plan)
         first = _task(task, event)
-        inputs = TerminalInputs(first) if on_terminal() else Lines(first)
+        inputs = TerminalInputs(first) if on_terminal() else ScriptedInputs(first)
         recipe, whose = _of_task(project, asked)
         recipe = recipe._replace(principal=whose(None))
         say_environment(environment)
     # Without a key, a price or a live side there is no run, and no trace of one.
     asks = elicited if not waits and on_terminal() else None
-    parts = load(project, recipe, show=not quiet, elicit=asks)
+    parts = load_parts(project, recipe, show=not quiet, elicit=asks)
     if scenario is None and not quiet:
         _say_world(recipe, parts)
     state = state_of(project.root) if waits or live else None
@@ -161,12 +161,12 @@ def run(
     elif scenario is None:
         asker = terminal_approver(project, approver, recipe)
     ledger = state.ledger if state is not None and live else None
-    session = ALONE._replace(run_id=run_id, ledger=ledger, waits=waits)
+    session = NO_SESSION._replace(run_id=run_id, ledger=ledger, waits=waits)
     if fork is not None:
-        session = session._replace(past=fork, forked_from=fork.origin)
+        session = session._replace(replay=fork, forked_from=fork.origin)
         asker = Remembered(fork, asker) if asker is not None else None
-    begun = Begun(run_id, trace, session, asker, inputs, state.sessions if state else None)
-    return go(project.root, recipe, parts, begun, format, quiet=quiet)
+    begun = StartedRun(run_id, trace, session, asker, inputs, state.sessions if state else None)
+    return play_and_print(project.root, recipe, parts, begun, format, quiet=quiet)
 
 
 _APART: dict[str, tuple[str, ...]] = {
@@ -215,7 +215,7 @@ def _can_be_resumed(project: Project) -> None:
         )
 
 
-def terminal_approver(project: Project, approver: str | None, recipe: Recipe) -> Approver:
+def terminal_approver(project: Project, approver: str | None, recipe: RunRecipe) -> Approver:
     """Return who is asked at this terminal; without one, nobody."""
     if not on_terminal():
         return Nobody()
@@ -229,7 +229,7 @@ def terminal_approver(project: Project, approver: str | None, recipe: Recipe) ->
 
 def _of_scenario(
     project: Project, agent: str | None, reference: str, model: str | None, *, live: bool
-) -> Recipe:
+) -> RunRecipe:
     """Return how one scenario of a golden set is played as a run, with a trace of its own."""
     if live:
         raise problem(
@@ -253,10 +253,10 @@ def _of_scenario(
     who = loaded.find(scenario_id).scenario.principal
     principal = {"id": who.id, "role": who.role or loaded.bundle.agent.acts_as}
     path = str(loaded.path.resolve())
-    return Recipe(loaded.bundle.agent.name, principal, "mock", model, path, scenario_id)
+    return RunRecipe(loaded.bundle.agent.name, principal, "mock", model, path, scenario_id)
 
 
-class _Asked(NamedTuple):
+class _RunOptions(NamedTuple):
     """What the command line says about a run of a task."""
 
     agent: str
@@ -268,7 +268,7 @@ class _Asked(NamedTuple):
     records: bool
 
 
-def _of_task(project: Project, asked: _Asked) -> tuple[Recipe, Whose]:
+def _of_task(project: Project, asked: _RunOptions) -> tuple[RunRecipe, Whose]:
     """Find an agent and a mock world: what is asked for, else that of a golden set.
 
     Returns:
@@ -279,14 +279,14 @@ def _of_task(project: Project, asked: _Asked) -> tuple[Recipe, Whose]:
     agent = str(Path(asked.agent).resolve()) if Path(asked.agent).is_file() else asked.agent
     if asked.live:
         lender = None
-        recipe = Recipe(
+        recipe = RunRecipe(
             agent, {}, "live", asked.model, environment=asked.environment, records=asked.records
         )
     else:
         name = bundle.agent.name
         lender = project.golden_set(asked.world) if asked.world else project.golden_set_of(name)
         lent = str(lender.path.resolve()) if lender is not None else None
-        recipe = Recipe(agent, {}, "mock", asked.model, lent)
+        recipe = RunRecipe(agent, {}, "mock", asked.model, lent)
 
     def whose(named: str | None) -> dict[str, Json]:
         acting_as = named or asked.acting_as
@@ -296,12 +296,12 @@ def _of_task(project: Project, asked: _Asked) -> tuple[Recipe, Whose]:
                 "live tools act for somebody: say for whom",
                 hint=f"--as {bundle.agent.acts_as}:ID",
             )
-        return principal_of(bundle, lender, acting_as)
+        return principal_option(bundle, lender, acting_as)
 
     return recipe, whose
 
 
-def _say_world(recipe: Recipe, parts: Parts) -> None:
+def _say_world(recipe: RunRecipe, parts: RunParts) -> None:
     who = f"{recipe.principal['role']}:{recipe.principal['id']}"
     if parts.lender is not None:
         moment = f"{parts.lender.head.now:%Y-%m-%d %H:%M} UTC"
@@ -338,7 +338,7 @@ def _event(path: Path) -> dict[str, Json]:
     return value
 
 
-def principal_of(
+def principal_option(
     bundle: Bundle, lender: LoadedSet | None, acting_as: str | None
 ) -> dict[str, Json]:
     """Return on whose behalf: whom `--as` names, else the one of a golden set, else this user.
@@ -370,4 +370,4 @@ def principal_of(
     return {"id": os.environ.get("USER") or "local", "role": role}
 
 
-__all__ = ["principal_of", "run", "terminal_approver"]
+__all__ = ["principal_option", "run_command", "terminal_approver"]

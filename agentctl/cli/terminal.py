@@ -3,14 +3,14 @@
 import sys
 from collections.abc import Callable
 
-from agentctl.cli.output import note, report
-from agentctl.cli.render.console import plain
+from agentctl.cli.output import note, report_problem
+from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.errors import Problem
 from agentctl.core.messages import Approval
 from agentctl.core.text import shorten
-from agentctl.runtime.approvals import Pending
-from agentctl.specs.schemas import Schema, SchemaProblem
+from agentctl.runtime.approvals.approver import Pending
+from agentctl.specs.language.schemas import Schema, SchemaProblem
 
 _MOST_SHOWN = 1000
 """Characters of what a server asks."""
@@ -21,7 +21,7 @@ def on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def prompt(question: str) -> str | None:
+def prompt_line(question: str) -> str | None:
     """Ask on stderr and read one line; `None` at the end of input."""
     sys.stderr.write(question)
     sys.stderr.flush()
@@ -46,7 +46,7 @@ class TerminalInputs:
             return task
         if question is None:
             return None
-        return prompt(f"\nthe agent asks: {plain(question)}\n> ") or None
+        return prompt_line(f"\nthe agent asks: {neutralised(question)}\n> ") or None
 
 
 class TerminalApprover:
@@ -66,14 +66,14 @@ class TerminalApprover:
         try:
             self._may(pending)
         except Problem as refused:
-            report(refused)
+            report_problem(refused)
             return None
         note(f"\napproval needed: {pending.tool} ({pending.effect.replace('_', ' ')})")
         for name, value in pending.arguments.items():
             origin = pending.origins.get(name, "model")
-            note(f"  {name} = {plain(canonical_text(value))}  (from {origin})")
-        note(f"  because: {plain(pending.reason)}; asked of {pending.by or 'anybody'}")
-        answer = prompt("approve? [y]es, [n]o, [m]odify: ")
+            note(f"  {name} = {neutralised(canonical_text(value))}  (from {origin})")
+        note(f"  because: {neutralised(pending.reason)}; asked of {pending.by or 'anybody'}")
+        answer = prompt_line("approve? [y]es, [n]o, [m]odify: ")
         if answer is None:
             return None
         match answer.lower():
@@ -82,11 +82,11 @@ class TerminalApprover:
             case "m" | "modify":
                 return self._modified(pending)
             case _:
-                return Approval("reject", self._identity, prompt("reason (may be empty): "))
+                return Approval("reject", self._identity, prompt_line("reason (may be empty): "))
 
     def _modified(self, pending: Pending) -> Approval | None:
         own = {k: v for k, v in pending.arguments.items() if k not in pending.bound}
-        text = prompt(f"arguments as JSON, now {canonical_text(own)}\n> ")
+        text = prompt_line(f"arguments as JSON, now {canonical_text(own)}\n> ")
         if text is None:
             return None
         try:
@@ -107,13 +107,13 @@ def elicited(message: str, schema: dict[str, Json]) -> dict[str, Json] | None:
         schema: What an answer looks like; nothing that breaks it is passed on.
     """
     wants = shorten(canonical_text(schema), _MOST_SHOWN)
-    note(f"\n{plain(shorten(message, _MOST_SHOWN))}\n  wanted: {plain(wants)}")
+    note(f"\n{neutralised(shorten(message, _MOST_SHOWN))}\n  wanted: {neutralised(wants)}")
     try:
         wanted = Schema(schema)
     except SchemaProblem as error:
-        note(f"not asked: what is wanted is no schema: {plain(str(error))}")
+        note(f"not asked: what is wanted is no schema: {neutralised(str(error))}")
         return None
-    while text := prompt("answer as JSON, or nothing to decline: "):
+    while text := prompt_line("answer as JSON, or nothing to decline: "):
         try:
             answer = parse_strict(text)
             wrong = wanted.errors(answer)
@@ -121,8 +121,8 @@ def elicited(message: str, schema: dict[str, Json]) -> dict[str, Json] | None:
             answer, wrong = None, [str(error)]
         if not wrong and isinstance(answer, dict):
             return answer
-        note(f"not taken: {plain('; '.join(wrong)) or 'it is no object'}")
+        note(f"not taken: {neutralised('; '.join(wrong)) or 'it is no object'}")
     return None
 
 
-__all__ = ["TerminalApprover", "TerminalInputs", "elicited", "on_terminal", "prompt"]
+__all__ = ["TerminalApprover", "TerminalInputs", "elicited", "on_terminal", "prompt_line"]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
-Pair = tuple[int | None, int | None]
+AlignedPair = tuple[int | None, int | None]
 """Positions on the left and on the right; `None` where one side has nothing."""
 
 
@@ -13,7 +13,7 @@ def align(
     right: Sequence[T],
     change: Callable[[T, T], float],
     gap: Callable[[T], float],
-) -> list[Pair]:
+) -> list[AlignedPair]:
     """Return the cheapest alignment (weighted edit distance; Wagner and Fischer, 1974).
 
     What both sides begin and end with is paired at once; the rest takes time and memory in the
@@ -36,11 +36,11 @@ def align(
     while end < most and change(left[-1 - end], right[-1 - end]) == 0:
         end += 1
     middle = _align(left[start : len(left) - end], right[start : len(right) - end], change, gap)
-    head: list[Pair] = [(index, index) for index in range(start)]
-    shifted: list[Pair] = [
+    head: list[AlignedPair] = [(index, index) for index in range(start)]
+    shifted: list[AlignedPair] = [
         (None if a is None else a + start, None if b is None else b + start) for a, b in middle
     ]
-    tail: list[Pair] = [(len(left) - end + i, len(right) - end + i) for i in range(end)]
+    tail: list[AlignedPair] = [(len(left) - end + i, len(right) - end + i) for i in range(end)]
     return head + shifted + tail
 
 
@@ -49,7 +49,7 @@ def _align(
     right: Sequence[T],
     change: Callable[[T, T], float],
     gap: Callable[[T], float],
-) -> list[Pair]:
+) -> list[AlignedPair]:
     rows, columns = len(left), len(right)
     drop_left = [gap(item) for item in left]
     drop_right = [gap(item) for item in right]
@@ -65,7 +65,7 @@ def _align(
             cost[i][j] = min(
                 paired[i][j], cost[i + 1][j] + drop_left[i], cost[i][j + 1] + drop_right[j]
             )
-    pairs: list[Pair] = []
+    pairs: list[AlignedPair] = []
     i = j = 0
     while i < rows or j < columns:
         if i < rows and j < columns and cost[i][j] == paired[i][j]:
@@ -80,4 +80,4 @@ def _align(
     return pairs
 
 
-__all__ = ["Pair", "align"]
+__all__ = ["AlignedPair", "align"]

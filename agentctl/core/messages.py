@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from agentctl.core.canonical import Json
 
-Effect = Literal["none", "internal_write", "external_write", "irreversible", "escalation"]
+EffectKind = Literal["none", "internal_write", "external_write", "irreversible", "escalation"]
 """What a tool does to the world. `none` reads; `escalation` passes the case to a person."""
 
 ToolErrorKind = Literal[
@@ -111,7 +111,7 @@ class ModelReply(NamedTuple):
     """The model that answered; `None` = the one that was asked."""
     refused: bool = False
     """The model, or its provider, declined to answer; `text` says why, where anything does."""
-    setbacks: tuple[dict[str, Json], ...] = ()
+    failed_attempts: tuple[dict[str, Json], ...] = ()
     """The requests before that brought no reply, in order: whom, what kind of fault, one line."""
 
 
@@ -141,7 +141,7 @@ class Approval(NamedTuple):
 
 __all__ = [
     "Approval",
-    "Effect",
+    "EffectKind",
     "Message",
     "ModelReply",
     "Principal",

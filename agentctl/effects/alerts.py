@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.money import money_text
-from agentctl.effects.purse import Breach
-from agentctl.specs.project import Alerts
+from agentctl.effects.budget import BudgetBreach
+from agentctl.specs.shapes.project import Alerts
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS alerts (
@@ -39,7 +39,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 class Alert(NamedTuple):
     """One breach of a limit on money."""
 
-    what: Breach
+    what: BudgetBreach
     agent: str
     run: str
     """The run that met it."""
@@ -61,7 +61,7 @@ class _NotSent(Exception):  # noqa: N818 - it says what is so
     """Why an alert did not go out, without addresses, which may hold a secret."""
 
 
-class AlertDesk:
+class AlertSender:
     """Sends alerts, each once.
 
     Args:
@@ -166,4 +166,4 @@ class AlertDesk:
         return _VARIABLE.sub(lambda found: self._env[found.group(1)], webhook)
 
 
-__all__ = ["COMMAND_TIMEOUT_S", "SCHEMA", "WEBHOOK_TIMEOUT_S", "Alert", "AlertDesk"]
+__all__ = ["COMMAND_TIMEOUT_S", "SCHEMA", "WEBHOOK_TIMEOUT_S", "Alert", "AlertSender"]

@@ -15,10 +15,10 @@ from agentctl.core.clock import stamp
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
 from agentctl.effects.db import prepare, rows, transaction
-from agentctl.effects.ledger import Intent
+from agentctl.effects.ledger import EffectIntent
 
-Answer = Literal["approve", "modify", "reject"]
-Standing = Literal["pending", "approve", "modify", "reject", "used", "expired"]
+ApprovalAnswer = Literal["approve", "modify", "reject"]
+ApprovalStanding = Literal["pending", "approve", "modify", "reject", "used", "expired"]
 DEFAULT_WITHIN_S = 24 * 3600
 """How long an approval is waited for where the rule does not say (`within:`)."""
 
@@ -50,7 +50,7 @@ _COLUMNS = (
 )
 
 
-class Asked(NamedTuple):
+class ApprovalRequest(NamedTuple):
     """What a person is asked to approve, and what their answer is bound to."""
 
     run: str
@@ -69,7 +69,7 @@ class Asked(NamedTuple):
     within_s: int | None
 
 
-class Waiting(NamedTuple):
+class PendingApproval(NamedTuple):
     """One row: a request, and how it stands."""
 
     id: int
@@ -82,7 +82,7 @@ class Waiting(NamedTuple):
     tools: str
     request: dict[str, Json]
     queue: str | None
-    standing: Standing
+    standing: ApprovalStanding
     requested_at: str
     expires_at: str
     decided_by: str | None
@@ -104,7 +104,7 @@ class Approvals:
         self._db = db
         prepare(db, SCHEMA)
 
-    def request(self, asked: Asked, now: datetime) -> Waiting:
+    def request(self, asked: ApprovalRequest, now: datetime) -> PendingApproval:
         """Put a request into the inbox, or find it there.
 
         Raises:
@@ -133,7 +133,7 @@ class Approvals:
         return found[0]
 
     def decide(
-        self, approval_id: int, answer: Answer, by: str, reason: str | None, now: datetime
+        self, approval_id: int, answer: ApprovalAnswer, by: str, reason: str | None, now: datetime
     ) -> None:
         """Note a person's answer; the event in the trace comes before it.
 
@@ -151,7 +151,7 @@ class Approvals:
                 raise not_pending(self.find(approval_id))
 
     def use(
-        self, db: sqlite3.Connection, approval: int, intent: Intent, now: datetime
+        self, db: sqlite3.Connection, approval: int, intent: EffectIntent, now: datetime
     ) -> str | None:
         """Use an approval up, inside the ledger's transaction; or say why it cannot be used."""
         self._expire(now)
@@ -166,7 +166,7 @@ class Approvals:
         db.execute("UPDATE approvals SET standing = 'used' WHERE id = ?", (approval,))
         return None
 
-    def find(self, approval_id: int) -> Waiting:
+    def find(self, approval_id: int) -> PendingApproval:
         """Return one request.
 
         Raises:
@@ -178,7 +178,7 @@ class Approvals:
             raise problem("unknown-approval", message, hint="agentctl inbox list")
         return found[0]
 
-    def current(self, approval_id: int, now: datetime) -> Waiting:
+    def current(self, approval_id: int, now: datetime) -> PendingApproval:
         """Return one request as it stands at this moment.
 
         Raises:
@@ -188,7 +188,7 @@ class Approvals:
             self._expire(now)
         return self.find(approval_id)
 
-    def pending(self, now: datetime) -> list[Waiting]:
+    def pending(self, now: datetime) -> list[PendingApproval]:
         """Return what waits, the oldest first."""
         with transaction(self._db):
             self._expire(now)
@@ -201,7 +201,7 @@ class Approvals:
             (stamp(now),),
         )
 
-    def _all(self, where: str, *values: object) -> list[Waiting]:
+    def _all(self, where: str, *values: object) -> list[PendingApproval]:
         query = f"SELECT {_COLUMNS} FROM approvals WHERE {where}"
         return [_waiting(row) for row in rows(self._db, query, values)]
 
@@ -214,7 +214,7 @@ _SAID = {
 }
 
 
-def not_pending(found: Waiting) -> Problem:
+def not_pending(found: PendingApproval) -> Problem:
     """Return the problem that a request does not wait any more."""
     said = _SAID.get(found.standing, "given already")
     by = f", by {found.decided_by}" if found.decided_by else ""
@@ -224,19 +224,19 @@ def not_pending(found: Waiting) -> Problem:
     )  # fmt: skip
 
 
-def _waiting(row: tuple[object, ...]) -> Waiting:
+def _waiting(row: tuple[object, ...]) -> PendingApproval:
     values = list(row)
     values[8] = parse_strict(str(values[8]), max_bytes=2**30)
-    return Waiting(*values)  # type: ignore[arg-type]  # the columns are in the order of the fields
+    return PendingApproval(*values)  # type: ignore[arg-type]  # the columns are in the order of the fields
 
 
 __all__ = [
     "DEFAULT_WITHIN_S",
     "SCHEMA",
-    "Answer",
+    "ApprovalAnswer",
+    "ApprovalRequest",
+    "ApprovalStanding",
     "Approvals",
-    "Asked",
-    "Standing",
-    "Waiting",
+    "PendingApproval",
     "not_pending",
 ]

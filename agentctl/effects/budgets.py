@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
+from agentctl.effects.budget import BudgetHold, BudgetLevel, BudgetPeriod, BudgetRefusal
 from agentctl.effects.db import transaction
-from agentctl.effects.purse import Hold, Level, Period, Refusal
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS spent (
@@ -60,7 +60,7 @@ class Reservation(NamedTuple):
     amount: Decimal
 
 
-class Budgets:
+class SpendingStore:
     """The money of a project's agents.
 
     Args:
@@ -73,7 +73,7 @@ class Budgets:
 
     def reserve(
         self, agent: str, run_id: str, at: datetime, amount: Decimal, limits: DayLimits
-    ) -> Hold | Refusal:
+    ) -> BudgetHold | BudgetRefusal:
         """Hold money for one call, unless a limit forbids it.
 
         Args:
@@ -88,12 +88,12 @@ class Budgets:
         with transaction(self._db):
             for level in self._levels(agent, day, limits):
                 if _up(level.used) + micros > _down(level.most):
-                    return Refusal(level, amount)
+                    return BudgetRefusal(level, amount)
             row = self._db.execute(
                 "INSERT INTO reserved (agent, run, day, micros) VALUES (?, ?, ?, ?) RETURNING id",
                 (agent, run_id, day, micros),
             ).fetchone()
-        return Hold(row[0], _dollars(micros))
+        return BudgetHold(row[0], _dollars(micros))
 
     def settle(self, reservation: int, amount: Decimal) -> None:
         """Book what a call did cost, which may be more than was held, or nothing.
@@ -125,7 +125,7 @@ class Budgets:
         """Give back what was held for a call that was never made."""
         self.settle(reservation, Decimal(0))
 
-    def used(self, agent: str, at: datetime, limits: DayLimits) -> tuple[Level, ...]:
+    def used(self, agent: str, at: datetime, limits: DayLimits) -> tuple[BudgetLevel, ...]:
         """Return how far each limit of an agent is used up, reservations included."""
         return self._levels(agent, at.astimezone(UTC).date().isoformat(), limits)
 
@@ -142,13 +142,13 @@ class Budgets:
         ]
         return [reservation for reservation in held if ended(reservation.run)]
 
-    def _levels(self, agent: str, day: str, limits: DayLimits) -> tuple[Level, ...]:
-        asked: tuple[tuple[Period, str, Decimal | None], ...] = (
+    def _levels(self, agent: str, day: str, limits: DayLimits) -> tuple[BudgetLevel, ...]:
+        asked: tuple[tuple[BudgetPeriod, str, Decimal | None], ...] = (
             ("day", day, limits.day),
             ("month", f"{day[:7]}-01", limits.month),
         )
         return tuple(
-            Level(period, self._used(agent, since), most)
+            BudgetLevel(period, self._used(agent, since), most)
             for period, since, most in asked
             if most is not None
         )
@@ -170,4 +170,4 @@ def _dollars(micros: int) -> Decimal:
     return Decimal(micros) / _MICROS
 
 
-__all__ = ["SCHEMA", "Budgets", "DayLimits", "Reservation"]
+__all__ = ["SCHEMA", "DayLimits", "Reservation", "SpendingStore"]

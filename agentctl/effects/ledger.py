@@ -18,7 +18,7 @@ from agentctl.core.errors import problem
 from agentctl.core.messages import ToolError, ToolResult
 from agentctl.effects.db import prepare, rows, transaction
 
-State = Literal["intended", "dispatched", "succeeded", "unverified", "failed", "in_doubt"]
+EffectState = Literal["intended", "dispatched", "succeeded", "unverified", "failed", "in_doubt"]
 """How far an effect got. `unverified`: it happened, and its receipt cannot be read."""
 SETTLED: frozenset[str] = frozenset({"succeeded", "unverified", "failed"})
 
@@ -47,7 +47,7 @@ _COLUMNS = (
 )
 
 
-class Intent(NamedTuple):
+class EffectIntent(NamedTuple):
     """An effect that is about to be sent."""
 
     run: str
@@ -62,7 +62,7 @@ class Intent(NamedTuple):
     """For so many seconds the same effect of another run is refused."""
 
 
-class Effect(NamedTuple):
+class EffectRecord(NamedTuple):
     """One row of the ledger."""
 
     id: int
@@ -72,7 +72,7 @@ class Effect(NamedTuple):
     arguments: dict[str, Json]
     provider_key: str
     """What the provider is sent as its idempotency key."""
-    state: State
+    state: EffectState
     result: dict[str, Json] | None
     """`{value}` or `{error, message}`; `None` while it is not known."""
     intended_at: str
@@ -82,10 +82,10 @@ class Effect(NamedTuple):
     reason: str | None
 
 
-class Claim(NamedTuple):
+class LedgerClaim(NamedTuple):
     """What the ledger says to an effect that is about to be sent."""
 
-    effect: Effect | None
+    effect: EffectRecord | None
     """The row; `None` where the effect must not happen."""
     send: bool
     """Whether it may be sent: nobody has sent it before."""
@@ -99,7 +99,7 @@ class Uses(Protocol):
     """What uses up an approval inside the ledger's transaction."""
 
     def use(
-        self, db: sqlite3.Connection, approval: int, intent: Intent, now: datetime
+        self, db: sqlite3.Connection, approval: int, intent: EffectIntent, now: datetime
     ) -> str | None:
         """Use it up, or say why it cannot be used."""
         ...
@@ -121,7 +121,7 @@ class Ledger:
         self._approvals = approvals
         prepare(db, SCHEMA)
 
-    def claim(self, intent: Intent, now: datetime) -> Claim:
+    def claim(self, intent: EffectIntent, now: datetime) -> LedgerClaim:
         """Write the intent, or find what became of the same effect before.
 
         One transaction looks for the effect, uses up the approval and writes `intended`.
@@ -133,19 +133,19 @@ class Ledger:
             own = self._one("run = ? AND key = ?", (intent.run, intent.key))
             if own is not None and own.state != "failed":
                 if own.arguments != intent.arguments:
-                    return Claim(None, False, _other_arguments(own))
-                return Claim(own, own.state == "intended")
+                    return LedgerClaim(None, False, _other_arguments(own))
+                return LedgerClaim(own, own.state == "intended")
             refusal = self._elsewhere(intent, now)
             if refusal is not None:
-                return Claim(None, False, refusal)
+                return LedgerClaim(None, False, refusal)
             if intent.approval is not None:
                 refusal = self._approvals.use(self._db, intent.approval, intent, now)
                 if refusal is not None:
-                    return Claim(None, False, refusal, unapproved=True)
+                    return LedgerClaim(None, False, refusal, unapproved=True)
             self._write(intent, own, now)
-            return Claim(self._one("run = ? AND key = ?", (intent.run, intent.key)), True)
+            return LedgerClaim(self._one("run = ? AND key = ?", (intent.run, intent.key)), True)
 
-    def _elsewhere(self, intent: Intent, now: datetime) -> str | None:
+    def _elsewhere(self, intent: EffectIntent, now: datetime) -> str | None:
         """Say which other run stands in the way: its effect is open, or happened not long ago."""
         since = stamp(now - timedelta(seconds=intent.remembered_s))
         for other in self._all("key = ? AND run != ? ORDER BY id DESC", (intent.key, intent.run)):
@@ -158,7 +158,7 @@ class Ledger:
                 return f"run {other.run} did this already, at {other.settled_at}"
         return None
 
-    def _write(self, intent: Intent, failed: Effect | None, now: datetime) -> None:
+    def _write(self, intent: EffectIntent, failed: EffectRecord | None, now: datetime) -> None:
         if failed is not None:
             self._db.execute(
                 "UPDATE effects SET state = 'intended', arguments = ?, result = NULL,"
@@ -180,7 +180,7 @@ class Ledger:
             ),
         )
 
-    def dispatched(self, effect: Effect) -> bool:
+    def dispatched(self, effect: EffectRecord) -> bool:
         """Note that the effect is being sent; `False` where another process was faster.
 
         Raises:
@@ -195,8 +195,8 @@ class Ledger:
 
     def settle(
         self,
-        effect: Effect,
-        state: State,
+        effect: EffectRecord,
+        state: EffectState,
         result: ToolResult,
         now: datetime,
         by: str = "provider",
@@ -215,7 +215,7 @@ class Ledger:
                 (state, canonical_text(known), stamp(now), by, reason, effect.id),
             )
 
-    def find(self, effect_id: int) -> Effect:
+    def find(self, effect_id: int) -> EffectRecord:
         """Return one effect.
 
         Raises:
@@ -226,24 +226,24 @@ class Ledger:
             raise problem("unknown-effect", f"no effect {effect_id}", hint="agentctl inbox list")
         return found
 
-    def of_run(self, run: str) -> list[Effect]:
+    def of_run(self, run: str) -> list[EffectRecord]:
         """Return the effects of one run, in the order in which they were intended."""
         return self._all("run = ? ORDER BY id", (run,))
 
-    def open_effects(self) -> list[Effect]:
+    def open_effects(self) -> list[EffectRecord]:
         """Return what was sent, or may have been, and is not settled."""
         return self._all("state IN ('intended', 'dispatched', 'in_doubt') ORDER BY id", ())
 
-    def _one(self, where: str, values: Sequence[object]) -> Effect | None:
+    def _one(self, where: str, values: Sequence[object]) -> EffectRecord | None:
         found = self._all(where, values)
         return found[0] if found else None
 
-    def _all(self, where: str, values: Sequence[object]) -> list[Effect]:
+    def _all(self, where: str, values: Sequence[object]) -> list[EffectRecord]:
         query = f"SELECT {_COLUMNS} FROM effects WHERE {where}"
         return [_effect(row) for row in rows(self._db, query, values)]
 
 
-def result_of(effect: Effect) -> ToolResult:
+def result_of(effect: EffectRecord) -> ToolResult:
     """Return what a settled effect brought, as its tool returned it."""
     known = effect.result or {}
     if "error" in known:
@@ -251,14 +251,14 @@ def result_of(effect: Effect) -> ToolResult:
     return ToolResult(known.get("value"))
 
 
-def _effect(row: tuple[object, ...]) -> Effect:
+def _effect(row: tuple[object, ...]) -> EffectRecord:
     values = list(row)
     values[4] = parse_strict(str(values[4]))
     values[7] = None if values[7] is None else parse_strict(str(values[7]), max_bytes=2**30)
-    return Effect(*values)  # type: ignore[arg-type]  # the columns are in the order of the fields
+    return EffectRecord(*values)  # type: ignore[arg-type]  # the columns are in the order of the fields
 
 
-def _other_arguments(own: Effect) -> str:
+def _other_arguments(own: EffectRecord) -> str:
     return (
         f"the same effect (by the manifest's idempotency key) was already {own.state} in this run"
         " with other arguments"
@@ -267,11 +267,11 @@ def _other_arguments(own: Effect) -> str:
 
 __all__ = [
     "SETTLED",
-    "Claim",
-    "Effect",
-    "Intent",
+    "EffectIntent",
+    "EffectRecord",
+    "EffectState",
     "Ledger",
-    "State",
+    "LedgerClaim",
     "Uses",
     "result_of",
 ]

@@ -13,11 +13,11 @@ from agentctl.core.canonical import Json, NotCanonical, canonical_text, digest, 
 from agentctl.core.masking import MASK, masked, suspicious
 from agentctl.core.messages import Message, ModelReply, ToolCall
 from agentctl.core.text import count
-from agentctl.models.nearest import differences
 from agentctl.models.port import Model, ModelFault, Request, ToolOffer
+from agentctl.models.request_diff import request_differences
 from agentctl.models.scripted import said
-from agentctl.specs.agent import ModelSpec
-from agentctl.specs.turns import TapedTurn, Turn
+from agentctl.specs.shapes.agent import ModelSpec
+from agentctl.specs.shapes.turns import TapedTurn, Turn
 
 _NOT_ASKED = {"name", "fallbacks", "price", "base_url"}
 """Keys of `model:` that say where to ask and what it costs, not what is asked."""
@@ -117,15 +117,15 @@ class CassetteModel:
         """
         asked = self._render(request)
         turn = self._answers.get(asked.key(*self._of))
-        setbacks: tuple[dict[str, Json], ...] = ()
+        failed_attempts: tuple[dict[str, Json], ...] = ()
         if turn is None:
             if self._model is None:
                 raise ModelFault("miss", self._missed(asked), "agentctl eval SET --record missing")
             reply = self._model.reply(request, timeout_s)
-            turn, setbacks = self._taped(reply), reply.setbacks
+            turn, failed_attempts = self._taped(reply), reply.failed_attempts
         self.exchanges.append(Exchange(asked, turn))
         spoken = said(turn, len(self.exchanges))
-        return spoken._replace(model=turn.by, refused=turn.refused, setbacks=setbacks)
+        return spoken._replace(model=turn.by, refused=turn.refused, failed_attempts=failed_attempts)
 
     def _missed(self, asked: Rendered) -> str:
         number = len(self.exchanges) + 1
@@ -134,7 +134,7 @@ class CassetteModel:
         if number > len(self._recorded):
             turns = count(len(self._recorded), "turn is", "turns are")
             return f"turn {number} is asked for, and {turns} recorded"
-        found = differences(*self._recorded[number - 1].request, *asked)
+        found = request_differences(*self._recorded[number - 1].request, *asked)
         return f"turn {number} asks otherwise than was recorded: {found}"
 
     def _taped(self, reply: ModelReply) -> TapedTurn:
@@ -172,7 +172,7 @@ def call_of(call: ToolCall) -> dict[str, Json]:
     return {"id": call.id, "tool": call.name, "args": _parsed(call.arguments)}
 
 
-def told(turn: Turn, number: int) -> dict[str, Json]:
+def reply_message(turn: Turn, number: int) -> dict[str, Json]:
     """Return what a recorded turn adds to the conversation."""
     reply = said(turn, number)
     return message_of(Message("assistant", reply.text or "", reply.calls))
@@ -201,4 +201,12 @@ def _without(value: Json, secrets: Sequence[str]) -> Json:
     return value
 
 
-__all__ = ["CassetteModel", "Exchange", "Rendered", "Renderer", "call_of", "message_of", "told"]
+__all__ = [
+    "CassetteModel",
+    "Exchange",
+    "Rendered",
+    "Renderer",
+    "call_of",
+    "message_of",
+    "reply_message",
+]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.messages import Message, ModelReply, ToolCall
-from agentctl.models.loose import objects_in, without_thoughts
+from agentctl.models.lenient_json import objects_in, without_thoughts
 from agentctl.models.port import Model, Request, ToolOffer
 
 UNREADABLE = "unreadable_action"
@@ -56,13 +56,13 @@ def in_words(request: Request) -> Request:
         if isinstance(call.arguments, str)
     }
     messages = [_told(message, names, garbled) for message in request.messages]
-    messages.append(Message("system", contract(request)))
+    messages.append(Message("system", action_contract(request)))
     # One system message, and it comes first; what the agent is told stands before how to say it.
     messages.sort(key=lambda message: message.role != "system")
     return Request(tuple(_merged(messages)))
 
 
-def contract(request: Request) -> str:
+def action_contract(request: Request) -> str:
     """Return what the model is told about how to act and to answer."""
     parts = ["Answer with exactly one JSON object and nothing else, in one of these forms."]
     if request.tools:
@@ -204,4 +204,4 @@ def _new_id(request: Request) -> str:
     return f"action_{number}"
 
 
-__all__ = ["UNREADABLE", "JsonActions", "contract", "in_words", "read"]
+__all__ = ["UNREADABLE", "JsonActions", "action_contract", "in_words", "read"]

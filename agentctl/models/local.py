@@ -81,7 +81,7 @@ def serve(model: Path, port: int) -> tuple[str, object]:
     return f"{server.listening_address}/v1", server
 
 
-def main(arguments: list[str] | None = None) -> int:
+def local_main(arguments: list[str] | None = None) -> int:
     """Serve until Ctrl-C or a signal; the first line of stdout is the address."""
     parser = argparse.ArgumentParser(prog="python -m agentctl.models.local", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="default: any that is free")
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
         return ExitCode.OK
 
 
-__all__ = ["HOW", "NAME", "main", "missing", "serve", "weights"]
+__all__ = ["HOW", "NAME", "local_main", "missing", "serve", "weights"]
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(local_main())

@@ -7,9 +7,9 @@ yet: the model is made ready, or the reason why it cannot be asked is said.
 from collections.abc import Callable, Mapping
 
 from agentctl.models.json_action import JsonActions
-from agentctl.models.live import LiveModel
 from agentctl.models.port import Model
-from agentctl.specs.agent import ModelSpec
+from agentctl.models.provider.live import LiveModel
+from agentctl.specs.shapes.agent import ModelSpec
 
 
 def open_model(

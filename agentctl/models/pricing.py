@@ -14,7 +14,7 @@ from typing import Any
 
 from agentctl.core.messages import Usage
 from agentctl.core.money import PriceStatus, money_text
-from agentctl.specs.agent import Price
+from agentctl.specs.shapes.agent import Price
 
 LOCAL_PROVIDERS = frozenset(
     {"docker_model_runner", "hosted_vllm", "lemonade", "llamafile", "lm_studio", "ollama"}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agentctl.core.messages import ModelReply, ToolCall, Usage
 from agentctl.models.port import ModelFault, Request
-from agentctl.specs.turns import Turn
+from agentctl.specs.shapes.turns import Turn
 
 
 class ScriptedModel:

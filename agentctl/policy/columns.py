@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agentctl.core.canonical import Json
-from agentctl.specs.policy import Role
-from agentctl.specs.tools import TableSpec, ToolSpec, tables_of
+from agentctl.specs.shapes.policy import Role
+from agentctl.specs.shapes.tools import TableSpec, ToolSpec, tables_of
 
-Path = tuple[str, ...]
+ColumnPath = tuple[str, ...]
 _ALL = None
 """In a tree of visible fields: this one, with everything below it."""
 
@@ -33,7 +33,7 @@ class Columns:
     def __init__(self, role: Role, tool: ToolSpec, tables: Mapping[str, TableSpec]) -> None:
         touched = tables_of(tool)
         hidden = [_path(field) for table in touched for field in role.hidden_fields.get(table, ())]
-        self._hidden: tuple[Path, ...] = tuple(dict.fromkeys(hidden))
+        self._hidden: tuple[ColumnPath, ...] = tuple(dict.fromkeys(hidden))
         listed = role.visible_fields.get(touched[0]) if touched else None
         self._visible = None
         if listed is not None:
@@ -55,7 +55,7 @@ class Columns:
         return _without(value, self._hidden) if self._hidden else value
 
 
-def _path(field: str) -> Path:
+def _path(field: str) -> ColumnPath:
     return tuple(field.split("."))
 
 
@@ -87,14 +87,14 @@ def _kept(value: Json, tree: Mapping[str, Any]) -> Json:
     }
 
 
-def _without(value: Json, hidden: tuple[Path, ...]) -> Json:
+def _without(value: Json, hidden: tuple[ColumnPath, ...]) -> Json:
     """Return a value without the fields, wherever in it they stand."""
     if isinstance(value, list):
         return [_without(item, hidden) for item in value]
     if not isinstance(value, dict):
         return value
     gone = {path[0] for path in hidden if len(path) == 1}
-    below: dict[str, list[Path]] = {}
+    below: dict[str, list[ColumnPath]] = {}
     for path in hidden:
         if len(path) > 1:
             below.setdefault(path[0], []).append(path[1:])
@@ -105,7 +105,7 @@ def _without(value: Json, hidden: tuple[Path, ...]) -> Json:
     }
 
 
-def _cut(value: Json, paths: list[Path]) -> Json:
+def _cut(value: Json, paths: list[ColumnPath]) -> Json:
     """Return a value without the fields at exactly these paths, in it or in each of its items."""
     if isinstance(value, list):
         return [_cut(item, paths) for item in value]

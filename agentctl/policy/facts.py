@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json
-from agentctl.core.messages import Effect
-from agentctl.specs.policy import Verdict
+from agentctl.core.messages import EffectKind
+from agentctl.specs.shapes.policy import RuleVerdict
 
 Stage = str
 """Where a decision fell: parse, offer, arguments, visibility, declined, limit, rule, taint."""
@@ -32,10 +32,10 @@ class Facts(NamedTuple):
 class Decision(NamedTuple):
     """What the gate says about one call, with everything the trace and an approver need."""
 
-    verdict: Verdict
+    verdict: RuleVerdict
     stage: Stage
     tool: str
-    effect: Effect
+    effect: EffectKind
     arguments: dict[str, Json]
     """As they will run: defaults and bound arguments filled in."""
     bound: tuple[str, ...]

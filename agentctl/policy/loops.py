@@ -7,7 +7,7 @@ counts is evidence, a result that this run has not seen before.
 from agentctl.core.canonical import Json
 
 
-class LoopWatch:
+class LoopDetector:
     """Counts calls that bring nothing new.
 
     The same call with the same outcome `repeats` times is a loop, in a row or alternating with
@@ -103,4 +103,4 @@ class HandoffWatch:
         return f"{path}: back {self._returns} times, and no tool brought anything new"
 
 
-__all__ = ["HandoffWatch", "LoopWatch"]
+__all__ = ["HandoffWatch", "LoopDetector"]

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from agentctl.core.canonical import digest
-from agentctl.specs.policy import Role, selects
-from agentctl.specs.tools import ToolSpec
+from agentctl.specs.shapes.policy import Role, selects
+from agentctl.specs.shapes.tools import ToolSpec
 
 
 class Rights(NamedTuple):

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from agentctl.core.canonical import Json
 from agentctl.policy.facts import Facts
 from agentctl.policy.rights import any_selects
-from agentctl.specs.base import duration
-from agentctl.specs.expressions import Expression, ExpressionError
-from agentctl.specs.matchers import fields_test, matcher_problems
-from agentctl.specs.policy import VERDICTS, Policy, Rule, Verdict
-from agentctl.specs.tools import ToolSpec
+from agentctl.specs.language.expressions import Expression, ExpressionError
+from agentctl.specs.language.matchers import fields_test, matcher_problems
+from agentctl.specs.shapes.base import duration
+from agentctl.specs.shapes.policy import VERDICTS, Policy, Rule, RuleVerdict
+from agentctl.specs.shapes.tools import ToolSpec
 
 _SEEN = re.compile(r"\bseen\.(\w+)\[((?:args|principal)(?:\.\w+)+)\]")
 _ANY_SEEN = re.compile(r"\bseen\b")
@@ -24,7 +24,7 @@ _ANY_SEEN = re.compile(r"\bseen\b")
 class Ruling(NamedTuple):
     """What the rules say together."""
 
-    verdict: Verdict
+    verdict: RuleVerdict
     rules: tuple[str, ...]
     reason: str
     by: str | None = None
@@ -80,7 +80,7 @@ class Condition:
         return found
 
 
-class _Asked(NamedTuple):
+class _RuleInput(NamedTuple):
     """One rule, ready to be asked about a call."""
 
     fits: Callable[[Mapping[str, Json]], bool] | None
@@ -119,8 +119,8 @@ class ToolRules:
         return _together(matched)
 
 
-def _asked(rule: Rule) -> _Asked:
-    return _Asked(
+def _asked(rule: Rule) -> _RuleInput:
+    return _RuleInput(
         fields_test(rule.args) if rule.args else None,
         Condition(rule.when) if rule.when else None,
         Ruling(

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.policy.columns import columns_of
-from agentctl.specs.expressions import Expression, ExpressionError
-from agentctl.specs.policy import Role
-from agentctl.specs.tools import TableSpec, ToolSpec
+from agentctl.specs.language.expressions import Expression, ExpressionError
+from agentctl.specs.shapes.policy import Role
+from agentctl.specs.shapes.tools import TableSpec, ToolSpec
 
 Seen = dict[str, dict[str, Mapping[str, Json]]]
 _MISSING = object()

@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from agentctl.evals.gates import GateResult
-from agentctl.evals.runner import SetResult
-from agentctl.evals.scoring import TrialRow
+from agentctl.evals.results.gates import GateResult
+from agentctl.evals.running.runner import SetResult
+from agentctl.evals.scorers.scoring import TrialRow
 
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped."""

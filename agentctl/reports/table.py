@@ -10,8 +10,8 @@ from typing import Any
 
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
-from agentctl.evals.runner import SetResult
-from agentctl.evals.scoring import TrialRow
+from agentctl.evals.running.runner import SetResult
+from agentctl.evals.scorers.scoring import TrialRow
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet calculate instead of show."""

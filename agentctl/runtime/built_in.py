@@ -5,8 +5,8 @@ They pass the gate like any other tool; what they do is done by the loop.
 
 from typing import Any
 
-from agentctl.specs.agent import OUT_OF_DOMAIN, AgentSpec
-from agentctl.specs.tools import ToolSpec
+from agentctl.specs.shapes.agent import OUT_OF_DOMAIN, AgentSpec
+from agentctl.specs.shapes.tools import ToolSpec
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 4000}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}

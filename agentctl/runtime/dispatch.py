@@ -10,20 +10,20 @@ from typing import NamedTuple
 
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.messages import ToolError, ToolResult
-from agentctl.effects.ledger import Intent
+from agentctl.effects.ledger import EffectIntent
+from agentctl.runtime.exactly_once import SendResult, send_once
 from agentctl.runtime.harness import Harness
-from agentctl.runtime.once import Sent, send_once
 from agentctl.runtime.run import Run
-from agentctl.specs.base import duration
-from agentctl.specs.bundle import Bundle
-from agentctl.specs.expressions import Expression, ExpressionError, literal_or_expression
-from agentctl.specs.golden import Fault
-from agentctl.specs.tools import ToolSpec
-from agentctl.toolbox.live import Elicit, LiveTools, Opening
-from agentctl.toolbox.mocks import MockTools
+from agentctl.specs.language.expressions import Expression, ExpressionError, literal_or_expression
+from agentctl.specs.shapes.base import duration
+from agentctl.specs.shapes.bundle import Bundle
+from agentctl.specs.shapes.golden import InjectedFault
+from agentctl.specs.shapes.tools import ToolSpec
+from agentctl.toolbox.backends import Elicit, LiveTools, Opening
+from agentctl.toolbox.mock.tools import MockTools
+from agentctl.toolbox.mock.world import World
 from agentctl.toolbox.port import Ask, Backend
 from agentctl.toolbox.variables import variables_of
-from agentctl.toolbox.world import World
 
 BACKOFF_S = 0.2
 """Seconds before the second attempt at a real system that does not say; doubled each time."""
@@ -32,7 +32,7 @@ _UNCERTAIN = frozenset({"timeout", "unavailable"})
 """Errors after which a write may have happened all the same."""
 
 
-class Outcome(NamedTuple):
+class DispatchOutcome(NamedTuple):
     """What one call came to."""
 
     result: ToolResult
@@ -54,7 +54,9 @@ class MockBackend:
         faults: What goes wrong, by tool and number of the call.
     """
 
-    def __init__(self, mocks: MockTools, world: World, faults: Sequence[Fault] = ()) -> None:
+    def __init__(
+        self, mocks: MockTools, world: World, faults: Sequence[InjectedFault] = ()
+    ) -> None:
         self.world = world
         self._mocks = mocks
         self._faults = faults
@@ -113,7 +115,7 @@ def live_backend(
     return LiveTools(Opening(bundle, variables_of(bundle, environment), elicit))
 
 
-def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask) -> Outcome:
+def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask) -> DispatchOutcome:
     """Run one call to its end: retries, effect events, output schema.
 
     Args:
@@ -123,16 +125,16 @@ def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask)
         tool: The tool.
         ask: Canonical arguments, principal and moment.
     """
-    call, session = _Call(run, backend, tool, ask), run.given.session
-    recorded = run.past.result(call_id) if run.past is not None else None
+    call, session = _DispatchedCall(run, backend, tool, ask), run.context.session
+    recorded = run.replay.result(call_id) if run.replay is not None else None
     if tool.effect == "none":
         return _played_back(call, recorded) if recorded else call.read()
     key = effect_key(tool, ask.args)
     # Without a key of its own, an effect is known by its place in its run.
     own_key = key or f"{tool.name} {session.run_id} {len(run.events)}"
-    if run.given.environment is not None:
+    if run.context.environment is not None:
         # What was done in staging has not been done in production.
-        own_key = f"{run.given.environment} {own_key}"
+        own_key = f"{run.context.environment} {own_key}"
     run.record(
         "effect.intended",
         {"call_id": call_id, "tool": tool.name, "effect": tool.effect, "key": key},
@@ -143,14 +145,14 @@ def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask)
         sent = call.send(key)
         if sent.state == "in_doubt":
             sent = call.look_up() or sent
-        outcome = Outcome(sent.result, sent.state, sent.by)
+        outcome = DispatchOutcome(sent.result, sent.state, sent.by)
     else:
         remembered = duration(tool.idempotency.within).total_seconds() if tool.idempotency else 0.0
-        intent = Intent(
+        intent = EffectIntent(
             session.run_id, own_key, tool.name, ask.args, run.tickets.get(call_id), remembered
         )
         sent = send_once(session.ledger, intent, call)
-        outcome = Outcome(sent.result, sent.state, sent.by)
+        outcome = DispatchOutcome(sent.result, sent.state, sent.by)
     settled: dict[str, Json] = {"call_id": call_id, "tool": tool.name, "state": outcome.state}
     if outcome.by != "provider":
         settled["by"] = outcome.by
@@ -165,15 +167,17 @@ def effect_key(tool: ToolSpec, arguments: dict[str, Json]) -> str | None:
     return tool.name + canonical_text([arguments.get(name) for name in tool.idempotency.key])
 
 
-def _played_back(call: "_Call", recorded: tuple[ToolResult, str | None]) -> Outcome:
+def _played_back(
+    call: "_DispatchedCall", recorded: tuple[ToolResult, str | None]
+) -> DispatchOutcome:
     """Return a recorded result; a mock world goes along, since nothing else remembers it."""
     if isinstance(call.backend, MockBackend):
         _attempt(call.run, call.backend, call.tool, call.ask, effect_key(call.tool, call.ask.args))
     result, state = recorded
-    return Outcome(result, state)
+    return DispatchOutcome(result, state)
 
 
-class _Call:
+class _DispatchedCall:
     """One call, ready to be sent."""
 
     def __init__(self, run: Run, backend: Backend, tool: ToolSpec, ask: Ask) -> None:
@@ -186,25 +190,25 @@ class _Call:
     def resendable(self) -> bool:
         return self.tool.idempotency is not None and self.backend.idempotent(self.tool.name)
 
-    def read(self) -> Outcome:
+    def read(self) -> DispatchOutcome:
         """Send a call that changes nothing."""
         result = _attempt(self.run, self.backend, self.tool, self.ask, None)
-        return Outcome(_checked(self.run.harness, self.tool, result))
+        return DispatchOutcome(_checked(self.run.harness, self.tool, result))
 
-    def send(self, provider_key: str | None) -> Sent:
+    def send(self, provider_key: str | None) -> SendResult:
         result = _attempt(self.run, self.backend, self.tool, self.ask, provider_key)
         error = result.error
         if error is not None:
             # A receipt that cannot be read does not undo what was done.
             if error.kind == "invalid_output" and result.sent:
-                return Sent(result, "unverified")
-            return Sent(
+                return SendResult(result, "unverified")
+            return SendResult(
                 result, "in_doubt" if result.sent and error.kind in _UNCERTAIN else "failed"
             )
         checked = _checked(self.run.harness, self.tool, result)
-        return Sent(checked, "unverified" if checked.error else "succeeded")
+        return SendResult(checked, "unverified" if checked.error else "succeeded")
 
-    def look_up(self) -> Sent | None:
+    def look_up(self) -> SendResult | None:
         how = self.tool.reconcile
         if how is None or how.tool not in self.run.harness.bundle.tools:
             return None
@@ -219,9 +223,9 @@ class _Call:
         except ExpressionError:
             return None
         if done:
-            return Sent(found, "succeeded", "look-up")
+            return SendResult(found, "succeeded", "look-up")
         missing = ToolError("unavailable", f"`{self.tool.name}` did not happen; nothing changed")
-        return Sent(ToolResult(error=missing), "failed", "look-up")
+        return SendResult(ToolResult(error=missing), "failed", "look-up")
 
 
 def _attempt(run: Run, backend: Backend, tool: ToolSpec, ask: Ask, key: str | None) -> ToolResult:
@@ -236,12 +240,12 @@ def _attempt(run: Run, backend: Backend, tool: ToolSpec, ask: Ask, key: str | No
     attempts = 0
     while True:
         attempts += 1
-        if reads and run.given.mode == "live":
+        if reads and run.context.mode == "live":
             # A read is broken off when the run's time is up; a write that was begun is not.
             ask = ask._replace(left_s=run.remaining_s())
         result = backend.send(tool.name, ask, key)
         if result.latency_s:
-            run.given.clock.advance(result.latency_s)
+            run.context.clock.advance(result.latency_s)
         kind = result.error.kind if result.error else None
         if (
             retry is None
@@ -260,7 +264,7 @@ def _waited(run: Run, tool: ToolSpec, result: ToolResult, attempts: int) -> bool
         Whether there is any use in another attempt: not where that would take longer than one call
         of the tool, or than the run has left. Mocks are not waited for.
     """
-    if run.given.mode != "live" or tool.live is None:
+    if run.context.mode != "live" or tool.live is None:
         return True
     asked = result.wait_s
     pause = asked if asked is not None else BACKOFF_S * 2 ** (attempts - 1)
@@ -281,4 +285,12 @@ def _checked(harness: Harness, tool: ToolSpec, result: ToolResult) -> ToolResult
     return result._replace(value=None, error=broken)
 
 
-__all__ = ["BACKOFF_S", "LOST", "MockBackend", "Outcome", "dispatch", "effect_key", "live_backend"]
+__all__ = [
+    "BACKOFF_S",
+    "LOST",
+    "DispatchOutcome",
+    "MockBackend",
+    "dispatch",
+    "effect_key",
+    "live_backend",
+]

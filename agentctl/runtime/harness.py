@@ -7,20 +7,20 @@ from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.errors import problem
 from agentctl.core.messages import Message
 from agentctl.core.money import PriceStatus
+from agentctl.guardrails.claims import Claims
+from agentctl.guardrails.grounding import grounded
+from agentctl.guardrails.rails import GuardrailSet
+from agentctl.guardrails.triggers import Triggers
 from agentctl.models.port import ToolOffer
 from agentctl.models.pricing import price_of
-from agentctl.policy.claims import Claims
-from agentctl.policy.gate import Gate
-from agentctl.policy.grounding import grounded
-from agentctl.policy.guardrails import Rails
+from agentctl.policy.authorizer import Authorizer
 from agentctl.policy.rights import Rights, effective_rights
-from agentctl.policy.triggers import Triggers
 from agentctl.runtime.built_in import built_in_tools
-from agentctl.specs.agent import Goal, Intent, Price
-from agentctl.specs.bundle import Bundle
-from agentctl.specs.expressions import Expression, Template
-from agentctl.specs.schemas import Schema
-from agentctl.toolbox.mocks import MockTools
+from agentctl.specs.language.expressions import Expression, Template
+from agentctl.specs.language.schemas import Schema
+from agentctl.specs.shapes.agent import Goal, Intent, Price
+from agentctl.specs.shapes.bundle import Bundle
+from agentctl.toolbox.mock.tools import MockTools
 
 
 class Harness:
@@ -52,12 +52,12 @@ class Harness:
         self.triggers = Triggers(bundle.agent.escalation)
         self.policy = bundle.fingerprints.policy[:12]
         self.built_in = built_in_tools(self.agent)
-        self.gate = Gate(bundle, self.built_in)
+        self.gate = Authorizer(bundle, self.built_in)
         self.mocks = MockTools(bundle)
-        self.rails_in = Rails(bundle.policy.guardrails.input)
-        self.rails_out = Rails(bundle.policy.guardrails.output)
-        self.rails_tool = Rails(bundle.policy.guardrails.tool)
-        self.rails_handoff = Rails(bundle.policy.guardrails.handoff)
+        self.rails_in = GuardrailSet(bundle.policy.guardrails.input)
+        self.rails_out = GuardrailSet(bundle.policy.guardrails.output)
+        self.rails_tool = GuardrailSet(bundle.policy.guardrails.tool)
+        self.rails_handoff = GuardrailSet(bundle.policy.guardrails.handoff)
         self.claims = Claims(bundle.policy.guardrails.claims)
         self.grounding = grounded(bundle.policy.guardrails.grounding)
         self.results = {
@@ -67,7 +67,7 @@ class Harness:
         }
         self.output = Schema(self.agent.output) if self.agent.output is not None else None
         self.intents = {intent.id: intent for intent in self.agent.intents}
-        self._prompt = Template(prompt(self))
+        self._prompt = Template(render_prompt(self))
         self._told: tuple[dict[str, Json], Message] | None = None
         """The last principal and their prompt: trials mostly act for the same person."""
         self.rights = lru_cache(maxsize=64)(self._rights)
@@ -146,7 +146,7 @@ class Harness:
         }
 
 
-def prompt(harness: Harness) -> str:
+def render_prompt(harness: Harness) -> str:
     """Build the system prompt from the parts of the spec."""
     agent = harness.agent
     parts = [agent.instructions.strip(), f"Goal: {agent.goal}"]
@@ -169,4 +169,4 @@ def _schema(schema: dict[str, Any]) -> str:
     return canonical_text(schema)
 
 
-__all__ = ["Harness", "prompt"]
+__all__ = ["Harness", "render_prompt"]

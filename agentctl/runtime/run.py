@@ -14,16 +14,16 @@ from agentctl.core.clock import Clock
 from agentctl.core.events import Event, EventType, StopReason
 from agentctl.core.messages import Message, Principal
 from agentctl.core.money import money_text
+from agentctl.effects.budget import Budget, BudgetLevel
 from agentctl.effects.ledger import Ledger
-from agentctl.effects.purse import Level, Purse
+from agentctl.guardrails.triggers import TriggerHit
 from agentctl.models.port import Model
 from agentctl.policy.facts import Facts
-from agentctl.policy.loops import LoopWatch
-from agentctl.policy.triggers import Trip
+from agentctl.policy.loops import LoopDetector
 from agentctl.policy.visibility import Seen
-from agentctl.runtime.approvals import Approver
+from agentctl.runtime.approvals.approver import Approver
 from agentctl.runtime.harness import Harness
-from agentctl.runtime.past import Past
+from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.spending import Spending
 
 
@@ -36,7 +36,7 @@ class Ending(NamedTuple):
     output: Json = None
 
 
-class Recorder(Protocol):
+class EventRecorder(Protocol):
     """Where events go as they happen."""
 
     def record(self, event: Event) -> None:
@@ -60,7 +60,7 @@ class Inputs(Protocol):
         ...
 
 
-class Session(NamedTuple):
+class RunSession(NamedTuple):
     """What ties a run to other processes: those before it, after it and beside it."""
 
     run_id: str = ""
@@ -68,7 +68,7 @@ class Session(NamedTuple):
     """Keeps live effects to one each; mocks need none."""
     waits: bool = False
     """Whether a run that needs a person stays open, to be taken up again."""
-    past: Past | None = None
+    replay: Replay | None = None
     """What happened already, where a run is taken up again."""
     used_s: float = 0.0
     """Seconds of the wall clock that it took then."""
@@ -80,11 +80,11 @@ class Session(NamedTuple):
     """The run whose start this one begins with: run, step, head."""
 
 
-ALONE = Session()
+NO_SESSION = RunSession()
 """A run that no other process has to do with."""
 
 
-class Given(NamedTuple):
+class RunContext(NamedTuple):
     """What a run is given from outside; nothing else reaches it."""
 
     principal: Principal
@@ -92,20 +92,20 @@ class Given(NamedTuple):
     clock: Clock
     approver: Approver
     inputs: Inputs
-    recorder: Recorder | None = None
+    recorder: EventRecorder | None = None
     mode: str = "mock"
     """mock or live: what the tools are."""
     scenario: Mapping[str, Json] | None = None
     world_start: datetime | None = None
     """The moment at which a mock world stands when the run starts; left out = the clock's."""
-    session: Session = ALONE
-    purse: Purse | None = None
+    session: RunSession = NO_SESSION
+    budget: Budget | None = None
     """Money shared with other runs; left out = none is."""
     environment: str | None = None
     """Where live tools are: staging or production, where the project has both."""
 
 
-class Lines:
+class ScriptedInputs:
     """Inputs known beforehand.
 
     Args:
@@ -125,17 +125,17 @@ class Run:
 
     Args:
         harness: The agent.
-        given: Who asks, which model answers, what time it is.
+        context: Who asks, which model answers, what time it is.
     """
 
-    def __init__(self, harness: Harness, given: Given) -> None:
+    def __init__(self, harness: Harness, context: RunContext) -> None:
         self.harness = harness
-        self.given = given
-        self.rights = harness.rights(given.principal.role)
-        self.principal = given.principal.facts()
+        self.context = context
+        self.rights = harness.rights(context.principal.role)
+        self.principal = context.principal.facts()
         self.events: list[Event] = []
         self.triggers = harness.triggers
-        self.loops = LoopWatch(harness.agent.limits.repeats)
+        self.loops = LoopDetector(harness.agent.limits.repeats)
         self.messages: list[Message] = []
         self.steps = 0
         self.calls = 0
@@ -146,7 +146,7 @@ class Run:
         self.unsure = False
         self.declared: dict[str, Json] | None = None
         self.tainted_by: str | None = None
-        self.past = given.session.past
+        self.replay = context.session.replay
         self.pending: set[str] = set()
         """Hashes of the calls that wait for a person."""
         self.tickets: dict[str, int] = {}
@@ -155,31 +155,31 @@ class Run:
         self.declined: set[str] = set()
         self.ran: dict[str, int] = {}
         self.results: dict[str, list[Json]] = {}
-        self.escalated: Trip | None = None
+        self.escalated: TriggerHit | None = None
         self.said: str | None = None
         """The last words of the model to the user."""
         self.missing_mock: str | None = None
         self.unknown_tools: list[str] = []
         self.money = Spending(
             harness,
-            given.model.name,
-            given.purse,
-            real=given.mode == "live",
-            now=given.clock.now,
+            context.model.name,
+            context.budget,
+            real=context.mode == "live",
+            now=context.clock.now,
             warn=self._warn,
-            played_back=lambda: self.past is not None and not self.past.over,
+            played_back=lambda: self.replay is not None and not self.replay.over,
         )
         self.left_s = harness.agent.limits.wall_clock_s
         """Seconds of the wall clock that were left before this model turn."""
-        self._at = given.clock.stamp
-        self._recorder = given.recorder
-        self.started_at = given.clock.now() - timedelta(seconds=given.session.used_s)
+        self._at = context.clock.stamp
+        self._recorder = context.recorder
+        self.started_at = context.clock.now() - timedelta(seconds=context.session.used_s)
 
     def record(self, kind: EventType, body: dict[str, Json]) -> None:
         """Append one event; what is played back is recorded already."""
         events = self.events
-        if self.past is not None and not self.past.over:
-            before, recorded = self.past.through(kind, body)
+        if self.replay is not None and not self.replay.over:
+            before, recorded = self.replay.through(kind, body)
             events += before
             if recorded:
                 return
@@ -194,18 +194,18 @@ class Run:
         Args:
             question: What the agent asked; `None` when it did not ask.
         """
-        recorded = self.past.peek("input.received") if self.past is not None else None
+        recorded = self.replay.peek("input.received") if self.replay is not None else None
         if recorded is not None:
             content: str | dict[str, Json] = recorded["content"]
             return content
-        return self.given.inputs.next(question)
+        return self.context.inputs.next(question)
 
     def note(self) -> str | None:
         """Return what a person says to a run that had passed to them."""
-        recorded = self.past.peek("input.received") if self.past is not None else None
+        recorded = self.replay.peek("input.received") if self.replay is not None else None
         if recorded is not None:
             return str(recorded["content"]) if recorded["source"] == "person" else None
-        notes = self.given.session.notes
+        notes = self.context.session.notes
         given = notes.next(None) if notes is not None else None
         return given if given is None else str(given)
 
@@ -215,12 +215,12 @@ class Run:
 
     def world_now(self) -> datetime:
         """Return what time it is for tools and rules."""
-        now, start = self.given.clock.now(), self.given.world_start
+        now, start = self.context.clock.now(), self.context.world_start
         return now if start is None else start + (now - self.started_at)
 
     def offered(self) -> frozenset[str]:
         """Return the tools that exist for the model at this moment."""
-        return self.harness.offered(self.given.principal.role, self.intent, self.unsure)
+        return self.harness.offered(self.context.principal.role, self.intent, self.unsure)
 
     def facts(self) -> Facts:
         """Return what the gate may know at this moment."""
@@ -236,7 +236,7 @@ class Run:
 
     def elapsed_s(self) -> float:
         """Return the seconds since the run started."""
-        return (self.given.clock.now() - self.started_at).total_seconds()
+        return (self.context.clock.now() - self.started_at).total_seconds()
 
     def remaining_s(self) -> float:
         """Return the seconds until the run has used up its wall clock."""
@@ -255,7 +255,7 @@ class Run:
         spent = self.money.limit_met()
         return ("cost_usd", spent) if spent is not None else None
 
-    def _warn(self, limit: str, level: Level, asked: Decimal | None) -> None:
+    def _warn(self, limit: str, level: BudgetLevel, asked: Decimal | None) -> None:
         used, most = money_text(level.used), money_text(level.most)
         body: dict[str, Json] = {"limit": limit, "used": used, "most": most}
         if asked is not None:
@@ -264,12 +264,12 @@ class Run:
 
 
 __all__ = [
-    "ALONE",
+    "NO_SESSION",
     "Ending",
-    "Given",
+    "EventRecorder",
     "Inputs",
-    "Lines",
-    "Recorder",
     "Run",
-    "Session",
+    "RunContext",
+    "RunSession",
+    "ScriptedInputs",
 ]

@@ -11,11 +11,11 @@ from decimal import Decimal
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.messages import Message, ModelReply, ToolResult, Usage
 from agentctl.core.money import money_text
-from agentctl.effects.purse import Breach, Hold, Level, Purse, Refusal
+from agentctl.effects.budget import Budget, BudgetBreach, BudgetHold, BudgetLevel, BudgetRefusal
 from agentctl.models.port import Model, ModelFault, Request
 from agentctl.models.pricing import cost as turn_cost
 from agentctl.runtime.harness import Harness
-from agentctl.specs.tools import ToolSpec
+from agentctl.specs.shapes.tools import ToolSpec
 
 BYTES_PER_TOKEN = 4
 """A turn nobody counted is priced at ceil(bytes / 4)."""
@@ -34,7 +34,7 @@ _WORDS = {
 class OutOfMoney(Exception):  # noqa: N818 - it says what is so, and is no fault of the program
     """A call may cost more than a limit leaves."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: BudgetRefusal) -> None:
         used, most = money_text(refusal.level.used), money_text(refusal.level.most)
         super().__init__(
             f"{most} US dollars {_WORDS[refusal.level.period]}: {used} are used or reserved,"
@@ -48,7 +48,7 @@ class Spending:
     Args:
         harness: The agent.
         model: The name of the model that is asked.
-        purse: Where money comes from that is shared; `None` = nothing is shared.
+        budget: Where money comes from that is shared; `None` = nothing is shared.
         real: Whether tools are live; the calls of mocked ones take nothing from the purse.
         now: The run's clock.
         warn: Told of each limit that is nearly used up, once, and of each call that a limit
@@ -60,11 +60,11 @@ class Spending:
         self,
         harness: Harness,
         model: str,
-        purse: Purse | None,
+        budget: Budget | None,
         *,
         real: bool,
         now: Callable[[], datetime],
-        warn: Callable[[str, Level, Decimal | None], None],
+        warn: Callable[[str, BudgetLevel, Decimal | None], None],
         played_back: Callable[[], bool],
     ) -> None:
         self.spent = Decimal(0)
@@ -73,13 +73,13 @@ class Spending:
         self.estimated = False
         self._harness = harness
         self._model = model
-        self._purse = purse
+        self._budget = budget
         self._real = real
         self._now = now
         self._warn = warn
         self._played_back = played_back
         self._warned: set[str] = set()
-        self._open: dict[int, Hold] = {}
+        self._open: dict[int, BudgetHold] = {}
         price, self._status = harness.price_of(model)
         self._unpriced = price is None
 
@@ -100,22 +100,24 @@ class Spending:
         limits = self._harness.agent.limits.cost_usd
         if limits.session is None:
             return None
-        level = Level("session", self.spent, limits.session)
+        level = BudgetLevel("session", self.spent, limits.session)
         if self.spent >= limits.session:
             self._tell("cost_limit", level)
             return f"{money_text(limits.session)} US dollars in one run"
         self._watch(level)
         return None
 
-    def hold_turn(self, request: Request) -> Hold | None:
+    def hold_turn(self, request: Request) -> BudgetHold | None:
         """Hold the most that a model turn may cost.
 
         Raises:
             OutOfMoney: If a shared limit leaves less.
         """
-        return self._hold(self._worst(request)) if self._purse is not None else None
+        return self._hold(self._worst(request)) if self._budget is not None else None
 
-    def ask(self, model: Model, request: Request, left_s: float, held: Hold | None) -> ModelReply:
+    def ask(
+        self, model: Model, request: Request, left_s: float, held: BudgetHold | None
+    ) -> ModelReply:
         """Ask the model; a turn that brings no reply is settled here.
 
         Raises:
@@ -129,7 +131,7 @@ class Spending:
             raise
 
     def charge(
-        self, reply: ModelReply, messages: Sequence[Message], held: Hold | None = None
+        self, reply: ModelReply, messages: Sequence[Message], held: BudgetHold | None = None
     ) -> tuple[dict[str, Json], dict[str, Json]]:
         """Add the cost of a model turn; return its usage and cost as the event holds them."""
         usage = reply.usage or _estimate(reply, messages)
@@ -151,7 +153,7 @@ class Spending:
             self._settle(held, held.amount if dollars is None else dollars)
         return _counted(usage), cost
 
-    def hold_call(self, tool: ToolSpec) -> Hold | None:
+    def hold_call(self, tool: ToolSpec) -> BudgetHold | None:
         """Hold what a tool call may cost, with all of its attempts.
 
         Raises:
@@ -162,12 +164,12 @@ class Spending:
         amount = tool.cost.usd * (tool.retry.attempts if tool.retry else 1)
         session = self._harness.agent.limits.cost_usd.session
         if session is not None and self.spent + amount > session:
-            raise self._refused(Refusal(Level("session", self.spent, session), amount))
-        shared = self._purse is not None and self._real and not self._played_back()
+            raise self._refused(BudgetRefusal(BudgetLevel("session", self.spent, session), amount))
+        shared = self._budget is not None and self._real and not self._played_back()
         return self._hold(amount) if shared else None
 
     def charge_call(
-        self, tool: ToolSpec, result: ToolResult, held: Hold | None
+        self, tool: ToolSpec, result: ToolResult, held: BudgetHold | None
     ) -> dict[str, Json] | None:
         """Add the cost of a tool call; return it as the event holds it, or `None` if it is free.
 
@@ -183,40 +185,40 @@ class Spending:
 
     def close(self) -> None:
         """Book in full what is still held: those calls were begun, and nobody knows their cost."""
-        if self._purse is not None:
+        if self._budget is not None:
             for held in self._open.values():
-                self._purse.settle(held, held.amount)
+                self._budget.settle(held, held.amount)
         self._open.clear()
 
-    def _hold(self, amount: Decimal) -> Hold:
-        assert self._purse is not None
-        got = self._purse.reserve(amount, self._now())
-        if isinstance(got, Refusal):
+    def _hold(self, amount: Decimal) -> BudgetHold:
+        assert self._budget is not None
+        got = self._budget.reserve(amount, self._now())
+        if isinstance(got, BudgetRefusal):
             raise self._refused(got)
         self._open[got.id] = got
         return got
 
-    def _refused(self, refusal: Refusal) -> OutOfMoney:
+    def _refused(self, refusal: BudgetRefusal) -> OutOfMoney:
         self._warn(_name(refusal.level), refusal.level, refusal.asked)
         self._tell("cost_limit", refusal.level)
         return OutOfMoney(refusal)
 
-    def _settle(self, held: Hold, amount: Decimal) -> None:
-        assert self._purse is not None
+    def _settle(self, held: BudgetHold, amount: Decimal) -> None:
+        assert self._budget is not None
         del self._open[held.id]
-        for level in self._purse.settle(held, amount):
+        for level in self._budget.settle(held, amount):
             self._watch(level)
 
-    def _watch(self, level: Level) -> None:
+    def _watch(self, level: BudgetLevel) -> None:
         share = Decimal(str(self._harness.agent.limits.cost_usd.alert_at))
         if level.period not in self._warned and level.used >= level.most * share:
             self._warned.add(level.period)
             self._warn(_name(level), level, None)
             self._tell("cost_warning", level)
 
-    def _tell(self, what: Breach, level: Level) -> None:
-        if self._purse is not None and not self._played_back():
-            self._purse.tell(what, level, self._now())
+    def _tell(self, what: BudgetBreach, level: BudgetLevel) -> None:
+        if self._budget is not None and not self._played_back():
+            self._budget.tell(what, level, self._now())
 
     def _worst(self, request: Request) -> Decimal:
         """Price a turn before it is asked for, at the dearest of the models that may answer."""
@@ -235,7 +237,7 @@ class Spending:
         return max((turn_cost(Usage(heard, said), p) for p in prices), default=Decimal(0))
 
 
-def _name(level: Level) -> str:
+def _name(level: BudgetLevel) -> str:
     return "cost_usd" if level.period == "session" else f"cost_usd.{level.period}"
 
 

@@ -15,18 +15,25 @@ from agentctl.core.events import Event
 from agentctl.core.messages import Principal, ToolResult
 from agentctl.models.port import Model, ModelFault
 from agentctl.models.scripted import ScriptedModel
-from agentctl.runtime.approvals import Approver, ScriptedApprover
+from agentctl.runtime.approvals.approver import Approver, ScriptedApprover
+from agentctl.runtime.conversation.loop import OUT_OF_TURNS, play
 from agentctl.runtime.dispatch import MockBackend
 from agentctl.runtime.harness import Harness
-from agentctl.runtime.loop import OUT_OF_TURNS, play
-from agentctl.runtime.run import ALONE, Given, Lines, Recorder, Run, Session
-from agentctl.specs.bundle import Tables
-from agentctl.specs.golden import ExpectedCall, Scenario
-from agentctl.specs.turns import Recording
+from agentctl.runtime.run import (
+    NO_SESSION,
+    EventRecorder,
+    Run,
+    RunContext,
+    RunSession,
+    ScriptedInputs,
+)
+from agentctl.specs.shapes.bundle import WorldSnapshot
+from agentctl.specs.shapes.golden import ExpectedCall, Scenario
+from agentctl.specs.shapes.turns import Recording
+from agentctl.toolbox.mock.world import World
 from agentctl.toolbox.port import Ask
-from agentctl.toolbox.world import World
 
-Kind = Literal["written", "recorded", "cassette", "live"]
+TurnSourceKind = Literal["written", "recorded", "cassette", "live"]
 """Where the model's turns come from, and so what a trial tests."""
 
 
@@ -35,7 +42,7 @@ class Trial(NamedTuple):
 
     scenario_id: str
     number: int
-    kind: Kind
+    kind: TurnSourceKind
     model: str
     events: list[Event]
     world: World
@@ -49,17 +56,17 @@ class Trial(NamedTuple):
 def play_trial(
     harness: Harness,
     scenario: Scenario,
-    tables: Tables,
+    tables: WorldSnapshot,
     *,
     set_name: str,
     now: datetime,
     number: int = 1,
     recording: Recording | None = None,
     model: Model | None = None,
-    kind: Kind | None = None,
+    kind: TurnSourceKind | None = None,
     approver: Approver | None = None,
-    recorder: Recorder | None = None,
-    session: Session = ALONE,
+    recorder: EventRecorder | None = None,
+    session: RunSession = NO_SESSION,
 ) -> Trial:
     """Play `scenario` once.
 
@@ -83,17 +90,17 @@ def play_trial(
         kind = "live" if model is not None else "recorded" if recording else "written"
     name = (recording.model if recording else None) or harness.model_name
     world = World(tables, harness.bundle.tables, scenario.world)
-    past = session.past
-    scripted = ScriptedModel(turns or (), name, past.count("model.replied") if past else 0)
-    lines = lines_of(scenario)[past.lines_heard if past else 0 :]
+    replay = session.replay
+    scripted = ScriptedModel(turns or (), name, replay.count("model.replied") if replay else 0)
+    lines = user_lines(scenario)[replay.lines_heard if replay else 0 :]
     run = Run(
         harness,
-        Given(
-            principal=principal_of(scenario, harness),
+        RunContext(
+            principal=scenario_principal(scenario, harness),
             model=model or scripted,
             clock=VirtualClock(scenario.now or now),
             approver=approver or ScriptedApprover(scenario.approvals),
-            inputs=Lines(*lines),
+            inputs=ScriptedInputs(*lines),
             recorder=recorder,
             scenario={"set": set_name, "id": scenario.id, "trial": number, "kind": kind},
             session=session,
@@ -122,13 +129,13 @@ def _fault(met: ModelFault, *, recorded_end: bool, left_out: bool) -> str | None
     return f"{'cassette' if met.kind == 'miss' else 'model'}: {met.message}"
 
 
-def principal_of(scenario: Scenario, harness: Harness) -> Principal:
+def scenario_principal(scenario: Scenario, harness: Harness) -> Principal:
     """Return the person a scenario's agent acts for."""
     who = scenario.principal
     return Principal(who.id, who.role or harness.agent.acts_as, who.name, who.attributes)
 
 
-def lines_of(scenario: Scenario) -> tuple[str | dict[str, Json], ...]:
+def user_lines(scenario: Scenario) -> tuple[str | dict[str, Json], ...]:
     """Return what the user says, or the event, of a scenario."""
     if scenario.event is not None:
         return (scenario.event,)
@@ -138,7 +145,7 @@ def lines_of(scenario: Scenario) -> tuple[str | dict[str, Json], ...]:
 def expected_world(
     harness: Harness,
     scenario: Scenario,
-    tables: Tables,
+    tables: WorldSnapshot,
     calls: Sequence[ExpectedCall],
     now: datetime,
 ) -> World:
@@ -157,7 +164,7 @@ def expected_world(
     world = World(tables, harness.bundle.tables, scenario.world)
     for fault in scenario.faults:
         world.disturb(fault.world)
-    principal = principal_of(scenario, harness).facts()
+    principal = scenario_principal(scenario, harness).facts()
     for call in calls:
         result = apply_expected(harness, world, call, principal, scenario.now or now)
         if result.ok == call.fails:
@@ -188,11 +195,11 @@ def apply_expected(
 
 
 __all__ = [
-    "Kind",
     "Trial",
+    "TurnSourceKind",
     "apply_expected",
     "expected_world",
-    "lines_of",
     "play_trial",
-    "principal_of",
+    "scenario_principal",
+    "user_lines",
 ]

@@ -19,12 +19,12 @@ from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.masking import masked
 from agentctl.core.messages import ToolResult
-from agentctl.specs.checks import arguments_of
-from agentctl.specs.expressions import MOST_CHARACTERS
-from agentctl.specs.locate import shown, state_folder
-from agentctl.specs.matchers import matcher_name
-from agentctl.specs.tools import ToolSpec
-from agentctl.specs.yaml import read_yaml
+from agentctl.specs.checks.values import arguments_of
+from agentctl.specs.language.expressions import MOST_CHARACTERS
+from agentctl.specs.language.matchers import matcher_name
+from agentctl.specs.reading.locate import shown_path, state_folder
+from agentctl.specs.reading.yaml import read_yaml
+from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.port import Ask, Backend
 
 _PASSING = frozenset({"timeout", "unavailable", "rate_limited"})
@@ -35,10 +35,10 @@ _HEAD = """\
 # To replay it, copy each `mock:` to the tool of the same name in your manifest.
 """
 
-Reply = dict[str, Json]
+RecordedReply = dict[str, Json]
 
 
-class Recorder:
+class ReplyRecorder:
     """Passes calls on to live tools and keeps their answers.
 
     Args:
@@ -56,7 +56,7 @@ class Recorder:
         """Why the file could not be written in the middle of the run."""
         self._inner = inner
         self._tools = tools
-        self._replies: dict[str, dict[str, Reply]] = {}
+        self._replies: dict[str, dict[str, RecordedReply]] = {}
         self._notes: dict[str, None] = {}
         try:
             if path.exists():
@@ -67,7 +67,7 @@ class Recorder:
         except OSError as error:
             raise problem(
                 "not-recorded",
-                f"what tools answer cannot be kept in {shown(path)}: {error.strerror}",
+                f"what tools answer cannot be kept in {shown_path(path)}: {error.strerror}",
                 hint="permit writing, or leave out --record-tools",
                 exit_code=ExitCode.UNKNOWN,
             ) from error
@@ -93,7 +93,7 @@ class Recorder:
         self._inner.close()
 
     def _keep(self, name: str, tool: ToolSpec, args: dict[str, Json], result: ToolResult) -> None:
-        reply: Reply = {"args": fitting(tool, masked(args))}
+        reply: RecordedReply = {"args": fitting(tool, masked(args))}
         if result.error is not None:
             said = masked(result.error.message) or result.error.kind
             reply["fails"] = {"error": result.error.kind, "message": said}
@@ -112,7 +112,7 @@ class Recorder:
             self._notes[f"{name} answered the same arguments otherwise later"] = None
 
     def _read(self) -> None:
-        data = read_yaml(self.path, shown(self.path)).data
+        data = read_yaml(self.path, shown_path(self.path)).data
         try:
             for tool in data["tools"]:
                 replies = tool["mock"]["replies"]
@@ -157,7 +157,7 @@ def fitting(tool: ToolSpec, args: dict[str, Json]) -> dict[str, Json]:
     )
 
 
-def _passing(reply: Reply) -> bool:
+def _passing(reply: RecordedReply) -> bool:
     return reply.get("fails", {}).get("error") in _PASSING
 
 
@@ -192,7 +192,7 @@ def _yaml(value: Json) -> str:
 
 
 def _strange(path: Path) -> Problem:
-    return problem("not-a-recording", f"{shown(path)} is not what --record-tools writes")
+    return problem("not-a-recording", f"{shown_path(path)} is not what --record-tools writes")
 
 
-__all__ = ["Recorder", "fitting", "literal", "recorded_file"]
+__all__ = ["ReplyRecorder", "fitting", "literal", "recorded_file"]

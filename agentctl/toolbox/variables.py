@@ -14,15 +14,15 @@ from urllib.parse import urlsplit
 from agentctl.core.errors import problem
 from agentctl.core.masking import without
 from agentctl.core.messages import ToolResult
-from agentctl.specs.bundle import Bundle
-from agentctl.specs.project import Environment
+from agentctl.specs.shapes.bundle import Bundle
+from agentctl.specs.shapes.project import EnvironmentSpec
 
 LEAST_SECRET = 6
 """Characters of the shortest value that is masked; a shorter one would be found in any text."""
 _NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class Variables:
+class ManifestVariables:
     """The variables of one agent: those of the environment it runs in, of the process, of a file.
 
     Args:
@@ -140,7 +140,7 @@ class Variables:
         return result._replace(value=without(result.value, self._secrets), error=error)
 
 
-def variables_of(bundle: Bundle, environment: str | None = None) -> Variables:
+def variables_of(bundle: Bundle, environment: str | None = None) -> ManifestVariables:
     """Return the variables of an agent.
 
     Args:
@@ -151,11 +151,11 @@ def variables_of(bundle: Bundle, environment: str | None = None) -> Variables:
         Problem: If the environment's file cannot be read.
     """
     declared = bundle.project.environments
-    chosen = declared.get(environment, Environment()) if environment else Environment()  # type: ignore[call-overload]
+    chosen = declared.get(environment, EnvironmentSpec()) if environment else EnvironmentSpec()  # type: ignore[call-overload]
     file: dict[str, str] = {}
     if chosen.env_file is not None:
         file = read_env_file(bundle.root / chosen.env_file)
-    return Variables(bundle.agent.credentials, chosen.variables, os.environ, file)
+    return ManifestVariables(bundle.agent.credentials, chosen.variables, os.environ, file)
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -185,4 +185,4 @@ def read_env_file(path: Path) -> dict[str, str]:
     return found
 
 
-__all__ = ["LEAST_SECRET", "Variables", "read_env_file", "variables_of"]
+__all__ = ["LEAST_SECRET", "ManifestVariables", "read_env_file", "variables_of"]

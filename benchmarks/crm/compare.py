@@ -10,12 +10,12 @@ from time import process_time
 from typing import NamedTuple
 
 from agentctl.core.canonical import canonical_text
-from agentctl.evals.recordings import read_recordings
-from agentctl.evals.runner import Plan, evaluate_set
-from agentctl.evals.scoring import TrialRow
-from agentctl.specs.golden import ExpectedCall
-from agentctl.specs.load import Project
-from agentctl.specs.sets import LoadedSet
+from agentctl.evals.running.recordings import read_recordings
+from agentctl.evals.running.runner import EvalPlan, evaluate_set
+from agentctl.evals.scorers.scoring import TrialRow
+from agentctl.specs.reading.load import Project
+from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.shapes.golden import ExpectedCall
 from benchmarks.crm.convert import PROJECT, Generated, Run
 
 Calls = Counter[tuple[str, str]]
@@ -74,7 +74,7 @@ def compare(generated: Generated, runs: list[Run]) -> Comparison:
     expected = {e.scenario.id: e.scenario.expect.calls or () for e in loaded.scenarios()}
     path = Path(generated.recordings)
     recordings = read_recordings(path, path.name, expected)
-    result = evaluate_set(loaded, Plan(recordings=recordings, only_recorded=True, keep="none"))
+    result = evaluate_set(loaded, EvalPlan(recordings=recordings, only_recorded=True, keep="none"))
     cpu_s = process_time() - started
     rows = {(row.scenario, row.trial): row for row in result.rows}
     return Comparison(

@@ -5,12 +5,12 @@ from typing import Any
 
 from agentctl.cli.render.console import paint
 from agentctl.core.text import count
-from agentctl.specs.locate import shown
-from agentctl.traces.project import Audit, Checked
-from agentctl.traces.verify import RunCheck
+from agentctl.specs.reading.locate import shown_path
+from agentctl.traces.audit.project import CheckedFile, ProjectAudit
+from agentctl.traces.audit.verify import RunCheck
 
 
-def audit_lines(audit: Audit, proofs: Mapping[str, str | None]) -> Iterator[str]:
+def audit_lines(audit: ProjectAudit, proofs: Mapping[str, str | None]) -> Iterator[str]:
     """Yield what was found of a project, the verdict last.
 
     Args:
@@ -30,11 +30,11 @@ def audit_lines(audit: Audit, proofs: Mapping[str, str | None]) -> Iterator[str]
     yield _verdict(audit, proofs)
 
 
-def _run_lines(one: Checked, audit: Audit) -> Iterator[str]:
+def _run_lines(one: CheckedFile, audit: ProjectAudit) -> Iterator[str]:
     check, wrong = one.check, one.check.tampering
     if wrong is not None:
         yield f"{paint('tampered', 'red')}  {check.run}: event {wrong.seq}, {wrong.what}"
-        yield f"  --> {shown(one.path)}:{wrong.line}"
+        yield f"  --> {shown_path(one.path)}:{wrong.line}"
         return
     unsealed = check.run in audit.unsealed
     word = paint("unsealed", "yellow") if unsealed else paint("intact", "green")
@@ -42,7 +42,7 @@ def _run_lines(one: Checked, audit: Audit) -> Iterator[str]:
     yield f"  head {check.head}"
 
 
-def _notes(check: RunCheck, audit: Audit) -> Iterator[str]:
+def _notes(check: RunCheck, audit: ProjectAudit) -> Iterator[str]:
     if not check.ended:
         yield "not ended"
     if check.torn:
@@ -56,7 +56,7 @@ def _notes(check: RunCheck, audit: Audit) -> Iterator[str]:
         yield "ended, and the journal does not know it"
 
 
-def _verdict(audit: Audit, proofs: Mapping[str, str | None]) -> str:
+def _verdict(audit: ProjectAudit, proofs: Mapping[str, str | None]) -> str:
     runs = count(len(audit.checked), "run")
     bad = len(audit.tampered)
     lost = sum(place is None for place in proofs.values())
@@ -82,7 +82,7 @@ def _verdict(audit: Audit, proofs: Mapping[str, str | None]) -> str:
     )
 
 
-def audit_json(audit: Audit, proofs: Mapping[str, str | None]) -> dict[str, Any]:
+def audit_json(audit: ProjectAudit, proofs: Mapping[str, str | None]) -> dict[str, Any]:
     """Return what was found of a project as JSON."""
     return {
         "schema_version": "1",
@@ -97,12 +97,12 @@ def audit_json(audit: Audit, proofs: Mapping[str, str | None]) -> dict[str, Any]
     }
 
 
-def check_json(one: Checked) -> dict[str, Any]:
+def check_json(one: CheckedFile) -> dict[str, Any]:
     """Return what was found of one run as JSON."""
     check, wrong = one.check, one.check.tampering
     return {
         "run": check.run,
-        "file": shown(one.path),
+        "file": shown_path(one.path),
         "intact": wrong is None,
         "events": check.events,
         "head": check.head,

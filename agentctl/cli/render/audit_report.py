@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from agentctl.cli.render.console import plain
-from agentctl.traces.report import EVIDENCE, Gaps, Report
+from agentctl.cli.render.console import neutralised
+from agentctl.traces.audit.report import EVIDENCE, Gaps, Report
 
 _NOTES = (
     "Attempts to approve for oneself are refused before anything is recorded: what is counted here"
@@ -63,7 +63,9 @@ def text_lines(found: Report) -> Iterator[str]:
             yield "  none"
         widths = [max(map(len, column)) for column in zip(*section.rows, strict=True)]
         for row in section.rows:
-            cells = (plain(cell).ljust(width) for cell, width in zip(row, widths, strict=True))
+            cells = (
+                neutralised(cell).ljust(width) for cell, width in zip(row, widths, strict=True)
+            )
             yield f"  {'  '.join(cells)}".rstrip()
         yield ""
     yield from _NOTES
@@ -89,7 +91,7 @@ def markdown_lines(found: Report) -> Iterator[str]:
     yield f"- journal head `{found.journal_head}`"
 
 
-def report_json(found: Report) -> dict[str, Any]:
+def audit_report_json(found: Report) -> dict[str, Any]:
     """Return the report as JSON."""
     evidence = [
         {"article": article, "speaks_of": of, "figures": figures}
@@ -153,12 +155,19 @@ def _seconds(value: float | None) -> str:
 
 
 def _cell(text: str) -> str:
-    return plain(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    return neutralised(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
 
 
-def report_text(found: Report, shape: str) -> Sequence[str]:
+def audit_report_text(found: Report, shape: str) -> Sequence[str]:
     """Return the lines of a report as `text` or `md`."""
     return list(markdown_lines(found) if shape == "md" else text_lines(found))
 
 
-__all__ = ["Section", "markdown_lines", "report_json", "report_text", "sections", "text_lines"]
+__all__ = [
+    "Section",
+    "audit_report_json",
+    "audit_report_text",
+    "markdown_lines",
+    "sections",
+    "text_lines",
+]

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count, shorten
-from agentctl.specs.locate import shown
+from agentctl.specs.reading.locate import shown_path
 
 SCHEMA_VERSION = "1"
 _WAITING = ("escalated", "waiting_approval", "waiting_reply")
 _WIDTH = 79
 
 
-class Progress:
+class BatchProgress:
     """One line on a terminal's stderr; elsewhere nothing.
 
     Args:
@@ -41,7 +41,7 @@ class Progress:
             sys.stderr.flush()
 
 
-class Summary(NamedTuple):
+class BatchSummary(NamedTuple):
     """What came of a batch, earlier starts included."""
 
     total: int
@@ -75,7 +75,7 @@ class Summary(NamedTuple):
         if self.left:
             said += f"; {self.left} not begun: {self.halted}"
         if self.out is not None:
-            said += f"; results in {shown(self.out)}"
+            said += f"; results in {shown_path(self.out)}"
         return f"{said}. Next: {self._next()}"
 
     def _next(self) -> str:
@@ -93,4 +93,4 @@ def _counted(stops: Counter[str]) -> str:
     return ", ".join(f"{number} {stop.replace('_', ' ')}" for stop, number in stops.most_common())
 
 
-__all__ = ["Progress", "Summary"]
+__all__ = ["BatchProgress", "BatchSummary"]

@@ -12,7 +12,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 
 
-def plain(text: str) -> str:
+def neutralised(text: str) -> str:
     """Return text in which nothing commands a terminal or hides the direction of writing.
 
     >>> plain("a\\x1b[2Jb")
@@ -35,4 +35,4 @@ def paint(text: str, colour: str, stream: TextIO | None = None) -> str:
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
 
 
-__all__ = ["coloured", "paint", "plain"]
+__all__ = ["coloured", "neutralised", "paint"]

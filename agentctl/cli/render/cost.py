@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from agentctl.cli.render.console import paint, plain
+from agentctl.cli.render.console import neutralised, paint
 from agentctl.core.money import money_text
 from agentctl.core.text import count
-from agentctl.traces.cost import Dimension, Total
-from agentctl.traces.trend import HISTORY_DAYS, SPIKE_FACTOR, Budget, Forecast, Spike
+from agentctl.traces.views.cost import Dimension, Total
+from agentctl.traces.views.trend import HISTORY_DAYS, SPIKE_FACTOR, Budget, Forecast, Spike
 
-Table = Mapping[tuple[str | None, ...], Total]
+CostTable = Mapping[tuple[str | None, ...], Total]
 _NUMBERS = ("runs", "tokens in", "tokens out", "models USD", "tools USD", "USD")
 
 
@@ -22,8 +22,8 @@ class CostReport(NamedTuple):
     """Everything `trace cost` says."""
 
     by: tuple[Dimension, ...]
-    rows: Table
-    total: Table
+    rows: CostTable
+    total: CostTable
     """One row, or none when nothing was spent."""
     forecast: Forecast
     spikes: tuple[Spike, ...]
@@ -32,7 +32,7 @@ class CostReport(NamedTuple):
     unread: tuple[str, ...]
 
 
-def report_lines(report: CostReport) -> Iterator[str]:
+def cost_lines(report: CostReport) -> Iterator[str]:
     """Yield the table, then what follows from it."""
     if not report.rows:
         yield "no run of this time has cost anything"
@@ -55,7 +55,7 @@ def report_lines(report: CostReport) -> Iterator[str]:
     for budget in report.budgets:
         colour = {"ok": "green", "near": "yellow", "exceeded": "red"}[budget.state]
         yield (
-            f"budget {paint(budget.state, colour)}: {plain(budget.agent)}, {budget.period}"
+            f"budget {paint(budget.state, colour)}: {neutralised(budget.agent)}, {budget.period}"
             f" {budget.of}: {money_text(budget.used)} of {money_text(budget.most)}"
         )
     if report.replayed:
@@ -65,7 +65,9 @@ def report_lines(report: CostReport) -> Iterator[str]:
 def _table(report: CostReport) -> Iterator[str]:
     ordered = list(_ordered(report))
     grid = [[*report.by, *_NUMBERS]]
-    grid += [[*(plain(part or "-") for part in key), *_cells(total)] for key, total in ordered]
+    grid += [
+        [*(neutralised(part or "-") for part in key), *_cells(total)] for key, total in ordered
+    ]
     if len(ordered) > 1:
         (total,) = report.total.values()
         grid.append(["total", *[""] * (len(report.by) - 1), *_cells(total)])
@@ -106,7 +108,7 @@ def _usd(amount: Decimal, total: Total) -> str:
     return f"{known} + unknown" if amount else "unknown"
 
 
-def report_json(report: CostReport) -> dict[str, Any]:
+def cost_json(report: CostReport) -> dict[str, Any]:
     """Return the whole as one JSON object; money is text."""
     totals = [_total_json(total) for total in report.total.values()]
     ahead = report.forecast
@@ -162,4 +164,4 @@ def _total_json(total: Total) -> dict[str, Any]:
     }
 
 
-__all__ = ["CostReport", "report_json", "report_lines", "rows_json"]
+__all__ = ["CostReport", "cost_json", "cost_lines", "rows_json"]

@@ -3,23 +3,23 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from agentctl.cli.render.console import paint, plain
+from agentctl.app.doctor.machine import HealthFinding
+from agentctl.cli.render.console import neutralised, paint
 from agentctl.core.text import count
-from agentctl.runtime.health import Finding
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "unknown": "yellow"}
 
 
-def finding_line(finding: Finding) -> str:
+def finding_line(finding: HealthFinding) -> str:
     """Return one finding as people read it; a second line says what to do, where there is need."""
     status = paint(f"{finding.status:<7}", _COLOURS[finding.status])
-    line = f"{status} {finding.area}: {plain(finding.what)}"
+    line = f"{status} {finding.area}: {neutralised(finding.what)}"
     if finding.hint is None or finding.status == "ok":
         return line
-    return f"{line}\n        hint: {plain(finding.hint)}"
+    return f"{line}\n        hint: {neutralised(finding.hint)}"
 
 
-def verdict(found: Iterable[Finding], *, probed: bool) -> str:
+def verdict(found: Iterable[HealthFinding], *, probed: bool) -> str:
     """Return the last line: what it all comes to, and what to do next."""
     counted = Counter(finding.status for finding in found)
     parts = [f"{counted['ok']} ok"]

@@ -3,12 +3,12 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from agentctl.cli.render.console import paint, plain
+from agentctl.cli.render.console import neutralised, paint
 from agentctl.core.text import count, shorten
-from agentctl.evals.gates import GateResult, Verdict, combined
-from agentctl.evals.runner import SetResult
-from agentctl.evals.scoring import TrialRow
-from agentctl.evals.summary import Figure, Summary
+from agentctl.evals.results.figures import Figure, Summary
+from agentctl.evals.results.gates import GateResult, Verdict, combined
+from agentctl.evals.running.runner import SetResult
+from agentctl.evals.scorers.scoring import TrialRow
 
 MOST_ROWS = 60
 """Rows in the table; beyond, passed ones are counted and left out."""
@@ -53,7 +53,7 @@ def set_lines(result: SetResult, width: int, *, traces: bool) -> Iterator[str]:
     """
     loaded = result.loaded
     agent = loaded.bundle.agent
-    yield plain(f"{loaded.name}: agent {agent.name}, model {agent.model.name}")
+    yield neutralised(f"{loaded.name}: agent {agent.name}, model {agent.model.name}")
     yield ""
     yield from _table(result.rows, width)
     yield from _why(result, width, traces=traces)
@@ -111,7 +111,7 @@ def _table(rows: Sequence[TrialRow], width: int) -> Iterator[str]:
     shown = list(rows)
     if len(rows) > MOST_ROWS:
         shown = [row for row in rows if row.status != "passed"][:MOST_ROWS]
-    names = [plain(trial_name(row)) for row in shown]
+    names = [neutralised(trial_name(row)) for row in shown]
     first = min(max([8, *map(len, names)]), max(12, width // 3))
     narrow = width < _NARROW
     middle = "" if narrow else f"{'mode':<9}"
@@ -131,7 +131,7 @@ def _table(rows: Sequence[TrialRow], width: int) -> Iterator[str]:
 def _happened(row: TrialRow) -> str:
     if row.reasons:
         more = f" (+{len(row.reasons) - 1} more)" if len(row.reasons) > 1 else ""
-        return plain(row.reasons[0].message) + more
+        return neutralised(row.reasons[0].message) + more
     parts = [row.stop or "no end"]
     if row.calls is not None:
         parts.append(f"{row.calls[1]} of {count(row.calls[0], 'expected call')}")
@@ -144,15 +144,15 @@ def _happened(row: TrialRow) -> str:
 def _why(result: SetResult, width: int, *, traces: bool) -> Iterator[str]:
     wrong = [row for row in result.rows if row.status != "passed"]
     for row in wrong[:MOST_WHY]:
-        name = plain(trial_name(row))
+        name = neutralised(trial_name(row))
         yield ""
         yield f"{name} {_WORDS[row.status]}"
         for reason in row.reasons:
-            yield from _wrapped(plain(reason.message), width, "  - ", "    ")
+            yield from _wrapped(neutralised(reason.message), width, "  - ", "    ")
         for note in row.notes:
-            yield from _wrapped(f"note: {plain(note.message)}", width, "    ", "    ")
+            yield from _wrapped(f"note: {neutralised(note.message)}", width, "    ", "    ")
         if traces:
-            yield f"    agentctl trace show {plain(result.loaded.name)}/{name}"
+            yield f"    agentctl trace show {neutralised(result.loaded.name)}/{name}"
     if len(wrong) > MOST_WHY:
         yield ""
         yield f"... and {len(wrong) - MOST_WHY} more that did not pass (--format jsonl shows all)"
@@ -214,7 +214,7 @@ def _gate(gate: GateResult, width: int) -> Iterator[str]:
     seen = f", is {value}" if value is not None else ""
     bound = f"{gate.name} {_MARKS[gate.bound]} {gate.limit:g}{seen}"
     text = f"{bound}: {gate.note}" if gate.note else bound
-    lines = list(_wrapped(plain(text), width - 11, "", ""))
+    lines = list(_wrapped(neutralised(text), width - 11, "", ""))
     yield f"  {paint(word, _COLOURS[gate.status])} {lines[0]}"
     for line in lines[1:]:
         yield f"{' ' * 11}{line}"

@@ -2,33 +2,33 @@
 
 from collections.abc import Iterator, Sequence
 
-from agentctl.cli.render.console import plain
+from agentctl.cli.render.console import neutralised
 from agentctl.core.text import count
-from agentctl.evals.standing import Standing
+from agentctl.evals.running.cassette_status import CassetteStatus
 
 MOST_SHOWN = 20
 """Scenarios that are named of one kind."""
 
 
-def standing_lines(one: Standing) -> Iterator[str]:
+def standing_lines(one: CassetteStatus) -> Iterator[str]:
     """Yield what is recorded of one set, and what of it is of no use."""
     if not one.trials:
-        yield f"{plain(one.name)}: nothing is recorded of {count(one.scenarios, 'scenario')}"
+        yield f"{neutralised(one.name)}: nothing is recorded of {count(one.scenarios, 'scenario')}"
         return
     stale = {stale.scenario for stale in one.stale}
     unused = {scenario for scenario, _ in one.unused}
     yield (
-        f"{plain(one.name)}: {one.recorded} of {count(one.scenarios, 'scenario')} recorded,"
+        f"{neutralised(one.name)}: {one.recorded} of {count(one.scenarios, 'scenario')} recorded,"
         f" {len(one.missing)} missing, {len(stale)} stale, {len(unused)} unused"
     )
-    yield f"  {plain(one.file)}"
+    yield f"  {neutralised(one.file)}"
     yield from _listed([f"missing  {name}" for name in one.missing])
     yield from _listed([f"stale    {s.scenario}#{s.trial}: {s.why}" for s in one.stale])
     yield from _listed([f"unused   {name}#{trial}" for name, trial in one.unused])
     yield ""
 
 
-def way_out(found: Sequence[Standing]) -> str:
+def way_out(found: Sequence[CassetteStatus]) -> str:
     """Return the last line: what to do next."""
     for one in found:
         if one.stale:
@@ -47,7 +47,7 @@ def way_out(found: Sequence[Standing]) -> str:
 
 def _listed(rows: Sequence[str]) -> Iterator[str]:
     for row in rows[:MOST_SHOWN]:
-        yield f"  {plain(row)}"
+        yield f"  {neutralised(row)}"
     if len(rows) > MOST_SHOWN:
         yield f"  ... and {len(rows) - MOST_SHOWN} more (--format json shows all)"
 

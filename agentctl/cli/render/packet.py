@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agentctl.cli.render.console import plain
+from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import Event
 
@@ -78,7 +78,7 @@ def _next(packet: Mapping[str, Any], run: str) -> Iterator[str]:
     yield f"{_escaped(packet['how_to_continue'][:1].upper() + packet['how_to_continue'][1:])}."
     for command in packet.get("commands", ()):
         yield ""
-        yield f"    {plain(command).replace('RUN', run)}"
+        yield f"    {neutralised(command).replace('RUN', run)}"
 
 
 def _part(heading: str, entries: list[Json], empty: str | None) -> list[str]:
@@ -124,7 +124,7 @@ def _quoted(value: Json) -> Iterator[str]:
 
 def _escaped(value: Json) -> str:
     """Return words on one line in which nothing means anything to Markdown."""
-    return _SPECIAL.sub(_escape, " ".join(plain(str(value)).split()))
+    return _SPECIAL.sub(_escape, " ".join(neutralised(str(value)).split()))
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -136,7 +136,7 @@ def _escape(found: re.Match[str]) -> str:
 def _code(value: Json) -> str:
     """Return a value on one line, as code that it cannot close."""
     text = value if isinstance(value, str) else canonical_text(value)
-    text = " ".join(plain(text).split())
+    text = " ".join(neutralised(text).split())
     ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from agentctl.cli.output import note
-from agentctl.cli.render.console import plain
+from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import PHASES, Event, StopReason
 from agentctl.core.text import shorten
-from agentctl.runtime.run import Recorder
-from agentctl.traces.fold import fold
+from agentctl.runtime.run import EventRecorder
+from agentctl.traces.views.fold import fold
 
 SCHEMA_VERSION = "1"
 _WIDTH = 100
@@ -23,7 +23,7 @@ class RunView:
         show: Whether to show them at all.
     """
 
-    def __init__(self, trace: Recorder, *, show: bool) -> None:
+    def __init__(self, trace: EventRecorder, *, show: bool) -> None:
         self._trace = trace
         self._show = show
 
@@ -33,12 +33,12 @@ class RunView:
         line = _line(event) if self._show else None
         if line is not None:
             phase = PHASES.get(event.type, "")
-            note(f"{phase:<9}{shorten(plain(line), _WIDTH - 9)}")
+            note(f"{phase:<9}{shorten(neutralised(line), _WIDTH - 9)}")
 
 
 def show_text(text: str) -> None:
     """Show words of the model as they arrive."""
-    note(plain(text), end="")
+    note(neutralised(text), end="")
 
 
 def _line(event: Event) -> str | None:
@@ -168,7 +168,7 @@ def next_safe_action(events: Sequence[Event], stop: StopReason) -> str:
 def text_answer(result: dict[str, Any]) -> str:
     """Return the answer alone."""
     if result["answer"] is not None:
-        return plain(str(result["answer"]))
+        return neutralised(str(result["answer"]))
     return _json(result["output"]) if result["output"] is not None else ""
 
 

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.text import shorten
-from agentctl.specs.agent import AgentSpec
-from agentctl.specs.live import Server
-from agentctl.specs.policy import Policy, Rule, role_holds, selects
-from agentctl.specs.tools import ToolSpec
+from agentctl.specs.shapes.agent import AgentSpec
+from agentctl.specs.shapes.live import Server
+from agentctl.specs.shapes.policy import Policy, Rule, role_holds, selects
+from agentctl.specs.shapes.tools import ToolSpec
 
 
 class User(NamedTuple):
@@ -42,7 +42,7 @@ def row_json(row: Row) -> dict[str, Json]:
     }
 
 
-def list_lines(rows: Sequence[Row]) -> Iterator[str]:
+def tool_lines(rows: Sequence[Row]) -> Iterator[str]:
     """Write tools one a line, in columns."""
     cells = [("TOOL", "EFFECT", "LIVE", "MOCK", "AGENTS", "MANIFEST")]
     for row in rows:
@@ -153,4 +153,4 @@ def _dumped(model: Any) -> dict[str, Json]:
     return dumped
 
 
-__all__ = ["Row", "User", "list_lines", "row_json", "show_lines", "tool_json"]
+__all__ = ["Row", "User", "row_json", "show_lines", "tool_json", "tool_lines"]

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agentctl.cli.render.console import paint, plain
+from agentctl.cli.render.console import neutralised, paint
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import PHASES, Event
 from agentctl.core.text import shorten
-from agentctl.traces.diff import Change, Difference, TraceDiff
-from agentctl.traces.store import ERASED, Run
+from agentctl.traces.log.store import ERASED, StoredRun
+from agentctl.traces.views.diff import Change, StepDifference, TraceDiff
 
 _WIDTH = 96
 _INDENT = " " * 13
@@ -105,7 +105,7 @@ class View:
         colour = {"allow": "green", "deny": "red"}.get(body["verdict"], "yellow")
         verdict = paint(body["verdict"], colour)
         rules = f" [{', '.join(body['rules'])}]" if body["rules"] else ""
-        yield f"{verdict} {plain(body['tool'])} {self._value(body['arguments'])}{rules}"
+        yield f"{verdict} {neutralised(body['tool'])} {self._value(body['arguments'])}{rules}"
         if body["verdict"] != "allow":
             yield f"    because ({body['stage']}): {self._value(body['reason'])}"
 
@@ -116,7 +116,7 @@ class View:
         state = "ok" if body["ok"] else "error"
         shown = body["value"] if body["ok"] else body["error"]
         notes = f"{dropped}{attempts}{untrusted}"
-        yield f"{plain(body['tool'])} {state}{notes}: {self._value(shown)}"
+        yield f"{neutralised(body['tool'])} {state}{notes}: {self._value(shown)}"
 
     def _escalation(self, body: Mapping[str, Json]) -> Iterator[str]:
         yield f"escalated to {body['queue']} by {body['by']}: {self._value(body['reason'])}"
@@ -139,7 +139,7 @@ class View:
         yield (f"{body['steps']} steps, {body['calls']} calls, {cost}, {body['duration_s']} s")
 
     def _value(self, value: Json) -> str:
-        text = plain(value if isinstance(value, str) else canonical_text(value))
+        text = neutralised(value if isinstance(value, str) else canonical_text(value))
         return text if self._full else shorten(text, _WIDTH)
 
 
@@ -147,18 +147,18 @@ def _of_these(usage: Mapping[str, Json], part: str) -> str:
     return f" ({usage[part]} {part})" if part in usage else ""
 
 
-def list_lines(runs: Sequence[Run]) -> Iterator[str]:
+def run_lines(runs: Sequence[StoredRun]) -> Iterator[str]:
     """Yield a line a run."""
     yield f"{'run':<16}{'started':<22}{'agent':<22}{'for':<22}stop"
     for run in runs:
         who = run.started["principal"]
-        for_whom = shorten(plain(f"{who['role']}:{who['id']}"), 20)
+        for_whom = shorten(neutralised(f"{who['role']}:{who['id']}"), 20)
         agent = shorten(run.started["agent"], 20)
         stop = run.stop or "not ended"
         yield f"{run.run:<16}{run.at[:19]:<22}{agent:<22}{for_whom:<22}{stop}"
 
 
-def run_json(run: Run) -> dict[str, Any]:
+def run_json(run: StoredRun) -> dict[str, Any]:
     """Return a run of the list as JSON."""
     started = run.started
     return {
@@ -182,24 +182,26 @@ def diff_lines(left: str, right: str, found: TraceDiff, *, full: bool) -> Iterat
         sign = {"added": "+", "removed": "-", "changed": "~"}[difference.kind]
         colour = {"added": "green", "removed": "red", "changed": "yellow"}[difference.kind]
         item = difference.item
-        yield paint(f"{sign} step {item.step}: {plain(item.name)}{_head(difference)}", colour)
+        yield paint(f"{sign} step {item.step}: {neutralised(item.name)}{_head(difference)}", colour)
         for change in difference.changes:
             yield f"    {_change(change, full=full)}"
     for change in found.ending:
         yield f"~ end: {_change(change, full=full)}"
 
 
-def _where(difference: Difference) -> str:
+def _where(difference: StepDifference) -> str:
     item = difference.item
     what = {"added": "only the second has it", "removed": "only the first has it"}
-    return f"step {item.step}, {plain(item.name)}: {what.get(difference.kind, 'it changed')}"
+    return f"step {item.step}, {neutralised(item.name)}: {what.get(difference.kind, 'it changed')}"
 
 
-def _head(difference: Difference) -> str:
+def _head(difference: StepDifference) -> str:
     if difference.kind == "changed" or difference.item.kind != "call":
         return ""
     content = difference.item.content
-    return f" {shorten(plain(canonical_text(content['arguments'])), 60)} ({content['verdict']})"
+    return (
+        f" {shorten(neutralised(canonical_text(content['arguments'])), 60)} ({content['verdict']})"
+    )
 
 
 def _change(change: Change, *, full: bool) -> str:
@@ -207,7 +209,7 @@ def _change(change: Change, *, full: bool) -> str:
     new = "(nothing)" if change.missing == "new" else canonical_text(change.new)
     if not full:
         old, new = shorten(old, 44), shorten(new, 44)
-    return plain(f"{change.path}: {old} -> {new}")
+    return neutralised(f"{change.path}: {old} -> {new}")
 
 
 def diff_json(left: str, right: str, found: TraceDiff) -> dict[str, Any]:
@@ -223,7 +225,7 @@ def diff_json(left: str, right: str, found: TraceDiff) -> dict[str, Any]:
     }
 
 
-def _difference_json(difference: Difference) -> dict[str, Any]:
+def _difference_json(difference: StepDifference) -> dict[str, Any]:
     item = difference.item
     return {
         "kind": difference.kind,
@@ -239,6 +241,6 @@ __all__ = [
     "View",
     "diff_json",
     "diff_lines",
-    "list_lines",
     "run_json",
+    "run_lines",
 ]

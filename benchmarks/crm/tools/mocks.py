@@ -7,8 +7,8 @@ score. Text is never empty here: what is empty is stored as null.
 from datetime import datetime
 from typing import Any
 
-from agentctl.toolbox.mocks import MockError
-from agentctl.toolbox.world import Record, World
+from agentctl.toolbox.mock.tools import MockError
+from agentctl.toolbox.mock.world import Record, World
 
 Args = dict[str, str]
 Principal = dict[str, Any]

@@ -1,0 +1,252 @@
+"""Do one task of a batch: begin its run, take up the one that was cut off, or find its result."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agentctl.app.batch.tasks import BatchTask, Known
+from agentctl.app.runs import (
+    EXITS,
+    FinishedRun,
+    RunParts,
+    RunState,
+    StartedRun,
+    new_trace,
+    next_run_parts,
+    play_run,
+    queue_approver,
+)
+from agentctl.cli.render.run import describe
+from agentctl.core.canonical import Json
+from agentctl.core.errors import Problem, problem
+from agentctl.core.events import Event
+from agentctl.core.exits import ExitCode
+from agentctl.effects.paused_runs import PausedRuns, RunRecipe
+from agentctl.runtime.approvals.approver import Approver, Nobody
+from agentctl.runtime.replay.replay import Replay
+from agentctl.runtime.run import Inputs, RunSession, ScriptedInputs
+from agentctl.specs.reading.load import Project
+from agentctl.traces.log.file import FileTrace
+from agentctl.traces.log.store import journal_file, read_events, trace_of
+
+SCHEMA_VERSION = "1"
+_SHARED = frozenset({"cost_usd.day", "cost_usd.month"})
+"""Limits that forbid the next task what they forbade this one."""
+
+Whose = Callable[[str | None], dict[str, Json]]
+
+
+class Result(NamedTuple):
+    """What one task came to."""
+
+    task: str
+    known: Known
+    line: dict[str, Any] | None = None
+    """What is kept of it; `None` where that stands in the results already."""
+    over: str | None = None
+    """The run that nobody needs to take up once the line is kept."""
+    faulty: bool = False
+    """The model gave no turn."""
+    halts: str | None = None
+    """Why the tasks after it would come to the same."""
+
+
+class TaskRunner:
+    """Does tasks, each in a run of its own; may be used by several threads.
+
+    Args:
+        project: Where the agent is.
+        recipe: How each run is started, but for whom.
+        parts: What the recipe names; agent and world are shared by all runs.
+        whose: Returns the principal for a task's `as`.
+        waits: Whether a run that needs a person waits in the inbox.
+    """
+
+    def __init__(
+        self, project: Project, recipe: RunRecipe, parts: RunParts, whose: Whose, *, waits: bool
+    ) -> None:
+        self.root = project.root
+        self.stateful = waits or recipe.mode == "live"
+        """Whether its runs need the project's state."""
+        self._project = project
+        self._recipe = recipe
+        self._parts = parts
+        self._whose = whose
+        self._waits = waits
+        self._of = (parts.harness.agent.name, recipe.environment or recipe.mode)
+        self._known: Mapping[str, Known] = {}
+        self._cut_off: Mapping[str, str] = {}
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a run that is cut off can be found again."""
+        return self.stateful and self._recipe.batch is not None
+
+    def remember(self, batch: str, known: Mapping[str, Known], sessions: PausedRuns | None) -> None:
+        """Leave alone what is done, and take up what was cut off.
+
+        Args:
+            batch: The results file.
+            known: What it holds.
+            sessions: Runs that were begun and have no result.
+
+        Raises:
+            Problem: If these are results of another agent, or of tools elsewhere.
+        """
+        for one in known.values():
+            if one.of != self._of:
+                raise problem(
+                    "other-batch",
+                    f"these are results of {one.of[0]} with {one.of[1]} tools, and this batch is"
+                    f" for {self._of[0]} with {self._of[1]} tools",
+                    hint="name another file with --out",
+                )
+        self._recipe = self._recipe._replace(batch=batch)
+        self._known = dict(known)
+        self._cut_off = sessions.of_batch(batch) if sessions is not None else {}
+
+    def do(self, task: BatchTask, state: RunState | None) -> Result:
+        """Do one task, unless it is done.
+
+        Args:
+            task: The task.
+            state: The project's state, as this thread has it.
+
+        Raises:
+            Problem: If the run cannot be recorded; then nothing may go on.
+        """
+        known, run = self._known.get(task.id), self._cut_off.get(task.id)
+        if known is not None and known.done:
+            return self._found(task, known, run)
+        if run is not None and state is not None:
+            if _has_begun(trace_of(self.root, run)):
+                return self._taken_up(task, run, state)
+            state.sessions.forget(run)
+        return self._begin(task, state)
+
+    def _begin(self, task: BatchTask, state: RunState | None) -> Result:
+        recipe = self._recipe._replace(principal=self._whose(task.acting_as), task=task.id)
+        parts = next_run_parts(self._parts, recipe)
+        run_id, trace = new_trace(self._project)
+        if state is not None:
+            state.sessions.keep(run_id, recipe)
+        return self._play(
+            task, recipe, parts, trace, RunSession(run_id), ScriptedInputs(task.first), state
+        )
+
+    def _taken_up(self, task: BatchTask, run: str, state: RunState) -> Result:
+        """Go on with a run that was cut off; one that cannot go on is told, not begun anew."""
+        try:
+            path, recipe = trace_of(self.root, run), state.sessions.find(run)
+            events = read_events(path)[1]
+            if events[-1].type == "run.ended":
+                return self._result(task, describe(run, events, str(path)), events)
+            parts = next_run_parts(self._parts, recipe)
+            trace, events = FileTrace.reopen(path, run, journal_file(self.root))
+            replay = Replay(events)
+            session = RunSession(run, replay=replay, used_s=replay.active_s)
+            inputs = ScriptedInputs() if replay.lines_heard else ScriptedInputs(task.first)
+            return self._play(task, recipe, parts, trace, session, inputs, state)
+        except Problem as met:
+            known = Known(run, "interrupted", met.exit_code, False, self._of)
+            return _stuck(task, known, met)
+
+    def _play(
+        self,
+        task: BatchTask,
+        recipe: RunRecipe,
+        parts: RunParts,
+        trace: FileTrace,
+        session: RunSession,
+        inputs: Inputs,
+        state: RunState | None,
+    ) -> Result:
+        asker: Approver = Nobody()
+        if state is not None:
+            ledger = state.ledger if recipe.mode == "live" else None
+            session = session._replace(ledger=ledger, waits=self._waits)
+            if self._waits:
+                asker = queue_approver(parts, recipe, state, session.run_id, session.replay)
+        # A batch that can be taken up forgets a run when its result is kept, not before.
+        sessions = state.sessions if state is not None and recipe.batch is None else None
+        begun = StartedRun(session.run_id, trace, session, asker, inputs, sessions)
+        done = play_run(self.root, recipe, parts, begun, show=False)
+        return self._result(task, done.result, done.events, done)
+
+    def _found(self, task: BatchTask, known: Known, run: str | None) -> Result:
+        """Return what is known of a task; of one that waited, what became of it since."""
+        if known.code is ExitCode.WAITING:
+            path = trace_of(self.root, known.run)
+            try:
+                events = read_events(path)[1]
+            except Problem:
+                return Result(task.id, known)
+            # An erased run ended too, and says no more about it.
+            if events[-1].type == "run.ended" and "stop" in events[-1].body:
+                return self._result(task, describe(known.run, events, str(path)), events)
+            return Result(task.id, known)
+        return Result(task.id, known, over=run)
+
+    def _result(
+        self,
+        task: BatchTask,
+        result: Mapping[str, Any],
+        events: Sequence[Event],
+        done: FinishedRun | None = None,
+    ) -> Result:
+        code = done.code if done is not None else EXITS[result["stop"]]
+        fault = done.fault if done is not None else None
+        short = any(
+            event.type == "limit.warned"
+            and event.body.get("limit") in _SHARED
+            and "asked" in event.body
+            for event in events
+        )
+        acted = result["mode"] == "live" and any(e.type == "effect.intended" for e in events)
+        passing = short or code in (ExitCode.UNKNOWN, ExitCode.USAGE, ExitCode.INTERRUPTED)
+        known = Known(result["run"], result["stop"], code, acted or not passing, self._of)
+        return Result(
+            task.id,
+            known,
+            _line(task, known, result),
+            over=known.run if events[-1].type == "run.ended" else None,
+            faulty=fault is not None,
+            halts="the agent's money for the day or the month does not last" if short else None,
+        )
+
+
+def _line(task: BatchTask, known: Known, result: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "id": task.id,
+        "run": known.run,
+        "agent": known.of[0],
+        "tools": known.of[1],
+        "stop": known.stop,
+        "reason": result["reason"],
+        "answer": result["answer"],
+        "output": result["output"],
+        "usage": result["usage"],
+        "cost": result["cost"],
+        "exit_code": int(known.code),
+        "done": known.done,
+    }
+
+
+def _stuck(task: BatchTask, known: Known, met: Problem) -> Result:
+    """Return the result of a run that was cut off and cannot be taken up as things are."""
+    reason = f"cut off, and not taken up: {met.diagnostics[0].message}"
+    nothing = {"reason": reason, "answer": None, "output": None, "usage": None, "cost": None}
+    return Result(task.id, known, _line(task, known, nothing))
+
+
+def _has_begun(trace: Path) -> bool:
+    """Whether a trace holds a whole event."""
+    try:
+        with trace.open("rb") as file:
+            return file.readline().endswith(b"\n")
+    except OSError:
+        return False
+
+
+__all__ = ["Result", "TaskRunner", "Whose"]

@@ -1,0 +1,154 @@
+"""Whose words an evaluation plays: those of the set, of its cassette, or of a model that is asked.
+
+Options in, a plan's voice and studio out; what is recorded is written when the evaluation is over.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+from agentctl.app.models import live_model
+from agentctl.cli.output import note
+from agentctl.core.errors import Problem, problem
+from agentctl.core.text import count
+from agentctl.evals.running.cassettes import cassette_of, read_cassette
+from agentctl.evals.running.recording_session import RecordingSession
+from agentctl.evals.running.turn_sources import ModelSource, TurnSource
+from agentctl.models.port import Model
+from agentctl.models.provider.live import open_litellm
+from agentctl.models.provider.workers import ModelWorkers, processes_for
+from agentctl.specs.reading.sets import LoadedSet
+
+IN_FLIGHT = 8
+"""Trials that wait for a model at the same time, where nothing else is said."""
+
+
+class TurnSourceOptions(NamedTuple):
+    """What the options of `eval` say about the model's part."""
+
+    record: Literal["all", "missing"] | None = None
+    replay: bool = False
+    live: bool = False
+    written: bool = False
+    model: str | None = None
+    trials: int | None = None
+    in_flight: int | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether a model is really asked."""
+        return self.live or self.record is not None
+
+
+def check_turn_options(
+    wanted: TurnSourceOptions, *, traces: bool, stamp: bool, jobs: int
+) -> TurnSourceOptions:
+    """Refuse options that contradict each other; return what they come to.
+
+    Raises:
+        Problem: Naming the two that do not go together.
+    """
+    given = {
+        "--record": wanted.record is not None,
+        "--replay": wanted.replay,
+        "--live": wanted.live,
+        "--written": wanted.written,
+        "--traces": traces,
+        "--stamp": stamp,
+    }
+    chosen = [name for name, there in given.items() if there]
+    if len(chosen) > 1 and set(chosen) != {"--written", "--stamp"}:
+        raise _apart(chosen[0], f"`{chosen[1]}`", "each says whose words are played")
+    if wanted.model is not None and not (wanted.asks or wanted.replay):
+        hint = "add --record, --replay or --live"
+        raise problem("no-model", "`--model` is for a model that is asked or replayed", hint=hint)
+    for name, value in (("--trials", wanted.trials), ("--in-flight", wanted.in_flight)):
+        if value is not None and not wanted.asks:
+            message = f"`{name}` is for a model that is asked"
+            raise problem("no-model", message, hint="add --record or --live")
+    if wanted.asks and jobs > 1:
+        raise _apart("--jobs", "a model that is asked", "one process asks: --in-flight N")
+    return wanted._replace(written=wanted.written or stamp or traces)
+
+
+def _apart(one: str, other: str, hint: str) -> Problem:
+    return problem("options", f"`{one}` and {other} do not go together", hint=hint)
+
+
+@contextmanager
+def open_turn_source(
+    loaded: LoadedSet, wanted: TurnSourceOptions
+) -> Iterator[tuple[TurnSource, ModelSource]]:
+    """Give whose words are played in one set; write what was recorded when it is over.
+
+    Raises:
+        Problem: If there is no key, or a cassette that cannot be read.
+    """
+    if wanted.record is not None:
+        with _recording(loaded, wanted) as model_source:
+            yield "record", model_source
+    elif wanted.live:
+        with _asking(loaded, wanted) as model_source:
+            yield "live", model_source
+    elif wanted.written:
+        yield "turns", ModelSource()
+    else:
+        path = cassette_of(loaded)
+        there = path.is_file()
+        if wanted.replay and not there:
+            raise problem(
+                "no-cassette",
+                f"golden set `{loaded.name}` has no cassette",
+                hint=f"agentctl eval {loaded.name} --record all",
+            )
+        cassette = read_cassette(path) if there else None
+        yield "cassette" if wanted.replay else "turns", ModelSource(wanted.model, cassette)
+
+
+@contextmanager
+def _asking(loaded: LoadedSet, wanted: TurnSourceOptions) -> Iterator[ModelSource]:
+    """Give models that are asked: in this process, or for very many at a time in others."""
+    in_flight = wanted.in_flight or IN_FLIGHT
+
+    def make() -> Model:
+        return workers or live_model(loaded.bundle, wanted.model)
+
+    workers = None
+    # Without a key nothing begins; and the library takes seconds, which belong to no trial.
+    make()
+    processes = processes_for(in_flight)
+    if processes:
+        workers = ModelWorkers(loaded.bundle.agent.model, wanted.model, processes)
+    else:
+        open_litellm()
+    try:
+        yield ModelSource(wanted.model, live=make, in_flight=in_flight, trials=wanted.trials)
+    finally:
+        if workers is not None:
+            workers.close()
+
+
+@contextmanager
+def _recording(loaded: LoadedSet, wanted: TurnSourceOptions) -> Iterator[ModelSource]:
+    rerecord = wanted.record == "all"
+    with _asking(loaded, wanted) as asking:
+        takes = RecordingSession(loaded, rerecord=rerecord)
+        try:
+            if takes.found:
+                note(f"{count(takes.found, 'trial')} of an interrupted recording are kept")
+            yield asking._replace(cassette=takes.cassette, keep=takes.keep, rerecord=rerecord)
+            if not takes.kept and not takes.found:
+                note(f"nothing new was recorded of `{loaded.name}`")
+            file = takes.finish(wanted.trials)
+            if takes.kept or takes.found:
+                note(f"recorded: {file}, {count(takes.kept + takes.found, 'new trial')}")
+        except BaseException:
+            if takes.kept:
+                trials = count(takes.kept, "recorded trial")
+                note(f"{trials} kept; go on: agentctl eval {loaded.name} --record missing")
+            raise
+        finally:
+            takes.close()
+
+
+__all__ = ["IN_FLIGHT", "TurnSourceOptions", "check_turn_options", "open_turn_source"]

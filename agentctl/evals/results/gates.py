@@ -1,0 +1,188 @@
+"""Decide whether a golden set passes. There is one `Verdict`; everything shown derives from it.
+
+Passed, failed and cannot-tell are three ends. A gate whose figure could not be worked out, trials
+that could not be judged and turns made for another prompt do not fail a set, and do not let it
+pass either.
+"""
+
+from typing import Literal, NamedTuple
+
+from agentctl.core.canonical import Json
+from agentctl.core.errors import Location, problem
+from agentctl.core.exits import ExitCode, strongest
+from agentctl.evals.results.figures import Figure, Summary
+from agentctl.specs.shapes.golden import Gates, GateSpec
+
+GateStatus = Literal["passed", "failed", "not_evaluated"]
+VerdictOutcome = Literal["passed", "failed", "inconclusive"]
+Bound = Literal["min", "max", "max_ratio"]
+
+STAMP_HINT = (
+    "look at the turns, then `agentctl eval SET --stamp`, or record them again; to let them"
+    " count, say `gates: {stale: accept}`"
+)
+_CODES: dict[GateStatus, ExitCode] = {
+    "passed": ExitCode.OK,
+    "failed": ExitCode.NO,
+    "not_evaluated": ExitCode.UNKNOWN,
+}
+_OUTCOMES: dict[ExitCode, VerdictOutcome] = {
+    ExitCode.OK: "passed",
+    ExitCode.NO: "failed",
+    ExitCode.UNKNOWN: "inconclusive",
+}
+_NOT_FIGURES = frozenset({"invariants", "stale", "inconclusive"})
+_DEFAULT = {"pass_rate": GateSpec(min=1.0)}
+_NONE_MAY = GateSpec(max=0.0)
+
+
+class GateResult(NamedTuple):
+    """One bound and what was observed."""
+
+    name: str
+    bound: Bound
+    limit: float
+    observed: Figure
+    status: GateStatus
+    note: str | None = None
+
+    def as_json(self) -> dict[str, Json]:
+        """Return the result as reports hold it."""
+        row: dict[str, Json] = {
+            "gate": self.name,
+            "bound": self.bound,
+            "limit": self.limit,
+            "observed": self.observed.as_json()["value"],
+            "status": self.status,
+        }
+        return row if self.note is None else {**row, "note": self.note}
+
+
+class Verdict(NamedTuple):
+    """The decision, made of gate results and nothing else."""
+
+    gates: tuple[GateResult, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """How a command with this verdict ends; without any gate nothing can be told."""
+        if not self.gates:
+            return ExitCode.UNKNOWN
+        return strongest(_CODES[gate.status] for gate in self.gates)
+
+    @property
+    def outcome(self) -> VerdictOutcome:
+        """The decision in one word."""
+        return _OUTCOMES[self.exit_code]
+
+    @property
+    def met(self) -> int:
+        """How many gates passed."""
+        return sum(gate.status == "passed" for gate in self.gates)
+
+
+def decide_gates(
+    summary: Summary, gates: Gates, at: Location | None = None, *, part: bool = False
+) -> Verdict:
+    """Hold the figures of a set against its gates.
+
+    Without any gate of its own, every scored trial must pass. Invariants, inconclusive trials and
+    stale turns are looked at in every set.
+
+    Args:
+        summary: The figures.
+        gates: What the set declares.
+        at: Where it declares them, for messages.
+        part: Only some scenarios were selected: a figure they say nothing about is left out.
+
+    Raises:
+        Problem: For a bound that makes no sense for its figure.
+    """
+    declared = {
+        name: spec
+        for name in type(gates).model_fields
+        if name not in _NOT_FIGURES and (spec := getattr(gates, name)) is not None
+    }
+    results = [_invariants(summary)]
+    for name, spec in (declared or _DEFAULT).items():
+        figure = summary.figures[name]
+        if figure.value is not None or not part:
+            results += _bounds(name, spec, figure, at)
+    results += _inconclusive(summary, gates.inconclusive or _NONE_MAY, at)
+    stale = summary.freshness.get("stale", 0)
+    if stale:
+        results.append(_stale(stale, summary.trials, accepted=gates.stale == "accept"))
+    return Verdict(tuple(results))
+
+
+def combined(verdicts: list[Verdict]) -> Verdict:
+    """Return the verdict over several sets: every gate of each counts."""
+    return Verdict(tuple(gate for verdict in verdicts for gate in verdict.gates))
+
+
+def _invariants(summary: Summary) -> GateResult:
+    broken = summary.breaches
+    observed = Figure(broken, broken, summary.trials)
+    return GateResult("invariants", "max", 0.0, observed, "failed" if broken else "passed")
+
+
+def _bounds(name: str, spec: GateSpec, figure: Figure, at: Location | None) -> list[GateResult]:
+    if spec.max_ratio is not None and name != "cost_vs_human":
+        raise problem(
+            "wrong-bound",
+            f"`max_ratio` goes with `cost_vs_human`, not with `{name}`",
+            at=at,
+            hint="say `min` or `max`",
+        )
+    results = []
+    bounds: tuple[Bound, ...] = ("min", "max", "max_ratio")
+    for bound in bounds:
+        limit = getattr(spec, bound)
+        if limit is not None:
+            status, note = _hold(figure, bound, limit, accept=spec.estimates == "accept")
+            results.append(GateResult(name, bound, limit, figure, status, note))
+    return results
+
+
+def _hold(
+    figure: Figure, bound: Bound, limit: float, *, accept: bool
+) -> tuple[GateStatus, str | None]:
+    if figure.value is None:
+        return "not_evaluated", figure.note
+    if figure.status == "estimated" and not accept:
+        return "not_evaluated", "estimated; the gate does not say `estimates: accept`"
+    # Nine decimals: more than a figure can mean, fewer than binary fractions disturb.
+    value = round(float(figure.value), 9)
+    holds = value >= limit if bound == "min" else value <= limit
+    return ("passed" if holds else "failed"), None
+
+
+def _inconclusive(summary: Summary, spec: GateSpec, at: Location | None) -> list[GateResult]:
+    """Hold the share of trials nobody could judge against the allowance: above it, who knows."""
+    found = []
+    for result in _bounds("inconclusive", spec, summary.figures["inconclusive"], at):
+        if result.status == "failed":
+            note = f"{summary.inconclusive} of {summary.trials} trials could not be judged"
+            found.append(result._replace(status="not_evaluated", note=note))
+        else:
+            found.append(result)
+    return found
+
+
+def _stale(stale: int, trials: int, *, accepted: bool) -> GateResult:
+    note = f"{stale} of {trials} trials play turns made for another prompt, tool set or model"
+    status: GateStatus = "passed" if accepted else "not_evaluated"
+    if not accepted:
+        note = f"{note}: {STAMP_HINT}"
+    return GateResult("stale", "max", 0.0, Figure(stale, stale, trials), status, note)
+
+
+__all__ = [
+    "STAMP_HINT",
+    "GateResult",
+    "GateStatus",
+    "Verdict",
+    "VerdictOutcome",
+    "combined",
+    "decide_gates",
+]

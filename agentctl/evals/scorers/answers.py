@@ -1,0 +1,100 @@
+"""Judge what an agent said at the end: its words, its structured output, why it stopped."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from agentctl.core.canonical import Json
+from agentctl.core.text import folded, keyword_pattern
+from agentctl.evals.scorers.reasons import MISSING, FailureReason, shown_value
+from agentctl.specs.language.matchers import matches, value_differences
+from agentctl.specs.shapes.golden import ExpectedAnswer
+
+UNWANTED_STOPS = frozenset(
+    {"model_error", "tool_error", "goal_not_met", "limit", "loop", "stopped", "interrupted"}
+)
+"""Ends that fail a trial unless the scenario expects them with `stop:`."""
+
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+
+
+def score_answer(
+    expected: ExpectedAnswer, answer: str | None, said: Iterable[str] = ()
+) -> list[FailureReason]:
+    """Compare the text to the user with what it must and must not hold.
+
+    `never` holds whole phrases and is looked for in the last words alone: what a tool returned or
+    a call carried is not said to anybody.
+
+    Args:
+        expected: Phrases, compared without case.
+        answer: The last words to the user.
+        said: What was said earlier in a conversation; a mention there counts.
+    """
+    last = folded(answer or "")
+    text = "\n".join([*(folded(part) for part in said), last])
+    found = []
+    for phrase in expected.mentions:
+        if not _mentions(text, phrase):
+            message = f"the answer does not mention {shown_value(phrase)}"
+            found.append(FailureReason("answer", message, None, phrase, shown_value(answer)))
+    for phrase in expected.never:
+        if keyword_pattern([phrase]).search(last):
+            message = f"the answer says {shown_value(phrase)}, which it never may"
+            found.append(FailureReason("answer", message, None, None, shown_value(answer)))
+    if expected.matches is not None and not matches(expected.matches, answer or ""):
+        want = shown_value(expected.matches)
+        found.append(
+            FailureReason(
+                "answer", f"the answer does not match {want}", None, want, shown_value(answer)
+            )
+        )
+    return found
+
+
+def _mentions(text: str, phrase: str) -> bool:
+    """Whether `text` holds `phrase`; a number must end where the phrase's does."""
+    wanted, plain = _ungrouped(folded(phrase)), _ungrouped(text)
+    start = plain.find(wanted)
+    while start >= 0:
+        end = start + len(wanted)
+        cut_before = wanted[:1].isdigit() and plain[start - 1 : start].isdigit()
+        cut_after = wanted[-1:].isdigit() and plain[end : end + 1].isdigit()
+        if not cut_before and not cut_after:
+            return True
+        start = plain.find(wanted, start + 1)
+    return False
+
+
+def _ungrouped(text: str) -> str:
+    return _THOUSANDS.sub("", text) if "," in text else text
+
+
+def score_output(expected: Mapping[str, Json], output: Json) -> list[FailureReason]:
+    """Compare the structured answer field by field."""
+    if not isinstance(output, dict):
+        message = f"structured output expected, got {shown_value(output)}"
+        return [
+            FailureReason("output", message, None, shown_value(dict(expected)), shown_value(output))
+        ]
+    found = []
+    for wrong in value_differences(dict(expected), output):
+        want = shown_value(wrong.expected)
+        have = shown_value(MISSING if wrong.missing else wrong.got)
+        message = f"output: `{wrong.path}`: {want} -> {have}"
+        found.append(FailureReason("output", message, wrong.path, want, have))
+    return found
+
+
+def score_stop(expected: str | None, stop: str | None, detail: str | None) -> list[FailureReason]:
+    """Compare why the run ended; without an expectation, an end of its own accord is enough."""
+    why = f" ({detail})" if detail else ""
+    if expected is not None and stop != expected:
+        message = f"ended `{stop}`{why}, expected `{expected}`"
+        return [FailureReason("stop", message, None, expected, stop)]
+    if expected is None and stop in UNWANTED_STOPS:
+        message = f"ended `{stop}`{why}; where that is right, say `stop: {stop}`"
+        return [FailureReason("stop", message, None, None, stop)]
+    return []
+
+
+__all__ = ["UNWANTED_STOPS", "score_answer", "score_output", "score_stop"]

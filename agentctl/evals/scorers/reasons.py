@@ -1,0 +1,116 @@
+"""What a check found, in a form that people and programs can read."""
+
+import json
+from typing import Literal, NamedTuple
+
+from agentctl.core.canonical import Json
+from agentctl.core.text import shorten
+
+ReasonKind = Literal[
+    "missing-call",
+    "extra-call",
+    "wrong-argument",
+    "wrong-outcome",
+    "out-of-order",
+    "failed-write",
+    "forbidden-call",
+    "state",
+    "missing-escalation",
+    "needless-escalation",
+    "late-escalation",
+    "wrong-queue",
+    "wrong-escalation-reason",
+    "packet-incomplete",
+    "answer",
+    "output",
+    "stop",
+    "not-blocked",
+    "attempted-write",
+    "invariant",
+    "recorded-end",
+    "scorer",
+    "fault",
+    "miss",
+]
+"""`miss`: a cassette holds no answer to what was asked.
+`failed-write` is told and never counted: a write that failed changed nothing."""
+
+Freshness = Literal["fresh", "stale", "unstamped", "not_stamped"]
+"""Whether written turns were made for this prompt, these tools and this model; `not_stamped` are
+turns that a real model said."""
+
+_WIDTH = 120
+
+
+class _Missing:
+    """Stands for a value that is not there, which is not the same as null."""
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+MISSING = _Missing()
+
+
+class FailureReason(NamedTuple):
+    """One thing that is not as expected."""
+
+    kind: ReasonKind
+    message: str
+    """One sentence that names the tool, table or field."""
+    path: str | None = None
+    """The argument or field, where one is meant."""
+    expected: str | None = None
+    got: str | None = None
+
+    def as_json(self) -> dict[str, Json]:
+        """Return the reason without the fields that say nothing."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+
+class Score(NamedTuple):
+    """What one scorer says: a bool is a check, a number a score, text a label."""
+
+    value: bool | int | float | str
+    reason: str | None = None
+
+    def as_json(self) -> dict[str, Json]:
+        """Return the score; the reason only where there is one."""
+        if self.reason is None:
+            return {"value": self.value}
+        return {"value": self.value, "reason": self.reason}
+
+
+def shown_value(value: object) -> str:
+    """Write a value so that text and numbers cannot be confused, on one short line.
+
+    >>> shown("1"), shown(1), shown(MISSING)
+    ('"1"', '1', 'nothing')
+    """
+    if isinstance(value, _Missing):
+        return repr(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=repr)
+    except (TypeError, ValueError, RecursionError):
+        text = repr(value)
+    return shorten(text, _WIDTH)
+
+
+def shown_call(tool: str, arguments: object) -> str:
+    """Write a call as YAML writes it.
+
+    >>> shown_call("cancel_order", {"order_id": "o_1"})
+    'cancel_order {"order_id": "o_1"}'
+    """
+    return f"{tool} {shown_value(arguments)}"
+
+
+__all__ = [
+    "MISSING",
+    "FailureReason",
+    "Freshness",
+    "ReasonKind",
+    "Score",
+    "shown_call",
+    "shown_value",
+]

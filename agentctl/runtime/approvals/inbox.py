@@ -1,0 +1,160 @@
+"""What a person does about a run that waits: an answer goes into its trace first, then counts.
+
+The run's own process is gone; whoever holds its trace may add to it. Each addition is sealed, so
+that an answer cannot be taken away again unseen.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from agentctl.core.canonical import Json
+from agentctl.core.clock import stamp
+from agentctl.core.errors import problem
+from agentctl.core.events import Event, EventType
+from agentctl.core.exits import ExitCode
+from agentctl.core.messages import Approval, ToolError, ToolResult
+from agentctl.effects.approvals import Approvals, PendingApproval, not_pending
+from agentctl.effects.ledger import SETTLED, EffectRecord, EffectState, Ledger
+from agentctl.traces.log.file import FileTrace
+from agentctl.traces.log.journal import Seal, seal_run
+from agentctl.traces.log.store import read_events
+
+
+class TracePlace(NamedTuple):
+    """Where the traces of a project are."""
+
+    traces: Path
+    journal: Path
+
+
+class Responder(NamedTuple):
+    """Who does it: asserted, with what the operating system says beside it."""
+
+    id: str
+    os_user: str
+
+
+def answer_approval(
+    place: TracePlace,
+    approvals: Approvals,
+    row: PendingApproval,
+    given: Approval,
+    person: Responder,
+) -> None:
+    """Answer one request.
+
+    Args:
+        place: Where the run's trace is.
+        approvals: The inbox.
+        row: The request.
+        given: The answer: approve, reject, or modify with new arguments.
+        person: Who answers; whether they may was looked at before.
+
+    Raises:
+        Problem: If it does not wait any more, the run goes on right now, or its trace is damaged.
+    """
+    now = datetime.now(UTC)
+    if approvals.current(row.id, now).standing != "pending":
+        raise not_pending(approvals.find(row.id))
+    body: dict[str, Json] = {
+        "call_id": row.call_id,
+        "answer": given.answer,
+        "by": person.id,
+        "os_user": person.os_user,
+        "reason": given.reason,
+        "call_hash": row.call_hash,
+        "ticket": row.id,
+    }
+    if given.arguments is not None:
+        body["arguments"] = given.arguments
+    trace, events = FileTrace.reopen(place.traces / f"{row.run}.jsonl", row.run, place.journal)
+    with trace:
+        recorded = _answered(events, row)
+        if recorded is None:
+            _add(place, trace, row.run, events, "approval.given", body, now)
+        elif recorded["answer"] != given.answer or recorded["by"] != person.id:
+            # Its process died between the trace and the inbox: the trace holds.
+            approvals.decide(row.id, recorded["answer"], recorded["by"], recorded["reason"], now)
+            raise not_pending(approvals.find(row.id))
+        approvals.decide(row.id, given.answer, person.id, given.reason, now)  # type: ignore[arg-type]
+
+
+def _answered(events: list[Event], row: PendingApproval) -> Mapping[str, Json] | None:
+    """Return the recorded answer to a request, if there is one.
+
+    Raises:
+        Problem: If the run is not waiting for it.
+    """
+    asked, given = None, None
+    for event in events:
+        if event.type == "approval.requested":
+            asked, given = event.body["call_hash"], None
+        elif event.type == "approval.given":
+            given = event.body
+    if asked != row.call_hash:
+        raise problem(
+            "not-waiting",
+            f"run {row.run} does not wait for approval {row.id}",
+            hint=f"agentctl trace show {row.run}",
+            exit_code=ExitCode.NO,
+        )
+    return given
+
+
+def settle_effect(
+    place: TracePlace,
+    ledger: Ledger,
+    effect: EffectRecord,
+    state: EffectState,
+    reason: str | None,
+    person: Responder,
+) -> None:
+    """Say what became of an effect that nobody knows of.
+
+    Raises:
+        Problem: If it is settled already, or its run goes on right now.
+    """
+    if effect.state in SETTLED:
+        raise problem(
+            "already-settled",
+            f"effect {effect.id} is {effect.state}, by {effect.settled_by}",
+            exit_code=ExitCode.NO,
+        )
+    now = datetime.now(UTC)
+    result = ToolResult()
+    if state == "failed":
+        result = ToolResult(error=ToolError("unavailable", reason or "it did not happen"))
+    path = place.traces / f"{effect.run}.jsonl"
+    _, events = read_events(path, effect.run)
+    if events[-1].type == "run.ended":
+        ledger.settle(effect, state, result, now, person.id, reason)
+        return
+    body: dict[str, Json] = {
+        "by": person.id,
+        "os_user": person.os_user,
+        "call_id": None,
+        "before": {"effect": effect.id, "tool": effect.tool, "state": effect.state},
+        "after": {"state": state, "reason": reason},
+    }
+    trace, events = FileTrace.reopen(path, effect.run, place.journal)
+    with trace:
+        _add(place, trace, effect.run, events, "correction.made", body, now)
+        ledger.settle(effect, state, result, now, person.id, reason)
+
+
+def _add(
+    place: TracePlace,
+    trace: FileTrace,
+    run: str,
+    events: list[Event],
+    kind: EventType,
+    body: dict[str, Json],
+    now: datetime,
+) -> None:
+    trace.record(Event(len(events), kind, stamp(now), body))
+    seal_run(place.journal, Seal(run, len(events) + 1, trace.head), stamp(now))
+
+
+__all__ = ["Responder", "TracePlace", "answer_approval", "settle_effect"]

@@ -1,0 +1,140 @@
+"""Approvals that wait in an inbox: asked for when a run pauses, used up when it goes on.
+
+A person's answer is an event in the trace of the paused run; the inbox keeps it findable and makes
+it count once. Both must agree before the call runs.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from agentctl.core.errors import Problem, problem
+from agentctl.core.exits import ExitCode
+from agentctl.core.messages import Approval
+from agentctl.core.text import did_you_mean
+from agentctl.effects.approvals import ApprovalRequest, Approvals, PendingApproval
+from agentctl.runtime.approvals.approver import Pending
+from agentctl.runtime.replay.replay import Replay
+from agentctl.specs.shapes.project import Person
+
+
+class ApprovalBinding(NamedTuple):
+    """What an approval holds for, besides the call itself."""
+
+    run: str
+    agent: str
+    principal: str
+    policy: str
+    """Fingerprint."""
+    tools: str
+    """Fingerprint."""
+
+
+class QueueApprover:
+    """Puts a call into the inbox, and takes the answer when the run is taken up again.
+
+    Args:
+        approvals: The inbox.
+        binding: The run, and what it runs under now.
+        replay: What happened in the run before.
+        now: The time.
+    """
+
+    def __init__(
+        self,
+        approvals: Approvals,
+        binding: ApprovalBinding,
+        replay: Replay | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._approvals = approvals
+        self._binding = binding
+        self._replay = replay
+        self._now = now
+
+    def ask(self, pending: Pending) -> Approval | None:
+        """Return the recorded answer, or ask for one and return `None`.
+
+        Raises:
+            Problem: If an answer is there and cannot be used.
+        """
+        given = self._replay.approval() if self._replay is not None else None
+        if given is not None:
+            if self._replay is not None and not self._replay.approval_used():
+                self._check(given, pending)
+            return given
+        bound = self._binding
+        request = {**pending._asdict(), "origins": dict(pending.origins)}
+        request["bound"] = list(pending.bound)
+        asked = ApprovalRequest(
+            bound.run, bound.agent, bound.principal, pending.call_id, pending.call_hash,
+            bound.policy, bound.tools, request, pending.by, pending.within_s,
+        )  # fmt: skip
+        self._approvals.request(asked, self._now())
+        return None
+
+    def _check(self, given: Approval, pending: Pending) -> None:
+        """Refuse an answer that does not hold for this call, at this moment."""
+        if given.ticket is None:
+            raise _void("it was given at a terminal, to a process that is gone")
+        row = self._approvals.current(given.ticket, self._now())
+        bound = self._binding
+        wrong = None
+        if (row.run, row.call_hash) != (bound.run, pending.call_hash):
+            wrong = "it was given for another call"
+        elif (row.policy, row.tools) != (bound.policy, bound.tools):
+            wrong = "the policy or a tool changed since"
+        elif row.standing != given.answer:
+            wrong = f"the inbox says {row.standing}, and the trace {given.answer}"
+        if wrong is not None:
+            raise _void(wrong)
+
+
+def _void(why: str) -> Problem:
+    return problem(
+        "approval-void",
+        f"the approval cannot be used: {why}",
+        hint="nothing was done; start the task again and let a person decide anew",
+        exit_code=ExitCode.NO,
+    )
+
+
+def may_approve(
+    people: Mapping[str, Person], identity: str, queue: str | None, principal: str
+) -> None:
+    """Hold an approver against the people of the project. Identity is asserted, not proven.
+
+    Raises:
+        Problem: If they are nobody there, do not serve the queue, or would approve for themselves.
+    """
+    if identity.casefold() == principal.casefold():
+        raise _not_allowed("self-approval", f"`{identity}` is who the agent acts for")
+    if not people:
+        return
+    person = people.get(identity)
+    servers = sorted(name for name, who in people.items() if queue is None or queue in who.queues)
+    hint = f"people who may: {', '.join(servers) or 'nobody'} (agentctl.yaml)"
+    if person is None:
+        hint = did_you_mean(identity, servers) or hint
+        raise _not_allowed("unknown-approver", f"`{identity}` is nobody in agentctl.yaml", hint)
+    if queue is not None and queue not in person.queues:
+        raise _not_allowed("not-their-queue", f"`{identity}` does not serve `{queue}`", hint)
+
+
+def _not_allowed(code: str, message: str, hint: str | None = None) -> Problem:
+    return problem(code, f"{message}: not approved", hint=hint, exit_code=ExitCode.NO)
+
+
+def held_back(row: PendingApproval, policy: str, tools: str) -> Problem | None:
+    """Return why a request must not be answered any more: what it was decided under changed."""
+    if (row.policy, row.tools) == (policy, tools):
+        return None
+    return problem(
+        "changed-since",
+        f"the policy or a tool of `{row.agent}` changed since approval {row.id} was asked for",
+        hint="reject it; the task must be started again",
+        exit_code=ExitCode.NO,
+    )
+
+
+__all__ = ["ApprovalBinding", "QueueApprover", "held_back", "may_approve"]

@@ -1,0 +1,44 @@
+"""Warnings about the environments of a project: what would lead a run to the wrong place."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from agentctl.core.errors import Diagnostic
+from agentctl.specs.reading.yaml import Source
+from agentctl.specs.shapes.project import ProjectSpec
+
+
+def environment_warnings(project: ProjectSpec, source: Source, root: Path) -> Iterator[Diagnostic]:
+    """Yield what is unwise in the environments of a project.
+
+    Args:
+        project: The project's settings.
+        source: The file they stand in.
+        root: What an `env_file` is relative to.
+    """
+    first: dict[tuple[str, str], str] = {}
+    for name, environment in project.environments.items():
+        here = ("environments", name)
+        for variable, value in environment.variables.items():
+            other = first.setdefault((variable, value), name)
+            if other != name:
+                yield Diagnostic(
+                    "same-address",
+                    f"{variable} is the same in {other} and in {name}",
+                    source.at(*here, "variables", variable),
+                    f"if it is an address, a run in {other} acts on {name}: give each its own;"
+                    " what is the same everywhere belongs into the process's environment",
+                    "warning",
+                )
+        file = environment.env_file
+        if file is not None and not (root / file).is_file():
+            yield Diagnostic(
+                "missing-file",
+                f"there is no {file} here: a live run in {name} needs it",
+                source.at(*here, "env_file"),
+                "it is kept out of git; ask whoever runs the agent for it",
+                "warning",
+            )
+
+
+__all__ = ["environment_warnings"]

@@ -1,0 +1,253 @@
+"""Compare a value with what was expected, field by field, and say where they differ.
+
+A mapping with exactly one matcher name as its key is a matcher (`{contains: late}`); any other
+mapping is matched by field; `{equals: {...}}` is the literal way out. Numbers compare by value; a
+boolean never equals a number, and text equals neither.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+from agentctl.core.canonical import Json
+
+ABSENT = "absent"
+_NOTHING = object()
+
+
+class ValueDifference(NamedTuple):
+    """One place where a value is not what was expected."""
+
+    path: str
+    """Such as `items[0].total`; empty for the value itself."""
+    expected: Json
+    got: Json
+    """`None` also where nothing stands; see `missing`."""
+    missing: bool = False
+
+
+def same_value(left: Json, right: Json) -> bool:
+    """Whether two values are equal as JSON.
+
+    >>> same(1, 1.0), same(True, 1), same("1", 1)
+    (True, False, False)
+    """
+    if type(left) is type(right) and not isinstance(left, dict | list):
+        return bool(left == right)
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same_value(v, right[k]) for k, v in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same_value, left, right))
+    if isinstance(left, int | float) and isinstance(right, int | float):
+        return left == right
+    return False
+
+
+def matches(expected: Json, actual: Json) -> bool:
+    """Whether `actual` is what was expected; listed fields of mappings must match."""
+    return not value_differences(expected, actual)
+
+
+def fields_test(
+    expected: Mapping[str, Json],
+) -> Callable[[Mapping[str, Json]], bool]:
+    """Compile "every listed field is what was expected", one named like a matcher included.
+
+    >>> fields_test({"prefix": "+49", "n": {"gt": 1}})({"prefix": "+49", "n": 2, "m": 3})
+    True
+    """
+    tests = [(name, _test(wanted)) for name, wanted in expected.items()]
+    if len(tests) == 1:
+        ((only, fits),) = tests
+        return lambda actual: fits(actual.get(only, _NOTHING))
+    return lambda actual: all(test(actual.get(name, _NOTHING)) for name, test in tests)
+
+
+def _test(expected: Json) -> Callable[[Json], bool]:
+    name = matcher_name(expected)
+    if name is not None:
+        return partial(MATCHERS[name], expected[name])
+    return lambda actual: not _compare(expected, actual, "", False)
+
+
+def value_differences(
+    expected: Json, actual: Json, path: str = "", *, exact: bool = False
+) -> list[ValueDifference]:
+    """Return every place where `actual` is not what was expected.
+
+    Args:
+        expected: Plain JSON, with matchers anywhere in it.
+        actual: Plain JSON.
+        path: Where both stand, as a prefix of the paths returned.
+        exact: Whether fields that are not listed are differences too.
+    """
+    return _compare(expected, actual, path, exact)
+
+
+def _compare(expected: Json, actual: Json, path: str, exact: bool) -> list[ValueDifference]:
+    if isinstance(expected, dict):
+        name = matcher_name(expected)
+        if name is not None:
+            held = MATCHERS[name](expected[name], actual)
+            return [] if held else [_difference(path, expected, actual)]
+        return _fields(expected, actual, path, exact)
+    if isinstance(expected, list) and isinstance(actual, list):
+        if len(expected) == len(actual):
+            return [
+                found
+                for index, pair in enumerate(zip(expected, actual, strict=True))
+                for found in _compare(*pair, f"{path}[{index}]", exact)
+            ]
+        return [_difference(path, expected, actual)]
+    if actual is not _NOTHING and same_value(expected, actual):
+        return []
+    return [_difference(path, expected, actual)]
+
+
+def _fields(
+    expected: dict[str, Json], actual: Json, path: str, exact: bool
+) -> list[ValueDifference]:
+    if not isinstance(actual, dict):
+        return [_difference(path, expected, actual)]
+    found = []
+    for key, wanted in expected.items():
+        below = f"{path}.{key}" if path else key
+        found += _compare(wanted, actual.get(key, _NOTHING), below, exact)
+    if exact:
+        for key in sorted(actual.keys() - expected.keys()):
+            below = f"{path}.{key}" if path else key
+            found.append(ValueDifference(below, {ABSENT: True}, actual[key]))
+    return found
+
+
+def _difference(path: str, expected: Json, actual: Json) -> ValueDifference:
+    if actual is _NOTHING:
+        return ValueDifference(path, expected, None, missing=True)
+    return ValueDifference(path, expected, actual)
+
+
+def matcher_name(expected: Json) -> str | None:
+    """Return the matcher a value is, if it is one."""
+    if isinstance(expected, dict) and len(expected) == 1:
+        (name,) = expected
+        return name if name in MATCHERS else None
+    return None
+
+
+def _ordered(test: Callable[[Json, Json], bool]) -> Callable[[Json, Json], bool]:
+    def compare(bound: Json, actual: Json) -> bool:
+        if isinstance(bound, str):
+            return isinstance(actual, str) and test(actual, bound)
+        return _number(actual) and _number(bound) and test(actual, bound)
+
+    return compare
+
+
+def _number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
+
+
+def _contains(part: Json, actual: Json) -> bool:
+    if isinstance(actual, str):
+        return isinstance(part, str) and part in actual
+    return isinstance(actual, list) and any(matches(part, item) for item in actual)
+
+
+def _approx(spec: Json, actual: Json) -> bool:
+    return _number(actual) and abs(actual - spec["value"]) <= spec["within"]
+
+
+def _folded(text: Json, actual: Json) -> bool:
+    return isinstance(actual, str) and actual.casefold() == str(text).casefold()
+
+
+MATCHERS: dict[str, Callable[[Json, Json], bool]] = {
+    "equals": lambda want, got: got is not _NOTHING and same_value(want, got),
+    "one_of": lambda want, got: got is not _NOTHING and any(same_value(item, got) for item in want),
+    "not": lambda want, got: got is not _NOTHING and not matches(want, got),
+    "lt": _ordered(lambda got, bound: got < bound),
+    "lte": _ordered(lambda got, bound: got <= bound),
+    "gt": _ordered(lambda got, bound: got > bound),
+    "gte": _ordered(lambda got, bound: got >= bound),
+    "regex": lambda want, got: isinstance(got, str) and _pattern(want).search(got) is not None,
+    "prefix": lambda want, got: isinstance(got, str) and got.startswith(want),
+    "suffix": lambda want, got: isinstance(got, str) and got.endswith(want),
+    "contains": _contains,
+    "ignore_case": _folded,
+    "any": lambda want, got: want is True and got is not _NOTHING,
+    "present": lambda want, got: (got is not _NOTHING) is want,
+    "absent": lambda want, got: (got is _NOTHING) is want,
+    "all_of": lambda want, got: all(matches(item, got) for item in want),
+    "any_of": lambda want, got: any(matches(item, got) for item in want),
+    "approx": _approx,
+}
+_HOLD_MATCHERS = frozenset(("not", "all_of", "any_of", "contains"))
+"""Those whose own value is matched, not compared as it is."""
+
+
+def matcher_problems(expected: Json, path: str = "") -> list[tuple[str, str]]:
+    """Return the path and the fault of every matcher that is written wrongly."""
+    name = matcher_name(expected)
+    if name is not None:
+        fault = _fault(name, expected[name])
+        if fault:
+            return [(path, f"`{name}` {fault}")]
+        if name not in _HOLD_MATCHERS:
+            return []
+        path, expected = _below(path, name), expected[name]
+        if not isinstance(expected, list):
+            return matcher_problems(expected, path)
+    if isinstance(expected, dict):
+        items = [(_below(path, key), value) for key, value in expected.items()]
+    elif isinstance(expected, list):
+        items = [(f"{path}[{index}]", value) for index, value in enumerate(expected)]
+    else:
+        items = []
+    return [found for below, value in items for found in matcher_problems(value, below)]
+
+
+def _below(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _fault(name: str, want: Json) -> str | None:
+    match name:
+        case "one_of" | "all_of" | "any_of" if not isinstance(want, list) or not want:
+            return "needs a list"
+        case "lt" | "lte" | "gt" | "gte" if not (_number(want) or isinstance(want, str)):
+            return "needs a number or text"
+        case "prefix" | "suffix" | "ignore_case" | "regex" if not isinstance(want, str):
+            return "needs text"
+        case "any" | "present" | "absent" if not isinstance(want, bool):
+            return "needs true or false"
+        case "regex":
+            try:
+                _pattern(want)
+            except re.error as error:
+                return f"is no regular expression: {error}"
+        case "approx":
+            fits = isinstance(want, dict) and want.keys() == {"value", "within"}
+            if not fits or not all(map(_number, want.values())):
+                return "needs {value: NUMBER, within: NUMBER}"
+    return None
+
+
+__all__ = [
+    "ABSENT",
+    "MATCHERS",
+    "ValueDifference",
+    "fields_test",
+    "matcher_name",
+    "matcher_problems",
+    "matches",
+    "same_value",
+    "value_differences",
+]

@@ -1,0 +1,126 @@
+"""What every spec model shares: frozen, strict, and closed to unknown fields."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+
+from agentctl.core.canonical import Json
+
+T = TypeVar("T")
+
+Many = Annotated[tuple[T, ...], Strict(False)]
+"""A YAML list, kept as a tuple (pydantic's strict mode would refuse the list)."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+"""Agents, intents, rules, queues and scenarios: lower case, digits, `-` and `_`."""
+ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+"""Dots become `__` at the model's port only."""
+Text = Annotated[str, StringConstraints(min_length=1)]
+Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d)$")]
+"""`30s`, `15m`, `4h`, `2d`."""
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+ExpressionText = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+"""CEL (https://cel.dev), compiled by `specs.expressions`."""
+JsonObject = dict[str, Any]
+JsonSchema = dict[str, Any]
+"""JSON Schema 2020-12, compiled by `specs.schemas`."""
+
+
+def duration(text: str) -> timedelta:
+    """Read a `Duration`.
+
+    >>> duration("30m")
+    datetime.timedelta(seconds=1800)
+    """
+    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise ValueError("expected an amount such as 0.25")
+    return str(value)
+
+
+Dollars = Annotated[
+    Decimal, Strict(False), BeforeValidator(_exact, json_schema_input_type=float), Field(ge=0)
+]
+"""US dollars, exact: 0.1 is one tenth."""
+
+
+class Spec(BaseModel):
+    """A part of a YAML file."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True
+    )
+
+
+class Document(Spec):
+    """A whole YAML file."""
+
+    api_version: Literal["agentctl/v1"] = Field(default="agentctl/v1", alias="apiVersion")
+
+
+def short_form(expand: Callable[[Any], Any], also: Any) -> BeforeValidator:
+    """Let a field be written in a shorter way; `also` is the type of that way, for editors."""
+    return BeforeValidator(expand, json_schema_input_type=also)
+
+
+def short_model(short: dict[str, Any]) -> ConfigDict:
+    """Let editors know a shorter way to write a whole model, which its validator expands."""
+
+    def add(schema: dict[str, Any]) -> None:
+        long = dict(schema)
+        schema.clear()
+        schema["anyOf"] = [short, long]
+
+    return ConfigDict(json_schema_extra=add)
+
+
+def one_call(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of `{get_order: {order_id: o_1}}`."""
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "propertyNames": {"not": {"const": "tool"}},
+        "additionalProperties": arguments,
+    }
+
+
+def exactly_one(model: Spec, names: tuple[str, ...]) -> str:
+    """Return which of the fields `names` is set.
+
+    Raises:
+        ValueError: If none or several are.
+    """
+    given = [name for name in names if getattr(model, name) is not None]
+    if len(given) != 1:
+        shown = [type(model).model_fields[name].alias or name for name in names]
+        found = "none is given" if not given else f"found {' and '.join(given)}"
+        raise ValueError(f"give exactly one of {', '.join(shown)}; {found}")
+    return given[0]
+
+
+__all__ = [
+    "Document",
+    "Dollars",
+    "Duration",
+    "ExpressionText",
+    "Json",
+    "JsonObject",
+    "JsonSchema",
+    "Many",
+    "Name",
+    "Spec",
+    "Text",
+    "ToolName",
+    "duration",
+    "exactly_one",
+    "one_call",
+    "short_form",
+    "short_model",
+]

@@ -1,0 +1,353 @@
+"""The shape of a golden set: scenarios, what should happen in each, and the gates."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field, Strict, model_validator
+
+from agentctl.core.events import StopReason
+from agentctl.core.messages import ToolErrorKind
+from agentctl.specs.shapes.base import (
+    Document,
+    Dollars,
+    Json,
+    JsonObject,
+    Many,
+    Name,
+    Spec,
+    Text,
+    ToolName,
+    one_call,
+    short_form,
+    short_model,
+)
+from agentctl.specs.shapes.turns import Turn
+
+Moment = Annotated[AwareDatetime, Strict(False)]
+"""RFC 3339 with an offset: `2026-01-15T09:00:00Z`."""
+WorldTables = dict[Name, Any]
+"""Table -> record key -> fields; `absent` in place of a record that must not be there."""
+
+DEFAULT_NOW = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
+
+
+class PrincipalSpec(Spec):
+    """The person a scenario's agent acts for."""
+
+    id: Text
+    role: Name | None = None
+    """Left out = the agent's `acts_as`."""
+    name: Text | None = None
+    attributes: JsonObject = Field(default_factory=dict)
+
+
+class ExpectedCall(Spec):
+    """A call that should have run: `{cancel_order: {order_id: o_1}}` or `{tool:, args:}`.
+
+    Arguments listed must match; one not listed must be absent or equal its schema's default.
+    """
+
+    model_config = short_model(one_call({"type": ["object", "null"]}))
+
+    tool: ToolName
+    args: JsonObject = Field(default_factory=dict)
+    fails: bool = False
+    """The call is expected to come back with an error."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(value) == 1 and "tool" not in value:
+            ((tool, args),) = value.items()
+            return {"tool": tool, "args": {} if args is None else args}
+        return value
+
+
+class ExpectedEscalation(Spec):
+    """Whether a person should have been brought in, where, why and how soon."""
+
+    needed: bool = True
+    queue: Name | None = None
+    reason: Json = None
+    """A matcher over the escalation's reason."""
+    by_step: Annotated[int, Field(ge=1)] | None = None
+    """The latest model turn at which it is in time."""
+
+
+def _escalation(value: Any) -> Any:
+    match value:
+        case "none":
+            return {"needed": False}
+        case "any":
+            return {"needed": True}
+        case str():
+            raise ValueError("expected `none`, `any` or {queue: ..., reason: ..., by_step: ...}")
+        case _:
+            return value
+
+
+class ExpectedAnswer(Spec):
+    """What the text to the user must and must not hold, ignoring case."""
+
+    mentions: Many[Text] = ()
+    never: Many[Text] = ()
+    matches: Json = None
+    """A matcher over the whole text."""
+
+
+def _calls(value: Any) -> Any:
+    if value == "none":
+        return ()
+    if isinstance(value, str):
+        raise ValueError("expected `none` or a list of calls: [{get_order: {order_id: o_1}}]")
+    if value == []:
+        raise ValueError("an empty list could mean anything; write `calls: none` to mean none")
+    return value
+
+
+def _state(value: Any) -> Any:
+    if value != "from_calls" and not isinstance(value, dict):
+        raise ValueError("expected `from_calls` or tables: {orders: {o_1: {status: open}}}")
+    return value
+
+
+class Expectation(Spec):
+    """What should happen in a scenario."""
+
+    calls: (
+        Annotated[Many[ExpectedCall], short_form(_calls, Literal["none"] | list[ExpectedCall])]
+        | None
+    ) = None
+    """Left out: the path is free and the state decides."""
+    any_of: Many[Many[ExpectedCall]] = ()
+    """Several acceptable paths, in place of `calls`."""
+    order: Literal["any", "in_order", "exact"] = "any"
+    forbid: Many[ToolName] = ()
+    """Tools that must not have run."""
+    blocked: Many[ToolName] = ()
+    """Tools the model must have tried and the gate stopped."""
+    attempts: Literal["none"] | None = None
+    """The model must not even try a write."""
+    state: Annotated[Any, short_form(_state, WorldTables | Literal["from_calls"])] = None
+    escalation: Annotated[
+        ExpectedEscalation,
+        short_form(_escalation, Literal["none", "any"] | ExpectedEscalation),
+    ] = ExpectedEscalation(needed=False)
+    answer: ExpectedAnswer | None = None
+    output: JsonObject | None = None
+    """Matchers by field of the structured answer."""
+    stop: StopReason | None = None
+
+    @model_validator(mode="after")
+    def _paths(self) -> "Expectation":
+        if self.calls is not None and self.any_of:
+            raise ValueError("give `calls` or `any_of`, not both")
+        if self.state == "from_calls" and self.calls is None and not self.any_of:
+            raise ValueError("`state: from_calls` needs `calls`; `calls: none` leads to no change")
+        said = {"calls", "any_of", "state", "escalation", "answer", "output", "stop", "blocked"}
+        if not said & self.model_fields_set:
+            raise ValueError(
+                "says nothing that should happen; give calls, state, escalation, answer or output"
+            )
+        return self
+
+
+class ScriptedApproval(Spec):
+    """How the approver answers in a trial: `approve`, `reject`, `timeout` or `{modify: {...}}`."""
+
+    model_config = short_model(
+        {
+            "anyOf": [
+                {"enum": ["approve", "reject", "timeout"]},
+                {"type": "object", "required": ["modify"], "not": {"required": ["answer"]}},
+            ]
+        }
+    )
+
+    answer: Literal["approve", "modify", "reject", "timeout"]
+    by: Text | None = None
+    reason: Text | None = None
+    modify: JsonObject | None = None
+    """Arguments laid over the proposed ones."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"answer": value}
+        if isinstance(value, dict) and "modify" in value and "answer" not in value:
+            return {**value, "answer": "modify"}
+        return value
+
+
+class InjectedFault(Spec):
+    """Something that goes wrong at the nth call of a tool."""
+
+    tool: ToolName
+    nth: Annotated[int, Field(ge=1)] = 1
+    times: Annotated[int, Field(ge=1)] = 1
+    """How many calls in a row, from the nth on."""
+    fault: ToolErrorKind | Literal["lost_acknowledgement"] | None = None
+    """`lost_acknowledgement`: the effect happens, and the caller sees a time-out."""
+    world: WorldTables = Field(default_factory=dict)
+    """Records that change just before the call, as if somebody else had been faster."""
+
+    @model_validator(mode="after")
+    def _something(self) -> "InjectedFault":
+        if self.fault is None and not self.world:
+            raise ValueError("a fault has `fault` or `world`")
+        return self
+
+
+class Provenance(Spec):
+    """Where a scenario comes from."""
+
+    source: Literal["written", "captured", "imported"]
+    trace: Text | None = None
+    date: Text | None = None
+    pseudonymised_with: Text | None = None
+
+
+class Stamp(Spec):
+    """What recorded turns were made for: fingerprints, at least twelve digits each."""
+
+    instructions: Text
+    tools: Text
+    model: Text
+
+
+class Scenario(Spec):
+    """One golden case."""
+
+    id: Name
+    description: Text | None = None
+    tags: Many[Name] = ()
+    provenance: Provenance = Provenance(source="written")
+    principal: PrincipalSpec
+    input: Text | None = None
+    conversation: Many[Text] = ()
+    """The user's lines; the next one is given when the agent has answered."""
+    event: JsonObject | None = None
+    world: WorldTables = Field(default_factory=dict)
+    """Laid over the set's world, record by record, field by field."""
+    now: Moment | None = None
+    approvals: dict[ToolName, ScriptedApproval] = Field(default_factory=dict)
+    faults: Many[InjectedFault] = ()
+    expect: Expectation
+    turns: Many[Turn] | None = None
+    end: Literal["error", "limit"] | None = None
+    made_for: Stamp | None = None
+
+    @model_validator(mode="after")
+    def _one_input(self) -> "Scenario":
+        given = [self.input is not None, bool(self.conversation), self.event is not None]
+        if sum(given) != 1:
+            raise ValueError("give exactly one of input, conversation, event")
+        return self
+
+
+class HumanBaseline(Spec):
+    """What the case costs when a person does it."""
+
+    cost_usd: Dollars
+    minutes: Annotated[float, Field(gt=0)] | None = None
+
+
+class GateSpec(Spec):
+    """Bounds on one figure of the summary."""
+
+    min: Annotated[float, Field(ge=0)] | None = None
+    max: Annotated[float, Field(ge=0)] | None = None
+    max_ratio: Annotated[float, Field(ge=0)] | None = None
+    estimates: Literal["accept"] | None = None
+    """Let a cost made of estimated tokens pass the gate."""
+
+    @model_validator(mode="after")
+    def _something(self) -> "GateSpec":
+        if self.min is None and self.max is None and self.max_ratio is None:
+            raise ValueError("a gate has `min`, `max` or `max_ratio`")
+        return self
+
+
+class Gates(Spec):
+    """What must hold for the set to pass; every figure of the summary can stand here."""
+
+    invariants: Literal["all"] = "all"
+    stale: Literal["accept"] | None = None
+    """Let turns recorded for another prompt, tool set or model count as green."""
+    action_correctness: GateSpec | None = None
+    pass_rate: GateSpec | None = None
+    escalation_rate: GateSpec | None = None
+    escalation_recall: GateSpec | None = None
+    escalation_precision: GateSpec | None = None
+    resolution_rate: GateSpec | None = None
+    call_precision: GateSpec | None = None
+    call_recall: GateSpec | None = None
+    argument_score: GateSpec | None = None
+    cost_per_scenario_usd: GateSpec | None = None
+    cost_per_resolved_usd: GateSpec | None = None
+    cost_vs_human: GateSpec | None = None
+    model_calls_per_scenario: GateSpec | None = None
+    model_calls_per_resolved: GateSpec | None = None
+    latency_p50_s: GateSpec | None = None
+    latency_p95_s: GateSpec | None = None
+    inconclusive: GateSpec | None = None
+    """Share of trials that could not be judged; left out = none may be."""
+
+
+class GoldenSet(Document):
+    """Scenarios of one agent. The models of `defaults` and `templates` are filled in before."""
+
+    kind: Literal["GoldenSet"] = "GoldenSet"
+    name: Name | None = None
+    """Left out = the file's name."""
+    description: Text | None = None
+    owner: Text | None = None
+    agent: Text
+    """A name, or a file relative to this one."""
+    world: Text | None = None
+    """File, relative to this one."""
+    recordings: Text | None = None
+    """File of recordings (JSON Lines), relative to this one."""
+    now: Moment = DEFAULT_NOW
+    human_baseline: HumanBaseline | None = None
+    scorers: Many[Text] = ()
+    """Further scorers by name; the built-in ones always run."""
+    gates: Gates = Gates()
+    made_for: Stamp | None = None
+    """What the inline turns were made for; written by `agentctl eval --stamp`."""
+    defaults: JsonObject = {}
+    """Any key of a scenario, given once for all."""
+    templates: dict[Name, JsonObject] = {}
+    """Families of scenarios: a scenario with `template: NAME` and `with: {...}` starts from one,
+    its `{{ parameter }}` filled in."""
+    scenarios: Many[Any]
+    """Each a `Scenario`; `specs.scenarios` expands and validates them one by one."""
+
+
+class WorldSpec(Document):
+    """The tables of a golden set's mock world."""
+
+    kind: Literal["World"] = "World"
+    tables: dict[Name, Any]
+    """Table -> records by key, or a list of records."""
+
+
+__all__ = [
+    "DEFAULT_NOW",
+    "Expectation",
+    "ExpectedAnswer",
+    "ExpectedCall",
+    "ExpectedEscalation",
+    "GateSpec",
+    "Gates",
+    "GoldenSet",
+    "HumanBaseline",
+    "InjectedFault",
+    "PrincipalSpec",
+    "Provenance",
+    "Scenario",
+    "ScriptedApproval",
+    "Stamp",
+    "WorldSpec",
+]

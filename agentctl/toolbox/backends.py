@@ -1,0 +1,88 @@
+"""The real systems of one agent: each tool goes to the backend of its `live: {kind: ...}`.
+
+A backend is loaded when a tool needs it: no live run pays for a library that it does not use.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import NamedTuple
+
+from agentctl.core.canonical import Json
+from agentctl.core.errors import problem
+from agentctl.core.messages import ToolResult
+from agentctl.specs.shapes.bundle import Bundle
+from agentctl.specs.shapes.tools import ToolSpec
+from agentctl.toolbox.port import Ask, Backend
+from agentctl.toolbox.variables import ManifestVariables
+
+BACKENDS: Mapping[str, str] = {
+    "command": "agentctl.toolbox.process.command:CommandTools",
+    "http": "agentctl.toolbox.http.tools:HttpTools",
+    "python": "agentctl.toolbox.process.python:PythonTools",
+    "sql": "agentctl.toolbox.sql.tools:SqlTools",
+    "mcp": "agentctl.toolbox.mcp.tools:McpTools",
+}
+"""Kind -> the class of its backend, `module:name`; called with (tools, Opening)."""
+
+Elicit = Callable[[str, dict[str, Json]], dict[str, Json] | None]
+"""Asks a person for what a server wants to know: (message, JSON Schema) -> answer, or `None` when
+nobody answers."""
+
+
+class Opening(NamedTuple):
+    """What a backend is opened with, besides its tools."""
+
+    bundle: Bundle
+    variables: ManifestVariables
+    elicit: Elicit | None = None
+    """Left out = nobody can be asked."""
+
+
+class LiveTools:
+    """The live tools of one agent.
+
+    Args:
+        opening: The agent, and what it may know.
+
+    Raises:
+        Problem: If a tool has no live side, or names a variable that is not set.
+    """
+
+    def __init__(self, opening: Opening) -> None:
+        kinds: dict[str, dict[str, ToolSpec]] = {}
+        for name, tool in opening.bundle.tools.items():
+            if tool.live is None:
+                raise problem(
+                    "no-live-tool",
+                    f"`{name}` has no live side",
+                    hint="give it `live: {kind: http, url: ...}`, or leave out --live",
+                )
+            kinds.setdefault(tool.live.kind, {})[name] = tool
+        self._variables = opening.variables
+        self._opened: list[Backend] = []
+        self._backends: dict[str, Backend] = {}
+        try:
+            for kind, tools in kinds.items():
+                module, _, attribute = BACKENDS[kind].partition(":")
+                backend: Backend = getattr(import_module(module), attribute)(tools, opening)
+                self._opened.append(backend)
+                self._backends.update(dict.fromkeys(tools, backend))
+        except BaseException:
+            self.close()
+            raise
+
+    def idempotent(self, name: str) -> bool:
+        """Whether the system recognises the key it is sent, so that sending twice is safe."""
+        return self._backends[name].idempotent(name)
+
+    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
+        """Send one call, and return what the system answers, without the agent's credentials."""
+        return self._variables.masked(self._backends[name].send(name, ask, key))
+
+    def close(self) -> None:
+        """Close connections and end processes."""
+        for backend in self._opened:
+            backend.close()
+
+
+__all__ = ["BACKENDS", "Elicit", "LiveTools", "Opening"]

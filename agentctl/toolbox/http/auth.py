@@ -1,0 +1,240 @@
+"""Who calls: what an `auth:` block adds to a request, and how OAuth tokens are got and kept.
+
+A token is kept in memory until shortly before it ends. It is asked for under the same rules as
+every call: address, deadline, size, and no redirect at all. No message holds what a credential or
+the token's server said, other than the error codes of RFC 6749.
+"""
+
+import base64
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Protocol
+from urllib.parse import quote_plus, urlencode
+
+import httpx
+
+from agentctl.core.canonical import Json, NotCanonical, parse_strict
+from agentctl.core.messages import ToolErrorKind
+from agentctl.specs.shapes.live import Auth
+from agentctl.toolbox.http.exchange import (
+    HttpAnswer,
+    HttpFailure,
+    HttpLimits,
+    HttpRequest,
+    exchange,
+)
+from agentctl.toolbox.variables import ManifestVariables
+
+SKEW_S = 30.0
+"""A token counts as ended so many seconds before it is: clocks differ, and calls take time."""
+MOST_TOKEN_BYTES = 100_000
+_ERRORS = frozenset(
+    {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client"}
+    | {"unsupported_grant_type", "invalid_scope"}
+)
+"""RFC 6749, section 5.2."""
+
+
+class Identity(Protocol):
+    """What an agent shows to a server."""
+
+    def headers(self, limits: HttpLimits) -> dict[str, str]:
+        """Return the headers of a request.
+
+        Args:
+            limits: Of the call, the time it takes to get a token included.
+
+        Raises:
+            Failed: If there is no token. The call itself was not sent.
+        """
+        ...
+
+    def renew(self) -> bool:
+        """Forget what the server refused; return whether there can be something else to show."""
+        ...
+
+
+class Fixed:
+    """The same headers each time.
+
+    Args:
+        headers: They.
+    """
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self._headers = headers
+
+    def headers(self, limits: HttpLimits) -> dict[str, str]:  # noqa: ARG002
+        """Return them."""
+        return self._headers
+
+    def renew(self) -> bool:
+        """Return `False`: there is nothing else to show."""
+        return False
+
+
+class OAuth2:
+    """Tokens by client credentials, or by a refresh token (RFC 6749, sections 4.4 and 6).
+
+    Args:
+        url: The token endpoint.
+        client: Id and secret, sent as HTTP Basic authentication.
+        grant: The fields of the token request.
+        hide: Told each token, so that it is masked wherever it turns up.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        url: httpx.URL,
+        client: tuple[str, str],
+        grant: dict[str, str],
+        hide: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url = url
+        self._client = client
+        self._grant = grant
+        self._hide = hide
+        self._clock = clock
+        self._token: str | None = None
+        self._ends = 0.0
+        # Calls side by side ask for one token, not for one each.
+        self._lock = Lock()
+
+    def headers(self, limits: HttpLimits) -> dict[str, str]:
+        """Return the header with a token that is still good."""
+        with self._lock:
+            if self._token is None or self._clock() >= self._ends:
+                self._token = self._ask(limits._replace(max_bytes=MOST_TOKEN_BYTES))
+            return {"Authorization": f"Bearer {self._token}"}
+
+    def renew(self) -> bool:
+        """Forget the token; another one may be given."""
+        with self._lock:
+            self._token = None
+        return True
+
+    def _ask(self, limits: HttpLimits) -> str:
+        user, password = (quote_plus(part) for part in self._client)
+        headers = httpx.Headers(
+            {
+                "Authorization": basic(user, password),
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Accept": "application/json",
+            }
+        )
+        asked_at = self._clock()
+        try:
+            request = HttpRequest("POST", self._url, headers, urlencode(self._grant).encode())
+            answer = exchange(request, limits)
+        except HttpFailure as failed:
+            # Whatever became of the request for a token, the call itself was not sent.
+            raise _no_token(failed.kind, failed.message) from None
+        found = _answered(answer)
+        token, kind, seconds = (
+            found.get(name) for name in ("access_token", "token_type", "expires_in")
+        )
+        if not isinstance(token, str) or not _fits_a_header(token):
+            raise _no_token("invalid_output", "its answer holds none")
+        if not isinstance(kind, str) or kind.lower() != "bearer":
+            raise _no_token("invalid_output", "its tokens are not bearer tokens")
+        self._ends = asked_at + _seconds(seconds) - SKEW_S
+        renewed = found.get("refresh_token")
+        if isinstance(renewed, str) and renewed and "refresh_token" in self._grant:
+            # The old one must not be used again (RFC 6749, section 6).
+            self._grant = {**self._grant, "refresh_token": renewed}
+            self._hide(renewed)
+        self._hide(token)
+        return token
+
+
+def identity_of(auth: Auth, variables: ManifestVariables, tool: str) -> Identity:
+    """Return what an `auth:` block stands for.
+
+    Args:
+        auth: The block.
+        variables: Where its credentials come from.
+        tool: Whose it is, for messages.
+
+    Raises:
+        Problem: If a variable is not set, or no header can carry its value.
+    """
+
+    def value(text: str | None) -> str:
+        return variables.credential(text or "", tool)
+
+    match auth.kind:
+        case "bearer":
+            return Fixed({"Authorization": f"Bearer {value(auth.token)}"})
+        case "header":
+            return Fixed({auth.header or "": value(auth.token)})
+        case "basic":
+            header = basic(value(auth.user), value(auth.password))
+            variables.hide(header.removeprefix("Basic "))
+            return Fixed({"Authorization": header})
+        case "oauth2":
+            grant = {"grant_type": "client_credentials"}
+            if auth.refresh_token is not None:
+                refresh = value(auth.refresh_token)
+                grant = {"grant_type": "refresh_token", "refresh_token": refresh}
+            if auth.scopes:
+                grant["scope"] = " ".join(auth.scopes)
+            client = (value(auth.client_id), value(auth.client_secret))
+            url = httpx.URL(variables.address(auth.token_url or "", tool))
+            return OAuth2(url, client, grant, variables.hide)
+
+
+def basic(user: str, password: str) -> str:
+    """Return the value of an `Authorization` header (RFC 7617).
+
+    >>> basic("ana", "pw")
+    'Basic YW5hOnB3'
+    """
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _answered(answer: HttpAnswer) -> dict[str, Json]:
+    """Return what the token endpoint said.
+
+    Raises:
+        Failed: If it gave no token.
+    """
+    try:
+        found = parse_strict(answer.content.decode(), max_bytes=MOST_TOKEN_BYTES)
+    except (NotCanonical, UnicodeDecodeError):
+        found = None
+    said = found if isinstance(found, dict) else {}
+    status = answer.status
+    if 200 <= status < 300:
+        return said
+    if answer.redirects:
+        raise _no_token("forbidden", f"HTTP {status}: it redirects, and a secret goes nowhere else")
+    code = said.get("error")
+    why = f"HTTP {status}" + (f", {code}" if isinstance(code, str) and code in _ERRORS else "")
+    kind: ToolErrorKind = "forbidden"
+    if status == 429:
+        kind = "rate_limited"
+    elif status >= 500:
+        kind = "unavailable"
+    raise _no_token(kind, why, answer.wait_s)
+
+
+def _no_token(kind: ToolErrorKind, why: str, wait_s: float | None = None) -> HttpFailure:
+    return HttpFailure(kind, f"no token from the token endpoint: {why}", sent=False, wait_s=wait_s)
+
+
+def _seconds(said: Json) -> float:
+    """Return how long a token is good; where nobody says, until a call is refused."""
+    if isinstance(said, str) and said.isdecimal() and len(said) < 10:
+        return float(said)
+    numeric = isinstance(said, int | float) and not isinstance(said, bool)
+    return float(said) if numeric else float("inf")
+
+
+def _fits_a_header(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+__all__ = ["MOST_TOKEN_BYTES", "SKEW_S", "Fixed", "Identity", "OAuth2", "basic", "identity_of"]

@@ -1,0 +1,265 @@
+"""Call a real system over HTTP, as a manifest's `live: {kind: http}` says.
+
+A call stays on the host it began on, shows only the credentials of its own agent, says on whose
+behalf it comes, and is sent once: whoever repeats it is the dispatcher, who knows what may be
+repeated. The client library is loaded with this module, which is loaded for live runs only.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import quote
+
+import httpx
+
+from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
+from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
+from agentctl.specs.language.expressions import ExpressionError, literal_or_expression
+from agentctl.specs.language.expressions import Variables as Facts
+from agentctl.specs.shapes.live import Auth, Live
+from agentctl.specs.shapes.tools import ToolSpec
+from agentctl.toolbox.backends import Opening
+from agentctl.toolbox.http.auth import Identity, identity_of
+from agentctl.toolbox.http.exchange import (
+    HttpAnswer,
+    HttpFailure,
+    HttpLimits,
+    HttpRequest,
+    exchange,
+    limits,
+)
+from agentctl.toolbox.port import Ask
+
+PRINCIPAL_HEADER = "X-Agentctl-Principal"
+"""`role:id` of the person on whose behalf a call is made, percent-encoded."""
+AGENT_HEADER = "X-Agentctl-Agent"
+"""The agent that makes it."""
+MOST_REDIRECTS = 3
+_ARGUMENT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_KINDS: dict[int, ToolErrorKind] = {
+    400: "invalid", 401: "forbidden", 403: "forbidden", 404: "not_found", 408: "timeout",
+    409: "conflict", 410: "not_found", 412: "conflict", 422: "invalid", 429: "rate_limited",
+}  # fmt: skip
+"""What a status means; any other from 500 on is `unavailable`, the rest `internal`."""
+
+
+class _Endpoint(NamedTuple):
+    """A tool, ready to be called: variables filled in, expressions compiled."""
+
+    live: Live
+    method: str
+    url: str
+    """`{argument}` still stands in it."""
+    headers: httpx.Headers
+    identity: Identity | None
+    allow_private: bool
+    body: Callable[[Facts], Json] | None
+    result: tuple[str, ...]
+
+
+class HttpTools:
+    """The tools of one agent that are reached over HTTP.
+
+    Args:
+        tools: They, by name.
+        opening: Whose they are, and the variables they may use.
+
+    Raises:
+        Problem: If a tool has no address, or names a variable that is not set.
+    """
+
+    def __init__(self, tools: Mapping[str, ToolSpec], opening: Opening) -> None:
+        self._agent = opening.bundle.agent.name
+        # Tools with the same credential share a token.
+        identities: dict[Auth, Identity] = {}
+        self._tools = {name: _endpoint(tool, opening, identities) for name, tool in tools.items()}
+
+    def close(self) -> None:
+        """Do nothing: no connection outlives its call."""
+
+    def idempotent(self, name: str) -> bool:
+        """Whether the system recognises the key it is sent, so that sending twice is safe."""
+        return self._tools[name].live.idempotency_header is not None
+
+    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
+        """Send one call, and return what the system answers."""
+        tool = self._tools[name]
+        live = tool.live
+        given = limits(ask.within(live.timeout_s), live.max_bytes, allow_private=tool.allow_private)
+        try:
+            draft = _draft(tool, ask)
+            if key is not None and live.idempotency_header is not None:
+                draft.headers[live.idempotency_header] = key
+            return _result(_exchanged(tool, draft, self._from(ask), given), tool)
+        except HttpFailure as failed:
+            error = ToolError(failed.kind, failed.message)
+            return ToolResult(error=error, sent=failed.sent, wait_s=failed.wait_s)
+
+    def _from(self, ask: Ask) -> dict[str, str]:
+        """Return the headers that say who acts for whom; no manifest can say otherwise."""
+        said = {AGENT_HEADER: self._agent}
+        if "id" in ask.principal:
+            role, person = (str(ask.principal.get(name) or "") for name in ("role", "id"))
+            said[PRINCIPAL_HEADER] = f"{_plain(role)}:{_plain(person)}"
+        return said
+
+
+def _endpoint(tool: ToolSpec, opening: Opening, identities: dict[Auth, Identity]) -> _Endpoint:
+    live = tool.live
+    assert live is not None and live.url is not None  # the schema of a manifest holds this
+    variables = opening.variables
+    server = opening.bundle.servers.get(tool.name)
+    url = live.url if server is None else (server.url or "").rstrip("/") + live.url
+    headers = httpx.Headers({"User-Agent": "agentctl"})
+    for written in (server.headers if server else {}, live.headers):
+        headers.update({k: variables.credential(v, tool.name) for k, v in written.items()})
+    auth = live.auth or (server.auth if server else None)
+    if auth is not None and auth not in identities:
+        identities[auth] = identity_of(auth, variables, tool.name)
+    return _Endpoint(
+        live,
+        live.method or "GET",
+        variables.address(url, tool.name),
+        headers,
+        identities[auth] if auth is not None else None,
+        live.allow_private or (server is not None and server.allow_private),
+        literal_or_expression(live.body) if live.body is not None else None,
+        tuple(live.result.split(".")[1:]),
+    )
+
+
+def _draft(tool: _Endpoint, ask: Ask) -> "_Draft":
+    """Return what is sent, but for who sends it and for whom.
+
+    Raises:
+        Failed: If an argument does not fit.
+    """
+    headers = httpx.Headers(tool.headers)
+    try:
+        url, rest = _filled(tool.url, ask.args)
+        if tool.body is not None:
+            rest = {}
+            content = canonical_text(tool.body({"args": ask.args, "principal": ask.principal}))
+        elif tool.method in ("GET", "DELETE"):
+            content = None
+            query = {k: v if isinstance(v, str) else canonical_text(v) for k, v in rest.items()}
+            url = url.copy_merge_params(query) if query else url
+        else:
+            content = canonical_text(rest)
+    except ExpressionError as error:
+        message = f"no body can be made of these arguments: {error}"
+        raise HttpFailure("invalid", message, sent=False) from error
+    except httpx.InvalidURL as error:
+        message = "no address can be made of these arguments"
+        raise HttpFailure("invalid", message, sent=False) from error
+    if content is not None:
+        headers["Content-Type"] = "application/json"
+    return _Draft(url, headers, content.encode() if content is not None else None)
+
+
+class _Draft(NamedTuple):
+    url: httpx.URL
+    headers: httpx.Headers
+    content: bytes | None
+
+
+def _filled(template: str, arguments: Mapping[str, Json]) -> tuple[httpx.URL, dict[str, Json]]:
+    """Fill a URL with arguments, escaped; return it with the arguments it does not hold."""
+    used = set(_ARGUMENT.findall(template))
+
+    def value(match: re.Match[str]) -> str:
+        given = arguments.get(match[1])
+        if given is None or given == "":
+            # `DELETE /orders/` is another call than `DELETE /orders/o_1`.
+            raise HttpFailure("invalid", f"its address needs `{match[1]}`", sent=False)
+        escaped = quote(given if isinstance(given, str) else canonical_text(given), safe="")
+        # A server would read these as a step to another folder.
+        return escaped.replace(".", "%2E") if set(escaped) <= {"."} else escaped
+
+    url = httpx.URL(_ARGUMENT.sub(value, template))
+    return url, {name: given for name, given in arguments.items() if name not in used}
+
+
+def _exchanged(
+    tool: _Endpoint, draft: _Draft, behalf: Mapping[str, str], given: HttpLimits
+) -> HttpAnswer:
+    """Send a call, and return the answer that is not a redirect and not a refused token.
+
+    Raises:
+        Failed: If there is none.
+    """
+    url, renewed, redirects = draft.url, False, 0
+    while True:
+        headers = httpx.Headers(draft.headers)
+        if tool.identity is not None:
+            headers.update(tool.identity.headers(given))
+        headers.update(behalf)
+        answer = exchange(HttpRequest(tool.method, url, headers, draft.content), given)
+        if answer.status == 401 and tool.identity is not None and not renewed:
+            # The server did nothing: it did not know who asked. Its token may have ended early.
+            renewed = True
+            if tool.identity.renew():
+                continue
+        if not answer.redirects:
+            return answer
+        url = _next(tool, url, answer)
+        redirects += 1
+        if redirects > MOST_REDIRECTS:
+            raise HttpFailure("internal", f"it redirects more than {MOST_REDIRECTS} times")
+
+
+def _next(tool: _Endpoint, url: httpx.URL, answer: HttpAnswer) -> httpx.URL:
+    """Return where a redirect leads, if a call may go there.
+
+    Raises:
+        Failed: If it is no read, or leads to another host: nobody but the system that the
+            manifest names sees a call and its credentials.
+    """
+    status = answer.status
+    if tool.method != "GET":
+        # 307 and 308 say that it has to be sent again; after another, nobody knows.
+        kind: ToolErrorKind = "internal" if status in (307, 308) else "unavailable"
+        raise HttpFailure(kind, f"HTTP {status}: it redirects, and only a GET follows")
+    try:
+        target = url.join(answer.headers.get("Location", ""))
+    except httpx.InvalidURL:
+        raise HttpFailure("internal", f"HTTP {status}: it redirects to no address") from None
+    if (target.scheme, target.host, target.port) == (url.scheme, url.host, url.port):
+        return target
+    where = quote(f"{target.scheme}://{target.host}", safe=":/.-_")[:100]
+    port = f":{target.port}" if target.port else ""
+    message = f"HTTP {status}: it redirects to {where}{port}, and no call leaves its host"
+    raise HttpFailure("internal", message)
+
+
+def _result(answer: HttpAnswer, tool: _Endpoint) -> ToolResult:
+    """Return what an answer says: the value, or the error it stands for."""
+    status, live = answer.status, tool.live
+    if not 200 <= status < 300:
+        kind = live.errors.get(str(status)) or _KINDS.get(status)
+        kind = kind or ("unavailable" if status >= 500 else "internal")
+        raise HttpFailure(kind, f"HTTP {status}", wait_s=answer.wait_s)
+    if not answer.content.strip() and not tool.result:
+        return ToolResult(None)
+    try:
+        value = parse_strict(answer.content.decode(), max_bytes=live.max_bytes)
+    except (NotCanonical, UnicodeDecodeError) as error:
+        said = str(error).splitlines()[0]
+        raise HttpFailure("invalid_output", f"the answer is no JSON: {said}") from error
+    for name in tool.result:
+        if not isinstance(value, dict) or name not in value:
+            raise HttpFailure("invalid_output", f"the answer has no `{live.result}`")
+        value = value[name]
+    return ToolResult(value)
+
+
+def _plain(text: str) -> str:
+    """Return text as a header can carry it, without a line break or a `:` of its own.
+
+    >>> _plain("ana@example.org"), _plain("a:b\\r\\nX: 1")
+    ('ana@example.org', 'a%3Ab%0D%0AX%3A%201')
+    """
+    return quote(text, safe="@+")
+
+
+__all__ = ["AGENT_HEADER", "MOST_REDIRECTS", "PRINCIPAL_HEADER", "HttpTools"]

@@ -1,0 +1,94 @@
+"""Open a session with an MCP server that a manifest declares under `servers:`.
+
+A program runs without a shell, in the manifest's folder, and sees `PATH` and the variables that are
+named. An address inside a private network is refused unless the manifest allows it.
+"""
+
+import os
+import time
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from agentctl.specs.shapes.live import Server
+from agentctl.toolbox.backends import Elicit
+from agentctl.toolbox.http.addresses import is_private, resolved
+from agentctl.toolbox.http.auth import MOST_TOKEN_BYTES, identity_of
+from agentctl.toolbox.http.exchange import HttpFailure, HttpLimits
+from agentctl.toolbox.mcp.session import CONNECT_S, McpFault, McpSession
+from agentctl.toolbox.mcp.wire import Size, Streams, address, program
+from agentctl.toolbox.variables import ManifestVariables
+
+_LEAST_BYTES = 4_000_000
+"""A listing may be this long, however little a tool may answer."""
+_ENVELOPE = 4
+"""A message is at most so many times what it holds: text and structure, escaped."""
+
+
+def open_session(
+    name: str,
+    server: Server,
+    folder: Path,
+    variables: ManifestVariables,
+    *,
+    most: int = 1_000_000,
+    elicit: Elicit | None = None,
+) -> McpSession:
+    """Return a session that reaches a server when it is first used.
+
+    Args:
+        name: What the server is called, for messages.
+        server: How it is reached.
+        folder: Of the manifest.
+        variables: What `${NAME}` stands for.
+        most: Bytes the longest answer may have.
+        elicit: Asks a person.
+
+    Raises:
+        Problem: If a variable is not set, or becomes no address.
+    """
+    size = Size(max(_LEAST_BYTES, _ENVELOPE * most))
+    asked = _introduced(name, elicit) if elicit is not None else None
+    if server.command:
+        command = [variables.fill(part, name) for part in server.command]
+        env = {key: variables.fill(f"${{{key}}}", name) for key in server.env}
+        env.setdefault("PATH", os.environ.get("PATH", os.defpath))
+        return McpSession(lambda: program(command, env, folder, size), size, asked)
+    url = variables.address(server.url or "", name)
+    headers = {key: variables.credential(value, name) for key, value in server.headers.items()}
+    identity = identity_of(server.auth, variables, name) if server.auth is not None else None
+
+    def way() -> AbstractAsyncContextManager[Streams]:
+        refused = None if server.allow_private else private_address(url)
+        if refused is not None:
+            raise McpFault("forbidden", refused, lost=True, sent=False)
+        until = time.monotonic() + CONNECT_S
+        limits = HttpLimits(until, CONNECT_S, MOST_TOKEN_BYTES, server.allow_private)
+        try:
+            shown = identity.headers(limits) if identity is not None else {}
+        except HttpFailure as failed:
+            raise McpFault(failed.kind, failed.message, lost=True, sent=False) from failed
+        return address(url, {**headers, **shown}, size)
+
+    return McpSession(way, size, asked)
+
+
+def _introduced(name: str, elicit: Elicit) -> Elicit:
+    """Tell the person who asks: a server does not say so itself."""
+    return lambda message, schema: elicit(f"MCP server `{name}` asks: {message}", schema)
+
+
+def private_address(url: str) -> str | None:
+    """Say that a URL leads into a private network, if it does."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        found = resolved(host, parts.port or (443 if parts.scheme == "https" else 80))
+    except OSError:
+        return None  # the request itself says that there is no such host
+    if any(map(is_private, found)):
+        return f"{host} is inside a private network; `allow_private: true` permits it"
+    return None
+
+
+__all__ = ["open_session", "private_address"]

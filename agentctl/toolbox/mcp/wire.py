@@ -1,0 +1,175 @@
+"""The two ways to an MCP server: a program of our own over stdio, and streamable HTTP.
+
+A program sees the variables it was given and no others, and ends with everything it started. No
+message may be longer than it was said: a reader that meets a longer one stops, and says so.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.message import SessionMessage
+from mcp_types import jsonrpc_message_adapter
+
+Streams = tuple[Any, Any]
+"""Messages in, messages out: what the SDK calls a transport."""
+_GONE = (anyio.ClosedResourceError, anyio.BrokenResourceError)
+_PATIENCE_S = 1.0
+"""Seconds a program has to end by itself once its input is closed."""
+
+
+class Size:
+    """How long a message may be, and whether one was longer.
+
+    Args:
+        most: Bytes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.exceeded = False
+
+
+@asynccontextmanager
+async def program(
+    command: Sequence[str], env: Mapping[str, str], folder: Path, size: Size
+) -> AsyncGenerator[Streams]:
+    """Start a server and talk to it over its stdin and stdout; its stderr is dropped.
+
+    Raises:
+        OSError: If it cannot be started.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=dict(env),
+        cwd=folder,
+        start_new_session=True,
+        limit=size.most,
+    )
+    assert process.stdin is not None and process.stdout is not None  # they are pipes
+    heard, to_read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    to_write, said = anyio.create_memory_object_stream[SessionMessage](0)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_hear, process.stdout, heard, size)
+            tasks.start_soon(_say, process.stdin, said, heard)
+            try:
+                yield to_read, to_write
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await _end(process)
+                tasks.cancel_scope.cancel()
+                for stream in (heard, to_read, to_write, said):
+                    stream.close()
+    finally:
+        # A pipe is closed when it was read to its end, which nobody else does any more.
+        with anyio.move_on_after(_PATIENCE_S, shield=True):
+            while await process.stdout.read(1 << 16):
+                pass
+
+
+async def _hear(stdout: asyncio.StreamReader, heard: Any, size: Size) -> None:
+    """Pass on what the server says, line by line; the end of it ends the session."""
+    async with heard:
+        with suppress(*_GONE):
+            while True:
+                try:
+                    line = await stdout.readline()
+                except ValueError:
+                    size.exceeded = True
+                    return
+                if not line:
+                    return
+                # What is no message is a stray print of the server.
+                with suppress(ValueError):
+                    message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+                    await heard.send(SessionMessage(message))
+
+
+async def _say(stdin: asyncio.StreamWriter, said: Any, heard: Any) -> None:
+    try:
+        async with said:
+            async for item in said:
+                text = item.message.model_dump_json(by_alias=True, exclude_unset=True)
+                stdin.write(text.encode() + b"\n")
+                await stdin.drain()
+    except (*_GONE, OSError):
+        await heard.aclose()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End a program and everything it started."""
+    assert process.stdin is not None
+    with suppress(OSError):
+        process.stdin.close()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _PATIENCE_S)
+    # Its children may go on without it: the whole group ends.
+    with suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _PATIENCE_S)
+
+
+@asynccontextmanager
+async def address(url: str, headers: Mapping[str, str], size: Size) -> AsyncGenerator[Streams]:
+    """Talk to a server over streamable HTTP; a redirect to another host is not followed."""
+    # Compressed answers could be any length once unpacked.
+    sent = {**headers, "Accept-Encoding": "identity"}
+    async with (
+        httpx2.AsyncClient(
+            headers=sent, transport=_Bounded(size), timeout=httpx2.Timeout(None), trust_env=False
+        ) as client,
+        streamable_http_client(url, http_client=client, max_sse_event_size=size.most) as streams,
+    ):
+        yield streams
+
+
+class _Bounded(httpx2.AsyncHTTPTransport):
+    """Reads no answer further than its size allows."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__(trust_env=False)
+        self._size = size
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await super().handle_async_request(request)
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            await response.aclose()
+            raise httpx2.StreamError("the answer is compressed, and that was not asked for")
+        response.stream = _CountedStream(response.stream, self._size)
+        return response
+
+
+class _CountedStream(httpx2.AsyncByteStream):
+    def __init__(self, stream: Any, size: Size) -> None:
+        self._stream = stream
+        self._size = size
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        seen = 0
+        async for chunk in self._stream:
+            seen += len(chunk)
+            if seen > self._size.most:
+                self._size.exceeded = True
+                raise httpx2.StreamError("the answer is too long")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+__all__ = ["Size", "Streams", "address", "program"]

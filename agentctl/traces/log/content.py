@@ -1,0 +1,176 @@
+"""What a trace keeps of messages, arguments and results: all of it, or keyed hashes.
+
+With hashes, equal values can be recognised by whoever has the key, and read by nobody. Only fields
+that are named here as structure are kept as they are, so that a field nobody thought of is hashed.
+"""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.errors import problem
+from agentctl.core.events import Event
+from agentctl.specs.shapes.project import ProjectSpec
+from agentctl.traces.log.store import ERASED
+
+KEY_VARIABLE = "AGENTCTL_AUDIT_KEY"
+LEAST_KEY = 32
+"""Characters a key has at least."""
+MARK = "hmac-sha256:"
+"""What a value that is kept as a hash begins with."""
+
+ContentKeeper = Callable[[Event], Event]
+_CALL = frozenset({"call_id", "tool"})
+_END = frozenset({"stop", "steps", "calls", "usage", "cost", "duration_s"})
+_KEPT: Mapping[str, frozenset[str]] = {
+    "run.started": frozenset(
+        {"agent", "model", "mode", "environment", "fingerprints", "rights", "limits"}
+        | {"scenario", "principal", "forked_from"}
+    ),
+    "input.received": frozenset({"source"}),
+    "model.replied": frozenset({"step", "usage", "cost", "model", "calls", "refused", "attempts"}),
+    "call.decided": _CALL | {"bound", "effect", "verdict", "stage", "rules", "policy"},
+    "approval.requested": _CALL | {"origins", "rule", "by", "within_s", "ticket"},
+    "approval.given": _CALL | {"answer", "by", "os_user", "ticket"},
+    "effect.intended": _CALL | {"effect"},
+    "effect.settled": _CALL | {"state", "by"},
+    "tool.returned": _CALL | {"ok", "dropped", "attempts", "untrusted", "error", "cost"},
+    "limit.warned": frozenset({"limit", "used", "most"}),
+    "guardrail.hit": frozenset({"rail", "on", "action", "found"}),
+    "handoff.made": frozenset({"agent", "confidence"}),
+    "escalated": frozenset({"queue", "by", "trigger"}),
+    "correction.made": _CALL | {"by", "os_user"},
+    "content.erased": frozenset({"seq", "reason", "by", "kept"}),
+    "run.paused": _END,
+    "run.ended": _END,
+}
+"""Event -> the fields that are structure."""
+_INSIDE: Mapping[tuple[str, str], frozenset[str]] = {
+    ("run.started", "principal"): frozenset({"id", "role"}),
+    ("tool.returned", "error"): frozenset({"error"}),
+    ("escalated", "trigger"): frozenset({"kind"}),
+    ("model.replied", "calls"): frozenset({"id", "name"}),
+    ("model.replied", "attempts"): frozenset({"model", "kind"}),
+}
+"""Fields of which only a part is structure: an object's, or that of each object in a list."""
+_BY_NAME = frozenset({"arguments", "before", "after"})
+"""Objects whose values are hashed one by one, so that each can be compared."""
+
+
+def kept_content(
+    spec: ProjectSpec, environ: Mapping[str, str] = os.environ
+) -> ContentKeeper | None:
+    """Return what a project does to events before they are written; `None` = nothing.
+
+    Args:
+        spec: The project file.
+        environ: Where the key of the hashes is.
+
+    Raises:
+        Problem: If hashes are asked for and there is no key, or one too short to keep a secret.
+    """
+    if spec.audit.content == "full":
+        return None
+    key = environ.get(KEY_VARIABLE, "")
+    if len(key) < LEAST_KEY:
+        raise problem(
+            "no-audit-key",
+            f"the project keeps hashes of content, and {KEY_VARIABLE}"
+            + (f" has fewer than {LEAST_KEY} characters" if key else " is not set"),
+            hint=f"export {KEY_VARIABLE}=$(openssl rand -hex 32), and keep it: the same key makes"
+            " equal values comparable",
+        )
+    return Hashed(key.encode())
+
+
+class Hashed:
+    """Replaces the content of events by keyed hashes.
+
+    Args:
+        key: Whoever has it can test a guess against a hash.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def __call__(self, event: Event) -> Event:
+        """Return the event as it is written."""
+        body = {name: self._field(event.type, name, value) for name, value in event.body.items()}
+        if event.type == "run.started":
+            body["content"] = "hashed"
+        return event._replace(body=body)
+
+    def _field(self, kind: str, name: str, value: Json) -> Json:
+        if name not in _KEPT.get(kind, ()):
+            return self._each(value) if name in _BY_NAME else self._hash(value)
+        inside = _INSIDE.get((kind, name))
+        if inside is None:
+            return value
+        if isinstance(value, list):
+            return [self._part(item, inside) for item in value]
+        return self._part(value, inside)
+
+    def _part(self, value: Json, inside: frozenset[str]) -> Json:
+        if not isinstance(value, dict):
+            return self._hash(value)
+        return {
+            name: item
+            if name in inside
+            else (self._each(item) if name in _BY_NAME else self._hash(item))
+            for name, item in value.items()
+        }
+
+    def _each(self, value: Json) -> Json:
+        if not isinstance(value, dict):
+            return self._hash(value)
+        return {name: self._hash(item) for name, item in value.items()}
+
+    def _hash(self, value: Json) -> Json:
+        if value is None or value == "":
+            return value
+        made = hmac.new(self._key, canonical_text(value).encode(), hashlib.sha256)
+        return MARK + made.hexdigest()
+
+
+def missing_content(events: list[Event]) -> Literal["hashed", "erased"] | None:
+    """Say why the content of a run cannot be read, if it cannot."""
+    if any(event.body == ERASED for event in events):
+        return "erased"
+    started = events[0].body if events else {}
+    return "hashed" if started.get("content") == "hashed" else None
+
+
+def require_content(run: str, events: list[Event], what: str) -> None:
+    """Refuse what needs the content of a run that keeps none.
+
+    Args:
+        run: The run.
+        events: Its events.
+        what: What needs the content, as `compared` or `continued`.
+
+    Raises:
+        Problem: If content is kept as hashes, or was erased.
+    """
+    missing = missing_content(events)
+    if missing is not None:
+        why = "keeps hashes of its content" if missing == "hashed" else "had its content erased"
+        raise problem(
+            "content-not-kept",
+            f"run {run} {why}, and cannot be {what}",
+            hint=f"agentctl trace show {run} shows what is left",
+        )
+
+
+__all__ = [
+    "KEY_VARIABLE",
+    "LEAST_KEY",
+    "MARK",
+    "ContentKeeper",
+    "Hashed",
+    "kept_content",
+    "missing_content",
+    "require_content",
+]

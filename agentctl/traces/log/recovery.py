@@ -1,0 +1,84 @@
+"""Take up a trace where its writer left it: believe it only if it is as it was written.
+
+One thing may be wrong with the trace of a run that has not ended: a last line without its end, the
+mark of a writer that was killed. It is kept beside the trace and cut off. Anything else is damage.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from agentctl.core.canonical import parse_strict
+from agentctl.core.errors import Location, Problem, problem
+from agentctl.core.events import Event
+from agentctl.core.exits import ExitCode
+from agentctl.traces.audit.verify import RunCheck, against, verify_data
+from agentctl.traces.log.append import set_aside
+from agentctl.traces.log.content import require_content
+from agentctl.traces.log.journal import read_journal
+from agentctl.traces.log.store import MAX_LINE, event_of
+
+
+class Recovered(NamedTuple):
+    """A trace that can be continued."""
+
+    events: list[Event]
+    head: str
+
+
+def recover(path: Path, descriptor: int, run_id: str, journal: Path | None) -> Recovered:
+    """Check a trace whose lock is held, cut a torn last line off, and return its events.
+
+    Args:
+        path: The trace.
+        descriptor: The same file, open for reading and writing.
+        run_id: The run it must hold, and no other.
+        journal: Seals the trace must agree with, if any.
+
+    Raises:
+        Problem: If the trace is damaged, or its run has ended or keeps no content.
+        OSError: If it cannot be read or written.
+    """
+    data = path.read_bytes()
+    check = _checked(path, data, run_id)
+    if check.ended:
+        raise problem(
+            "run-ended",
+            f"run {run_id} has ended, and nothing can be added to it",
+            hint=f"agentctl trace show {run_id}",
+        )
+    if journal is not None:
+        for what in against(read_journal(journal), [check], whole=False):
+            raise _damaged(path, check.events, what)
+    whole = data.rfind(b"\n") + 1
+    # Not `splitlines`: JSON text may hold line separators other than the newline.
+    lines = data[:whole].decode().split("\n")[:-1]
+    events = [event_of(parse_strict(line, max_bytes=MAX_LINE)) for line in lines]
+    require_content(run_id, events, "continued")
+    if check.torn:
+        set_aside(path, descriptor, data[whole:], whole)
+    return Recovered(events, check.head)
+
+
+def _checked(path: Path, data: bytes, run_id: str) -> RunCheck:
+    check, *more = verify_data(data, path.stem)
+    if check.tampering is not None:
+        raise _damaged(path, check.tampering.seq, check.tampering.what, check.tampering.line)
+    if check.run != run_id or more:
+        other = more[0].run if more else check.run
+        raise _damaged(path, 0, f"it holds another run, `{other}`")
+    if not check.events:
+        raise _damaged(path, 0, "no event is whole")
+    return check
+
+
+def _damaged(path: Path, seq: int, what: str, line: int | None = None) -> Problem:
+    return problem(
+        "audit-damaged",
+        f"the trace cannot be continued: event {seq}, {what}",
+        at=Location(str(path), seq + 1 if line is None else line),
+        hint="agentctl trace verify says what else is wrong; the run stays as it is",
+        exit_code=ExitCode.UNKNOWN,
+    )
+
+
+__all__ = ["Recovered", "recover"]

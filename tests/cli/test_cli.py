@@ -1,0 +1,369 @@
+"""The command line as a new user meets it: wrong words, closed pipes, Ctrl-C, no terminal."""
+
+import json
+import os
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentctl.traces.audit.verify import verify_file
+from tests.support.loopback import Loopback, calls, says
+
+ROOT = Path(__file__).parent.parent.parent
+SHIPPED = ("agents", "tools", "golden_sets", "agentctl.yaml")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what ships."""
+    folder = tmp_path_factory.mktemp("shop")
+    for name in SHIPPED:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, folder / name)
+    return folder
+
+
+def environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    fixed = {"NO_COLOR": "1", "COLUMNS": "100", "TERM": "dumb", "TZ": "UTC", "HOME": "/nowhere"}
+    return kept | fixed
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "agentctl", *words]
+
+
+def agentctl(folder: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*words),
+        cwd=folder,
+        env=environment(),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stderr
+
+
+def test_the_version_is_printed():
+    """`--version` answers with the version."""
+    assert agentctl(ROOT, "--version").stdout.startswith("agentctl 0.")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["evall"], "Did you mean 'eval'?"),
+        (["eval", "--job", "2"], "--jobs"),
+        (["eval", "order-suport"], "did you mean `order-support`?"),
+        (["run", "order-suport", "x"], "did you mean `order-support`?"),
+        (["run"], "say which agent to run"),
+        (["run", "order-support"], "say what the agent should do"),
+        (["run", "order-support", "hi", "--as", "clerk:1"], "no role `clerk`"),
+        (["run", "order-support", "hi", "--live"], "say for whom"),
+        (["run", "order-support", "hi", "--live", "--as", "customer:c1"], "has no live side"),
+        (["run", "--scenario", "order-support:angry-customer", "--live"], "never played against"),
+        (["run", "--scenario", "order-support:cancel-lst-order"], "did you mean `cancel-last"),
+        (["run", "--scenario", "order-support"], "write SET:ID, such as order-support:"),
+        (
+            ["run", "support-triage", "--scenario", "order-support:cancel-last-order"],
+            "is for agent",
+        ),
+        (["run", "order-support", "--event", "nothing.json"], "cannot read nothing.json"),
+        (["eval", "--select", "no-such-case"], "no scenario of"),
+        (["eval", "order-support", "--table", "out.xyz"], ".csv"),
+        (["check", "--schema", "Agnt"], "did you mean `Agent`?"),
+        (["check", "nothing.yaml"], "no such file: nothing.yaml"),
+        (["trace", "show", "nothing"], "no run `nothing`"),
+        (["trace", "show", "order-support/cancel-last-order"], "are kept"),
+        (["trace", "verify"], "there is no trace to verify"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_request_is_told_with_the_way_out(shop: Path, words: list[str], hint: str):
+    """What cannot work exits with 2, says what is wrong on stderr and nothing on stdout."""
+    done = agentctl(shop, *words)
+    assert hint in said(done)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_an_empty_folder_is_told_how_to_start(tmp_path: Path):
+    """Every command says what to do where there is nothing."""
+    for words in (["check"], ["eval"]):
+        done = agentctl(tmp_path, *words)
+        assert done.returncode == 2
+        assert "agentctl init DIR" in said(done)
+
+
+def test_a_new_project_passes_at_once(tmp_path: Path):
+    """`init`, `check`, `eval`: three commands from nothing to green."""
+    assert agentctl(tmp_path, "init", "desk").returncode == 0
+    desk = tmp_path / "desk"
+    checked = agentctl(desk, "check")
+    assert (checked.returncode, said(checked)) == (0, "")
+    assert "no problems" in checked.stdout
+    evaluated = agentctl(desk, "eval")
+    assert evaluated.returncode == 0
+    assert evaluated.stdout.splitlines()[-1].startswith("passed: 5 of 5 scenarios")
+    assert (desk / ".gitignore").read_text().splitlines()[-1] == ".agentctl/"
+    again = agentctl(tmp_path, "init", "desk")
+    assert again.returncode == 2
+    assert "nothing was written" in said(again)
+
+
+def test_a_scenario_plays_as_a_run_without_a_key(shop: Path):
+    """The answer alone on stdout, the steps on stderr, a trace that verifies."""
+    done = agentctl(shop, "run", "--scenario", "order-support:cancel-last-order")
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == 1
+    assert "act      allow cancel_order" in said(done)
+    (trace,) = (shop / ".agentctl" / "traces").glob("*.jsonl")
+    assert [check.tampering for check in verify_file(trace)] == [None]
+    shutil.rmtree(shop / ".agentctl")
+
+
+def test_the_json_of_a_run_holds_what_a_machine_needs(shop: Path):
+    """Answer, calls with decisions and rule ids, cost, stop reason, next action, trace."""
+    words = ["run", "--scenario", "order-support:cancel-last-order", "--format", "json", "-q"]
+    result = json.loads(agentctl(shop, *words).stdout)
+    assert result["schema_version"] == "1"
+    assert result["stop"] == "answered"
+    assert result["next_safe_action"] == "nothing: the request is answered"
+    cancel = next(call for call in result["calls"] if call["tool"] == "cancel_order")
+    assert cancel["decision"]["rules"] == ["cancel"]
+    assert cancel["ok"]
+    assert result["cost"]["status"] == "declared"
+    assert Path(shop / result["trace"]).is_file()
+
+
+def test_no_key_says_what_to_do_next(shop: Path):
+    """Without a key the error names the variable and the way without one."""
+    done = agentctl(shop, "run", "order-support", "cancel my order")
+    assert done.returncode == 2
+    assert "OPENAI_API_KEY" in said(done)
+    assert "--scenario SET:ID" in done.stderr
+
+
+def test_two_replays_are_equal_and_a_changed_byte_is_found(shop: Path):
+    """`trace diff` is empty for two replays; `trace verify` names a changed event."""
+    folder = shop / ".agentctl" / "traces"
+    shutil.rmtree(folder.parent, ignore_errors=True)
+    for _ in range(2):
+        agentctl(shop, "run", "--scenario", "order-support:cancel-last-order", "-q")
+    listed = agentctl(shop, "trace", "list", "--format", "jsonl").stdout.splitlines()
+    one, two = (json.loads(line)["run"] for line in listed)
+    same = agentctl(shop, "trace", "diff", one, two)
+    assert (same.returncode, same.stdout) == (0, "")
+    assert agentctl(shop, "trace", "verify").returncode == 0
+    path = folder / f"{one}.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    lines[3] = lines[3].replace('"verdict":"allow"', '"verdict":"a11ow"')
+    path.write_text("".join(lines))
+    found = agentctl(shop, "trace", "verify", one)
+    assert found.returncode == 1
+    assert "event 3, its content was changed" in found.stdout
+
+
+def test_a_reader_that_leaves_early_is_no_error(shop: Path):
+    """`| head -1` ends quietly, with the verdict's exit code."""
+    for words in (["eval", "--format", "json"], ["eval"], ["check", "--schema", "GoldenSet"]):
+        whole = agentctl(shop, *words).returncode
+        writer = subprocess.Popen(
+            command(*words),
+            cwd=shop,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert writer.stdout is not None and writer.stderr is not None
+        writer.stdout.readline()
+        writer.stdout.close()
+        error = [line for line in writer.stderr if ": head " not in line]
+        writer.stderr.close()
+        assert (writer.wait(60), error) == (whole, [])
+
+
+def big_set(folder: Path, scenarios: int) -> None:
+    head, _, rest = (
+        (folder / "golden_sets" / "library-desk.yaml").read_text().partition("scenarios:")
+    )
+    case = rest[rest.index("  - id: renew-a-loan") : rest.index("  - id: reserved")]
+    many = "".join(case.replace("renew-a-loan", f"renew-{n}") for n in range(scenarios))
+    (folder / "golden_sets" / "library-desk.yaml").write_text(f"{head}scenarios:\n{many}")
+
+
+@pytest.mark.parametrize("jobs", ["1", "4"])
+def test_ctrl_c_in_the_middle_leaves_nothing_broken(tmp_path: Path, jobs: str):
+    """Exit code 130, no traceback, no half-written file, and the next run works."""
+    agentctl(tmp_path, "init", "desk")
+    desk = tmp_path / "desk"
+    big_set(desk, 1500)
+    agentctl(desk, "eval", "--select", "renew-1")
+    words = ["eval", "--jobs", jobs, "--keep", "all", "--report", "report.json"]
+    running = subprocess.Popen(
+        command(*words),
+        cwd=desk,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(1.0)
+    os.killpg(running.pid, signal.SIGINT)
+    out, error = running.communicate(timeout=60)
+    if running.returncode == 0:
+        pytest.skip("the machine was faster than Ctrl-C")
+    assert running.returncode == 130, error
+    assert "Traceback" not in out + error
+    assert not (desk / "report.json").exists()
+    for trace in desk.rglob(".agentctl/traces/**/*.jsonl"):
+        assert all(check.tampering is None for check in verify_file(trace))
+    assert not list(desk.rglob("*.tmp"))
+    assert agentctl(desk, "eval", "--select", "renew-1").returncode == 0
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
+def test_a_closed_stream_leaves_the_exit_code(shop: Path, closed: str):
+    """Whoever wants to see nothing still learns how it went."""
+    line = f"{sys.executable} -m agentctl eval order-support --select cancel-last-order {closed}"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=shop, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "error[" not in done.stderr
+
+
+class Screen:
+    """A process on a terminal of its own."""
+
+    def __init__(self, folder: Path, *words: str, env: dict[str, str] | None = None) -> None:
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(folder)
+            os.execve(sys.executable, command(*words), {**environment(), **(env or {})})
+        self.text = ""
+
+    def wait_for(self, part: str) -> None:
+        deadline = time.monotonic() + 30
+        while part not in self.text and time.monotonic() < deadline:
+            self._read(0.2)
+        assert part in self.text, self.text
+
+    def type(self, line: str) -> None:
+        os.write(self.fd, line.encode() + b"\n")
+
+    def end(self) -> int:
+        deadline = time.monotonic() + 60
+        while self._read(1):
+            if time.monotonic() > deadline:
+                os.kill(self.pid, signal.SIGKILL)
+                deadline = float("inf")
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def _read(self, seconds: float) -> bool:
+        if not select.select([self.fd], [], [], seconds)[0]:
+            return True
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:
+            return False
+        self.text += data.decode(errors="replace")
+        return bool(data)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Path]:
+    """A project whose model is a loopback server that wants to renew a loan a third time."""
+    agentctl(tmp_path, "init", "desk")
+    agent = tmp_path / "desk" / "agents" / "library-desk.yaml"
+    with Loopback() as server:
+        server.script(
+            calls(("list_loans", "{}")),
+            calls(("renew_loan", '{"loan_id": "l_4"}')),
+            says("Renewed."),
+        )
+        text = agent.read_text()
+        url = f"  base_url: {server.base_url}\n  price:"
+        agent.write_text(text.replace("  price:", url, 1))
+        yield tmp_path / "desk"
+
+
+TASK = ["run", "library-desk", "Renew The Long Map."]
+ROBIN = ["--approver", "robin"]
+
+
+def test_a_person_at_the_terminal_approves_what_will_happen(desk: Path):
+    """The call is shown with its arguments, where they came from and why; yes lets it run."""
+    screen = Screen(desk, *TASK, *ROBIN)
+    screen.wait_for("approve? [y]es, [n]o, [m]odify: ")
+    assert "approval needed: renew_loan" in screen.text
+    assert 'loan_id = "l_4"  (from tool result' in screen.text
+    assert "a third renewal needs the front desk" in screen.text
+    screen.type("y")
+    screen.wait_for("Renewed.")
+    assert screen.end() == 0
+    shown = agentctl(desk, "trace", "show", "latest").stdout
+    assert "approve by robin" in shown
+    assert "effect of renew_loan succeeded" in shown
+
+
+def test_no_at_the_terminal_is_no(desk: Path):
+    """The call does not run, and the model is told."""
+    screen = Screen(desk, *TASK, *ROBIN)
+    screen.wait_for("approve? ")
+    screen.type("n")
+    screen.wait_for("reason")
+    screen.type("not today")
+    assert screen.end() == 0
+    shown = agentctl(desk, "trace", "show", "latest", "--full").stdout
+    assert "declined by a person; do not retry: not today" in shown
+    assert "effect of renew_loan" not in shown
+
+
+def test_who_may_not_approve_is_not_asked_at_the_terminal(desk: Path):
+    """A stranger is told who may; the call waits."""
+    screen = Screen(desk, *TASK, "--approver", "mallory")
+    assert screen.end() == 4
+    assert "error[unknown-approver]" in screen.text
+    assert "people who may: robin" in screen.text
+    assert "approve? " not in screen.text
+
+
+def test_without_a_terminal_an_approval_is_not_given(desk: Path):
+    """Exit code 4, with what is pending; nothing has happened."""
+    done = agentctl(desk, *TASK, "--format", "json")
+    assert done.returncode == 4
+    result = json.loads(done.stdout)
+    assert result["stop"] == "waiting_approval"
+    assert [pending["tool"] for pending in result["pending"]] == ["renew_loan"]
+    assert result["next_safe_action"].startswith("approve or reject `renew_loan`")
+    assert "waiting for front-desk: renew_loan" in said(done)
+
+
+def test_ctrl_c_in_a_run_keeps_what_was_done(desk: Path):
+    """Exit code 130, no traceback, and the trace says interrupted."""
+    screen = Screen(desk, *TASK, *ROBIN)
+    screen.wait_for("approve? ")
+    os.write(screen.fd, b"\x03")
+    assert screen.end() == 130
+    assert "Traceback" not in screen.text
+    shown = agentctl(desk, "trace", "show", "latest").stdout
+    assert "ended: interrupted" in shown
+    assert agentctl(desk, "trace", "verify").returncode == 0

@@ -1,0 +1,142 @@
+"""One verdict, and the exit code is the verdict's."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentctl.core.errors import Problem
+from agentctl.core.exits import ExitCode
+from agentctl.evals.results.figures import summarise
+from agentctl.evals.results.gates import combined, decide_gates
+from agentctl.specs.shapes.golden import Gates
+from tests.evals.test_summary import BAD, GOOD, HANDED_OVER, PERSON, UNCLEAR
+
+
+def verdict(*rows, baseline=None, **gates):
+    return decide_gates(summarise(rows, baseline), Gates.model_validate(gates))
+
+
+def statuses(found):
+    return {gate.name: gate.status for gate in found.gates}
+
+
+def test_without_gates_every_trial_must_pass():
+    """A set without gates passes only if every scored trial passes."""
+    assert verdict(GOOD, GOOD).exit_code == ExitCode.OK
+    assert verdict(GOOD, BAD).exit_code == ExitCode.NO
+
+
+def test_a_set_with_gates_goes_by_its_gates():
+    """A failed trial does not fail a set whose gates hold."""
+    found = verdict(GOOD, BAD, pass_rate={"min": 0.5})
+    assert found.outcome == "passed"
+    assert verdict(GOOD, BAD, pass_rate={"min": 0.51}).outcome == "failed"
+
+
+def test_a_bound_that_is_just_met_is_met():
+    """19 of 20 meets 0.95: binary fractions do not decide."""
+    rows = [GOOD] * 19 + [BAD]
+    assert verdict(*rows, pass_rate={"min": 0.95}).outcome == "passed"
+    assert verdict(*rows, pass_rate={"max": 0.95}).outcome == "passed"
+
+
+def test_one_broken_invariant_fails_whatever_the_gates():
+    """A single breach among many trials fails the set."""
+    rows = [GOOD] * 99 + [GOOD._replace(breaches=1)]
+    found = verdict(*rows, pass_rate={"min": 0.5})
+    assert found.outcome == "failed"
+    assert statuses(found)["invariants"] == "failed"
+
+
+def test_inconclusive_trials_leave_it_open():
+    """One trial that could not be judged is too many unless the set allows it."""
+    assert verdict(GOOD, UNCLEAR).exit_code == ExitCode.UNKNOWN
+    assert verdict(GOOD, UNCLEAR, inconclusive={"max": 0.5}).exit_code == ExitCode.OK
+
+
+def test_a_failed_gate_beats_inconclusive_trials():
+    """A gate that fails on conclusive trials is a no, even if others are unclear."""
+    assert verdict(BAD, UNCLEAR).exit_code == ExitCode.NO
+
+
+def test_everything_inconclusive_is_unknown():
+    """Where nothing could be judged, nothing is told."""
+    assert verdict(UNCLEAR, UNCLEAR).exit_code == ExitCode.UNKNOWN
+
+
+def test_a_gate_without_data_leaves_it_open():
+    """A gate on a figure that could not be worked out is not met and not failed."""
+    found = verdict(GOOD, escalation_recall={"min": 1})
+    assert statuses(found)["escalation_recall"] == "not_evaluated"
+    assert found.exit_code == ExitCode.UNKNOWN
+
+
+def test_an_estimated_cost_passes_only_where_that_is_accepted():
+    """A cost gate over estimates is open unless the gate says `estimates: accept`."""
+    row = GOOD._replace(cost_status="estimated")
+    gate = {"max": 1}
+    assert verdict(row, cost_per_scenario_usd=gate).outcome == "inconclusive"
+    gate["estimates"] = "accept"
+    assert verdict(row, cost_per_scenario_usd=gate).outcome == "passed"
+    gate["max"] = 0.001
+    assert verdict(row, cost_per_scenario_usd=gate).outcome == "failed"
+
+
+def test_the_ratio_to_human_cost_can_be_bounded():
+    """`cost_vs_human: {max_ratio: 1}` asks that a resolved case costs no more than a person."""
+    gate = {"max_ratio": 1}
+    assert verdict(GOOD, baseline=PERSON, cost_vs_human=gate).outcome == "passed"
+    found = verdict(GOOD, HANDED_OVER, HANDED_OVER, baseline=PERSON, cost_vs_human=gate)
+    assert found.outcome == "failed"
+
+
+def test_max_ratio_is_refused_elsewhere():
+    """`max_ratio` on another figure is a mistake in the golden set."""
+    with pytest.raises(Problem, match="max_ratio"):
+        verdict(GOOD, pass_rate={"max_ratio": 1})
+
+
+def test_stale_turns_cannot_be_green_and_say_what_to_do():
+    """Stale turns that pass are unclear with the way out; failing ones fail."""
+    stale = GOOD._replace(freshness="stale")
+    found = verdict(GOOD, stale)
+    assert found.exit_code == ExitCode.UNKNOWN
+    assert "--stamp" in next(gate.note for gate in found.gates if gate.name == "stale")
+    assert verdict(GOOD, stale, stale="accept").outcome == "passed"
+    assert verdict(BAD, stale).outcome == "failed"
+
+
+def test_several_sets_have_one_verdict():
+    """A failed set fails the whole, an unclear one leaves the rest open."""
+    good, bad, unclear = verdict(GOOD), verdict(BAD), verdict(UNCLEAR)
+    assert combined([good, good]).outcome == "passed"
+    assert combined([good, unclear]).outcome == "inconclusive"
+    assert combined([good, unclear, bad]).outcome == "failed"
+    assert combined([]).exit_code == ExitCode.UNKNOWN
+
+
+rows = st.lists(st.sampled_from([GOOD, BAD, UNCLEAR, HANDED_OVER]), min_size=1, max_size=6)
+bounds = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.fixed_dictionaries({side: st.sampled_from([0, 0.5, 1])})
+        for name, side in (
+            ("pass_rate", "min"),
+            ("escalation_recall", "min"),
+            ("escalation_rate", "max"),
+            ("inconclusive", "max"),
+        )
+    },
+)
+
+
+@given(rows, bounds)
+def test_verdict_and_exit_code_always_agree(trials, gates):
+    """Exit 0 says passed, 1 failed, 3 cannot tell: and the gates bear it out."""
+    found = verdict(*trials, **gates)
+    said = {0: "passed", 1: "failed", 3: "inconclusive"}
+    assert found.outcome == said[int(found.exit_code)]
+    kinds = {gate.status for gate in found.gates}
+    assert (found.outcome == "passed") == (kinds == {"passed"})
+    assert (found.outcome == "failed") == ("failed" in kinds)
+    assert (found.met == len(found.gates)) == (found.exit_code == 0)

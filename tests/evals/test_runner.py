@@ -1,0 +1,133 @@
+"""Whole golden sets: streamed, in one process or several, always the same result."""
+
+import random
+
+import pytest
+
+from agentctl.core.errors import Problem
+from agentctl.evals.results.report import report_json_text, report_records
+from agentctl.evals.running.runner import EvalPlan, evaluate_set
+from agentctl.evals.running.selection import ScenarioSelection
+from agentctl.evals.scorers.reasons import Score
+from agentctl.specs.reading.load import Project
+from tests.support.project import failing, make, passing, unclear
+
+
+def run(root, **plan):
+    return evaluate_set(
+        Project.find(root).golden_set(str(root / "golden_sets/orders.yaml")), EvalPlan(**plan)
+    )
+
+
+def many(count):
+    kinds = [passing, passing, failing, unclear]
+    return [kinds[n % 4](f"case-{n:03d}") for n in range(count)]
+
+
+def test_the_report_is_byte_equal_for_any_jobs_and_order(tmp_path):
+    """`--jobs 1` and `--jobs 4`, and the scenarios in any order, give the same bytes."""
+    scenarios = many(60)
+    make(tmp_path / "one", scenarios)
+    random.Random(7).shuffle(scenarios)
+    make(tmp_path / "two", scenarios)
+    texts = {
+        report_json_text([run(tmp_path / where, jobs=jobs)])
+        for where in ("one", "two")
+        for jobs in (1, 4)
+    }
+    assert len(texts) == 1
+    (text,) = texts
+    assert str(tmp_path) not in text
+
+
+def test_rows_come_sorted_and_complete(tmp_path):
+    """Every scenario has a row; the statuses are those of the scenarios."""
+    make(tmp_path, many(8))
+    result = run(tmp_path)
+    assert [row.scenario for row in result.rows] == [f"case-{n:03d}" for n in range(8)]
+    summary = result.summary
+    assert (summary.passed, summary.failed, summary.inconclusive) == (4, 2, 2)
+    assert result.verdict.outcome == "failed"
+
+
+def test_selection_by_glob_and_tag(tmp_path):
+    """`--select` takes ids and tags; several patterns add up."""
+    make(tmp_path, [passing("a-1"), passing("a-2"), passing("b-1", tags=["angry"])])
+    for patterns, wanted in (
+        (("a-*",), ["a-1", "a-2"]),
+        (("tag:angry",), ["b-1"]),
+        (("a-1", "tag:ang*"), ["a-1", "b-1"]),
+    ):
+        result = run(tmp_path, selection=ScenarioSelection(patterns))
+        assert [row.scenario for row in result.rows] == wanted
+
+
+def test_selecting_nothing_is_a_wrong_request(tmp_path):
+    """A pattern that fits no scenario ends with exit code 2, not with a green verdict."""
+    make(tmp_path, [passing("a")])
+    with pytest.raises(Problem) as met:
+        run(tmp_path, selection=ScenarioSelection(("b*",)))
+    assert met.value.exit_code == 2
+    assert met.value.diagnostics[0].code == "nothing-selected"
+
+
+def test_an_unknown_scorer_is_a_wrong_request(tmp_path):
+    """A scorer nobody registered ends with exit code 2 and a hint."""
+    make(tmp_path, [passing("a")], scorers=["escalaton"])
+    with pytest.raises(Problem) as met:
+        run(tmp_path)
+    assert met.value.exit_code == 2
+    assert met.value.diagnostics[0].hint == "did you mean `escalation`?"
+
+
+def test_a_wrong_expected_call_is_a_wrong_request_from_any_process(tmp_path):
+    """An expected call that cannot work ends with exit code 2, from a worker too."""
+    wrong = {"calls": [{"cancel_order": {"order_id": "o_2"}}], "state": "from_calls"}
+    make(tmp_path, [*many(40), passing("wrong", expect=wrong)])
+    for jobs in (1, 2):
+        with pytest.raises(Problem) as met:
+            run(tmp_path, jobs=jobs)
+        assert met.value.exit_code == 2
+        assert "shipped" in met.value.diagnostics[0].message
+
+
+def test_the_report_says_which_version_it_is(tmp_path):
+    """Every record of the report carries the schema version, and the verdict comes last."""
+    make(tmp_path, many(4))
+    records = list(report_records([run(tmp_path)]))
+    assert {record["schema_version"] for record in records} == {"1"}
+    assert [record["type"] for record in records] == ["trial"] * 4 + ["set", "verdict"]
+
+
+def test_stale_turns_are_not_green(tmp_path):
+    """Turns made for another prompt pass, and the verdict cannot tell."""
+    old = {"instructions": "0" * 12, "tools": "0" * 12, "model": "openai/gpt-4"}
+    make(tmp_path, [passing("a")], made_for=old)
+    result = run(tmp_path)
+    assert (result.summary.passed, result.verdict.exit_code) == (1, 3)
+    make(tmp_path, [passing("a")], made_for=old, gates={"stale": "accept"})
+    assert run(tmp_path).verdict.exit_code == 0
+
+
+class Point:
+    """An installed entry point."""
+
+    def __init__(self, name, scorer):
+        self.name, self.value, self._scorer = name, "package:scorer", scorer
+
+    def load(self):
+        if self._scorer is None:
+            raise ImportError("no module named package")
+        return self._scorer
+
+
+def test_a_scorer_of_a_third_party_is_found_by_its_name(tmp_path, monkeypatch):
+    """A set names an installed scorer; its score stands beside the built-in checks."""
+    points = [Point("turns", lambda trajectory, case: Score(trajectory.steps)), Point("gone", None)]
+    monkeypatch.setattr("agentctl.evals.scorers.registry.entry_points", lambda group: points)
+    make(tmp_path, [passing("a")], scorers=["turns", "state"])
+    (row,) = run(tmp_path).rows
+    assert row.checks["turns"] == Score(3)
+    make(tmp_path, [passing("a")], scorers=["gone"])
+    with pytest.raises(Problem, match="cannot be loaded"):
+        run(tmp_path)

@@ -1,0 +1,329 @@
+"""One trial, one row: each kind of wrong is named, and nothing else is."""
+
+import json
+import pickle
+
+import pytest
+
+from agentctl.evals.scorers.context import ScoringContext
+from agentctl.evals.scorers.reasons import Score
+from agentctl.evals.scorers.scoring import score_trial
+from agentctl.runtime.harness import Harness
+from agentctl.runtime.trial import play_trial
+from agentctl.specs.shapes.bundle import WorldSnapshot
+from agentctl.specs.shapes.golden import DEFAULT_NOW, Stamp
+from agentctl.specs.shapes.turns import Recording
+from tests.support.build import CANCEL, GET, ORDER, ORDERS, PRINTS, bundle, scenario
+
+SEND = {
+    "name": "send_email",
+    "description": "Send an e-mail.",
+    "inputSchema": ORDER,
+    "effect": "external_write",
+    "mock": {"replies": [{"return": {"sent": True}}]},
+}
+LOOK_AND_CANCEL = [
+    {"call": {"get_order": {"order_id": "o_1"}}},
+    {"call": {"cancel_order": {"order_id": "o_1"}}},
+    {"say": "Order o_1 is cancelled."},
+]
+CANCELLED = {"orders": {"o_1": {"status": "cancelled"}}}
+ALLOW = [{"id": "all", "allow": ["get_order", "cancel_order", "send_email"]}]
+DESK = {"escalation": {"queue": "desk", "queues": ["billing"]}}
+
+
+def score(turns, expect, *, made=None, recording=None, scorers=None, stamp=None, **more):
+    agent = made or bundle(tools=[GET, CANCEL, SEND], rules=ALLOW)
+    case = scenario(turns, expect=expect, **more)
+    harness = Harness(agent)
+    tables = WorldSnapshot({"orders": ORDERS})
+    trial = play_trial(harness, case, tables, set_name="set", now=DEFAULT_NOW, recording=recording)
+    return score_trial(trial, case, ScoringContext(harness, tables, DEFAULT_NOW, stamp, scorers))
+
+
+def kinds(row):
+    return [reason.kind for reason in row.reasons]
+
+
+def test_a_right_run_passes_and_is_resolved():
+    """Expected calls, expected state, answered: passed, resolved, and every check is good."""
+    row = score(
+        LOOK_AND_CANCEL, {"calls": [{"cancel_order": {"order_id": "o_1"}}], "state": CANCELLED}
+    )
+    assert (row.status, row.reasons, row.resolved) == ("passed", (), True)
+    assert all(check.value is True for check in row.checks.values())
+    assert row.calls == (1, 1, 1, 1.0)
+    assert (row.model_calls, row.duration_s, row.stop) == (3, "3.000", "answered")
+
+
+def test_extra_write_fails_the_scenario():
+    """A write that nobody expected fails the scenario even if all expected calls were made."""
+    turns = [LOOK_AND_CANCEL[0], {"call": {"get_order": {"order_id": "o_4"}}}]
+    turns += [{"call": {"cancel_order": {"order_id": "o_4"}}}, *LOOK_AND_CANCEL[1:]]
+    row = score(turns, {"calls": [{"cancel_order": {"order_id": "o_1"}}]})
+    assert kinds(row) == ["extra-call"]
+    assert row.checks["action"].value is False
+
+
+def test_calls_none_is_broken_by_a_write():
+    """`calls: none` means it."""
+    assert kinds(score(LOOK_AND_CANCEL, {"calls": "none"})) == ["extra-call"]
+
+
+def test_a_refused_call_did_not_run():
+    """A call that the gate stopped satisfies nothing and is no extra write."""
+    blind = LOOK_AND_CANCEL[1:]
+    row = score(blind, {"calls": "none", "blocked": ["cancel_order"]})
+    assert row.status == "passed"
+    row = score(blind, {"calls": [{"cancel_order": {"order_id": "o_1"}}]})
+    assert kinds(row) == ["missing-call"]
+
+
+def test_blocked_expects_an_attempt():
+    """`blocked` is not met by a model that never tried."""
+    row = score([{"say": "No."}], {"calls": "none", "blocked": ["cancel_order"]})
+    assert kinds(row) == ["not-blocked"]
+
+
+def test_attempts_none_forbids_trying():
+    """`attempts: none` fails a run whose write the gate stopped."""
+    row = score(LOOK_AND_CANCEL[1:], {"calls": "none", "attempts": "none"})
+    assert kinds(row) == ["attempted-write"]
+
+
+def test_a_forbidden_call_that_ran_breaks_an_invariant():
+    """`forbid` is an invariant: the row counts a breach."""
+    row = score(LOOK_AND_CANCEL, {"state": CANCELLED, "forbid": ["cancel_order"]})
+    assert kinds(row) == ["forbidden-call"]
+    assert row.breaches == 1
+    assert row.checks["invariants"].value is False
+
+
+def test_state_names_table_record_and_field():
+    """A state that differs says where, what was expected and what is there."""
+    row = score([{"say": "Done."}], {"state": CANCELLED})
+    assert kinds(row) == ["state"]
+    assert row.reasons[0].message == ('state: `orders.o_1.status`: "cancelled" -> "pending"')
+
+
+def test_with_a_free_path_the_state_accounts_for_writes():
+    """With `calls` left out, a write to a record that the state names is not unexpected."""
+    assert score(LOOK_AND_CANCEL, {"state": CANCELLED}).status == "passed"
+
+
+def test_with_a_free_path_an_unnamed_record_may_not_change():
+    """With `calls` left out, a change to a record that the state does not name fails."""
+    row = score(LOOK_AND_CANCEL, {"state": {"orders": {"o_2": {"status": "shipped"}}}})
+    assert [reason.path for reason in row.reasons] == ["orders.o_1"]
+
+
+def test_with_a_free_path_a_letter_cannot_hide():
+    """A write that leaves no mark in any table is unexpected unless it is listed."""
+    turns = [{"call": {"send_email": {"order_id": "o_1"}}}, {"say": "Sent."}]
+    row = score(turns, {"answer": {"mentions": ["sent"]}})
+    assert kinds(row) == ["extra-call"]
+
+
+def test_from_calls_lets_another_path_lead_to_the_same_state():
+    """With `state: from_calls` the state decides, and the calls are told as a note."""
+    expect = {"calls": [{"cancel_order": {"order_id": "o_1"}}], "state": "from_calls"}
+    assert score(LOOK_AND_CANCEL, expect).status == "passed"
+    shown_first = {
+        "calls": [{"get_order": {"order_id": "o_2"}}, {"cancel_order": {"order_id": "o_1"}}],
+        "state": "from_calls",
+    }
+    row = score(LOOK_AND_CANCEL, shown_first)
+    assert row.status == "passed"
+    assert row.checks["calls"].value is False
+    assert [note.kind for note in row.notes] == ["wrong-argument"]
+
+
+def test_from_calls_fails_another_state():
+    """With `state: from_calls` a run that leads elsewhere fails by field."""
+    expect = {"calls": [{"cancel_order": {"order_id": "o_1"}}], "state": "from_calls"}
+    row = score([{"say": "Done."}], expect)
+    assert kinds(row) == ["state"]
+    assert row.calls == (1, 0, 0, 0.0)
+
+
+def test_from_calls_still_matches_what_leaves_no_mark():
+    """With `state: from_calls` an unexpected letter fails: no table would show it."""
+    turns = [*LOOK_AND_CANCEL[:2], {"call": {"send_email": {"order_id": "o_1"}}}, {"say": "Ok."}]
+    expect = {"calls": [{"cancel_order": {"order_id": "o_1"}}], "state": "from_calls"}
+    assert kinds(score(turns, expect)) == ["extra-call"]
+    expect["calls"].append({"send_email": {"order_id": "o_1"}})
+    assert score(turns, expect).status == "passed"
+    assert kinds(score(LOOK_AND_CANCEL, expect)) == ["missing-call"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "wrong"),
+    [
+        ("It cost 1,286.50 EUR.", {"mentions": ["1286.50"]}, []),
+        ("Order O_1001 is gone.", {"mentions": ["o_1001"]}, []),
+        ("Order o_10012 is gone.", {"mentions": ["o_1001"]}, ["answer"]),
+        ("I guarantee it.", {"never": ["guarantee"]}, ["answer"]),
+        ("This is guaranteed.", {"never": ["guarantee"]}, []),
+        ("We will   REFUND you.", {"never": ["we will refund"]}, ["answer"]),
+        ("Bye.", {"matches": {"prefix": "B"}}, []),
+        ("Bye.", {"matches": {"prefix": "C"}}, ["answer"]),
+    ],
+)
+def test_the_answer(answer, expected, wrong):
+    """Mentions are found without case and commas; whole phrases are never said."""
+    assert kinds(score([{"say": answer}], {"answer": expected})) == wrong
+
+
+def test_a_refusal_may_quote_the_word_elsewhere():
+    """`never` is about the answer: the same word in a tool's arguments is not said to anybody."""
+    turns = [{"call": {"get_order": {"order_id": "guarantee"}}}, {"say": "I cannot do that."}]
+    assert score(turns, {"calls": "none", "answer": {"never": ["guarantee"]}}).status == "passed"
+
+
+def test_an_earlier_answer_of_a_conversation_counts_as_mentioned():
+    """In a conversation, what was said before the last answer was said."""
+    row = score(
+        [{"say": "It is o_1."}, {"say": "Bye."}],
+        {"answer": {"mentions": ["o_1"]}},
+        conversation=["Which?", "Thanks"],
+    )
+    assert row.status == "passed"
+
+
+def test_the_stop_is_compared():
+    """An expected stop must be the stop."""
+    row = score([{"say": "Hi."}], {"stop": "loop", "calls": "none"})
+    assert kinds(row) == ["stop"]
+
+
+def test_a_run_that_hits_a_limit_fails_unless_that_is_expected():
+    """A scenario that does not speak of the stop does not accept every end."""
+    made = bundle(limits={"steps": 1})
+    turns = LOOK_AND_CANCEL[:1]
+    row = score(turns, {"calls": "none"}, made=made)
+    assert kinds(row) == ["stop"]
+    assert "say `stop: limit`" in row.reasons[0].message
+    assert score(turns, {"calls": "none", "stop": "limit"}, made=made).status == "passed"
+
+
+def test_a_fault_is_inconclusive():
+    """Turns that end before the run does say nothing about the agent."""
+    row = score(LOOK_AND_CANCEL[:1], {"calls": "none"})
+    assert row.status == "inconclusive"
+    assert kinds(row) == ["fault"]
+    assert not row.resolved
+
+
+def test_a_breach_before_a_fault_is_still_counted():
+    """A forbidden call that ran before the turns were exhausted is no less forbidden."""
+    row = score(LOOK_AND_CANCEL[:2], {"state": CANCELLED, "forbid": ["cancel_order"]})
+    assert (row.status, row.breaches) == ("inconclusive", 1)
+    assert kinds(row) == ["fault", "forbidden-call"]
+
+
+def test_a_recorded_error_is_a_failure_and_the_world_is_still_compared():
+    """A recorded run that ended in an error fails, and its state is reported."""
+    recording = Recording.model_validate(
+        {"scenario": "case", "model": "m", "turns": LOOK_AND_CANCEL[:1], "end": "error"}
+    )
+    row = score(None, {"state": CANCELLED}, recording=recording)
+    assert row.status == "failed"
+    assert kinds(row)[0] == "recorded-end"
+    assert "state" in kinds(row)
+    assert row.reasons[0].message == "recorded run ended: error"
+    assert (row.mode, row.model, row.freshness) == ("recorded", "m", "not_stamped")
+
+
+ESCALATE = [{"call": {"escalate": {"reason": "angry customer", "queue": "billing"}}}]
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected", "wrong", "cell"),
+    [
+        (ESCALATE, "any", [], "needed_done"),
+        (ESCALATE, {"queue": "billing", "by_step": 1}, [], "needed_done"),
+        (ESCALATE, {"queue": "desk"}, ["wrong-queue"], "needed_done"),
+        (ESCALATE, {"reason": {"contains": "angry"}}, [], "needed_done"),
+        (ESCALATE, {"reason": "calm"}, ["wrong-escalation-reason"], "needed_done"),
+        (ESCALATE, "none", ["needless-escalation"], "not_needed_done"),
+        ([{"say": "Hello."}], "any", ["missing-escalation"], "needed_not_done"),
+        ([{"say": "Hello."}], "none", [], "not_needed_not_done"),
+        (
+            [LOOK_AND_CANCEL[0], *ESCALATE],
+            {"by_step": 1},
+            ["late-escalation"],
+            "needed_done",
+        ),
+    ],
+)
+def test_escalation(turns, expected, wrong, cell):
+    """Needed or not by done or not, and late, to the wrong queue, for the wrong reason."""
+    made = bundle(**DESK)
+    row = score(turns, {"calls": "none", "escalation": expected}, made=made)
+    assert kinds(row) == wrong
+    assert row.escalation == cell
+    assert row.resolved == (not wrong and cell == "not_needed_not_done")
+
+
+def test_an_offer_in_words_is_no_escalation():
+    """Words do not escalate; that they were said is noted."""
+    row = score(
+        [{"say": "I will connect you with a colleague."}],
+        {"calls": "none", "escalation": "any"},
+        made=bundle(**DESK),
+    )
+    assert kinds(row) == ["missing-escalation"]
+    assert row.offered
+
+
+ASK = [
+    {"id": "reads", "allow": ["get_order"]},
+    {"id": "ask", "ask": ["cancel_order"], "by": "desk"},
+]
+
+
+def test_a_case_that_a_person_approved_needed_a_person():
+    """An approved call passes, and the case is not resolved without people."""
+    row = score(
+        LOOK_AND_CANCEL,
+        {"calls": [{"cancel_order": {"order_id": "o_1"}}]},
+        made=bundle(rules=ASK),
+        approvals={"cancel_order": "approve"},
+    )
+    assert (row.status, row.resolved) == ("passed", False)
+
+
+def test_stamps_tell_fresh_from_stale():
+    """Turns made for this prompt, tool set and model are fresh; others are stale."""
+    now = Stamp(instructions=PRINTS.instructions[:12], tools=PRINTS.tools[:12], model=PRINTS.model)
+    old = Stamp(instructions="0" * 12, tools=PRINTS.tools[:12], model=PRINTS.model)
+    turns = [{"say": "Hi."}]
+    assert score(turns, {"calls": "none"}, stamp=now).freshness == "fresh"
+    assert score(turns, {"calls": "none"}, stamp=old).freshness == "stale"
+    assert score(turns, {"calls": "none"}).freshness == "unstamped"
+
+
+def test_a_scorer_that_says_no_fails_the_trial():
+    """`Score(False)` of a named scorer fails; a number is only reported."""
+    good = {"length": lambda trajectory, case: Score(12)}
+    bad = {"polite": lambda trajectory, case: Score(False, "no thanks given")}
+    assert score([{"say": "Hi."}], {"calls": "none"}, scorers=good).checks["length"].value == 12
+    row = score([{"say": "Hi."}], {"calls": "none"}, scorers=bad)
+    assert kinds(row) == ["scorer"]
+
+
+@pytest.mark.parametrize("broken", [lambda t, s: 1 / 0, lambda t, s: True])
+def test_a_broken_scorer_is_inconclusive(broken):
+    """A scorer that raises, or returns something else, judges nobody."""
+    row = score([{"say": "Hi."}], {"calls": "none"}, scorers={"broken": broken})
+    assert row.status == "inconclusive"
+    assert "scorer `broken` broke" in row.reasons[0].message
+
+
+def test_a_row_is_plain_and_small():
+    """A row is JSON and survives the way between processes."""
+    row = score(
+        LOOK_AND_CANCEL, {"calls": [{"cancel_order": {"order_id": "o_1"}}], "state": CANCELLED}
+    )
+    assert pickle.loads(pickle.dumps(row)) == row  # noqa: S301 - its own bytes
+    assert len(json.dumps(row.as_json())) < 1500

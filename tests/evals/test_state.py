@@ -1,0 +1,130 @@
+"""Final state, field by field."""
+
+import pytest
+
+from agentctl.core.errors import Problem
+from agentctl.evals.scorers.state import compare_fields, compare_worlds, same_state_value
+from agentctl.specs.shapes.bundle import WorldSnapshot
+from agentctl.specs.shapes.tools import TableSpec
+from agentctl.toolbox.mock.world import World
+
+START = WorldSnapshot(
+    {
+        "orders": {
+            "o_1": {"order_id": "o_1", "status": "Open", "note": "Call Ana", "total": 5},
+            "o_2": {"order_id": "o_2", "status": "Open", "paid": False},
+        },
+        "log": {"l_1": {"id": "l_1", "text": "x"}},
+    }
+)
+SPECS = {
+    "orders": TableSpec.model_validate(
+        {"key": "order_id", "compare": {"ignore_case": True, "exact": ["status"]}}
+    ),
+    "log": TableSpec(key="id", ordered=True),
+}
+
+
+def world(**changes):
+    made = World(START, SPECS)
+    for name, records in changes.items():
+        for key, record in records.items():
+            if record is None:
+                made.table(name).delete(key)
+            else:
+                made.table(name).put(key, {**(made.table(name).get(key) or {}), **record})
+    return made
+
+
+def found(expected, made, **options):
+    return [(d.table, d.key, d.field) for d in compare_fields(expected, made, **options)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"status": "Open"}, []),
+        ({"status": "open"}, ["status"]),
+        ({"note": "CALL ANA"}, []),
+        ({"note": {"contains": "Ana"}}, []),
+        ({"note": {"contains": "Bob"}}, ["note"]),
+        ({"total": 5.0}, []),
+        ({"total": "5"}, ["total"]),
+        ({"total": True}, ["total"]),
+        ({"refund": {"absent": True}}, []),
+        ({"refund": None}, ["refund"]),
+        ({"note": {"absent": True}}, ["note"]),
+        ({"status": "Won", "total": 6}, ["status", "total"]),
+    ],
+)
+def test_fields_are_compared_with_matchers(fields, wrong):
+    """Listed fields must match; case counts only where the table says so."""
+    assert [d[2] for d in found({"orders": {"o_1": fields}}, world())] == wrong
+
+
+def test_records_may_be_expected_absent_or_there():
+    """`absent` fails for a record that is there, fields for one that is not."""
+    assert found({"orders": {"o_9": "absent"}}, world()) == []
+    assert found({"orders": {"o_1": "absent"}}, world()) == [("orders", "o_1", None)]
+    assert found({"orders": {"o_9": {}}}, world()) == [("orders", "o_9", None)]
+
+
+def test_a_closed_state_names_every_change():
+    """With a free path, changed records that nobody named are differences; unchanged are not."""
+    made = world(orders={"o_1": {"status": "Won"}, "o_2": None}, log={"l_2": {"text": "y"}})
+    expected = {"orders": {"o_1": {"status": "Won"}}}
+    assert found(expected, made) == []
+    assert found(expected, made, closed=True) == [("orders", "o_2", None), ("log", "l_2", None)]
+
+
+def test_an_unknown_table_is_a_mistake_of_the_set():
+    """A table nobody declares ends with a hint, not with a difference."""
+    with pytest.raises(Problem, match="did you mean `orders`"):
+        found({"order": {}}, world())
+
+
+def test_worlds_are_compared_in_the_tables_either_side_touched():
+    """Both missing and extra changes are found, each by field."""
+    wanted = world(orders={"o_1": {"status": "Won"}})
+    assert compare_worlds(wanted, world(orders={"o_1": {"status": "Won"}})) == []
+    (wrong,) = compare_worlds(wanted, world())
+    assert wrong[:3] == ("orders", "o_1", "status")
+    assert wrong[3:] == ("Won", "Open")
+    (extra,) = compare_worlds(world(), world(orders={"o_2": None}))
+    assert extra[:3] == ("orders", "o_2", None)
+
+
+def test_worlds_compare_case_and_null_as_tables_do():
+    """Case is ignored where the table says so; a missing field equals null."""
+    wanted = world(orders={"o_1": {"note": "DONE", "refund": None}})
+    assert compare_worlds(wanted, world(orders={"o_1": {"note": "done"}})) == []
+    wanted = world(orders={"o_1": {"status": "won"}})
+    assert len(compare_worlds(wanted, world(orders={"o_1": {"status": "Won"}}))) == 1
+
+
+def test_the_order_of_rows_counts_only_where_it_is_declared():
+    """Rows added in another order differ in an ordered table alone."""
+    rows = {"l_2": {"text": "y"}, "l_3": {"text": "z"}}
+    turned = dict(reversed(rows.items()))
+    (wrong,) = compare_worlds(world(log=rows), world(log=turned))
+    assert wrong[:3] == ("log", None, "order")
+    assert compare_worlds(world(orders=rows), world(orders=turned)) == []
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "equal"),
+    [(1, 1.0, True), (1, True, False), (0, False, False), ("1", 1, False), (None, 0, False)],
+)
+def test_equality_is_jsons(left, right, equal):
+    """A bool is no number and text is no number."""
+    assert same_state_value(left, right) is equal
+    assert same_state_value([left], [right]) is equal
+    assert same_state_value({"a": left}, {"a": right}) is equal
+
+
+def test_a_difference_reads_as_a_sentence():
+    """The reason names table, record, field, what was expected and what is there."""
+    (wrong,) = compare_fields({"orders": {"o_1": {"status": "Won"}}}, world())
+    reason = wrong.reason()
+    assert reason.message == 'state: `orders.o_1.status`: "Won" -> "Open"'
+    assert (reason.path, reason.expected, reason.got) == ("orders.o_1.status", '"Won"', '"Open"')

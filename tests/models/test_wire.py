@@ -1,0 +1,109 @@
+"""The chat-completions format: names, messages, arguments and structured answers."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentctl.core.messages import Message, ToolCall
+from agentctl.core.waiting import retry_after_s
+from agentctl.models.port import ToolOffer
+from agentctl.models.provider.wire import ToolNames, messages_of, structured_output, wire_tools
+
+ACCEPTED = re.compile(r"[A-Za-z0-9_-]{1,64}")
+NAMES = st.lists(st.text("ab._-", min_size=1, max_size=64), unique=True, max_size=8)
+
+
+@given(NAMES)
+def test_tool_names_come_back(names: list[str]):
+    """Whatever the tools are called, each goes out under an accepted name of its own and back."""
+    there = ToolNames(names)
+    sent = [there.there(name) for name in names]
+    assert all(ACCEPTED.fullmatch(name) for name in sent)
+    assert len(set(sent)) == len(names)
+    assert [there.back(name) for name in sent] == names
+
+
+def test_a_plain_name_is_never_taken_by_a_dotted_one():
+    """`a__b` stays `a__b` even when `a.b` stands before it."""
+    names = ToolNames(["a.b", "a__b"])
+    assert names.there("a__b") == "a__b"
+    assert names.back(names.there("a.b")) == "a.b"
+
+
+def test_names_nobody_offered_are_made_acceptable():
+    """A call the model invented must not make a provider refuse the conversation."""
+    names = ToolNames(["get"])
+    assert names.there("Drop Table; now") == "Drop_Table__now"
+    assert names.there("") == "unnamed"
+    assert names.back("other") == "other"
+
+
+@pytest.mark.parametrize("text", ["{broken", "[1]", "", '{"a": NaN}'])
+def test_malformed_arguments_go_back_as_an_object(text: str):
+    """Providers parse the arguments of earlier calls; the model still sees what it wrote."""
+    call = ToolCall("c", "get", text)
+    (sent,) = messages_of((Message("assistant", "", (call,)),), ToolNames(["get"]))
+    arguments = json.loads(sent["tool_calls"][0]["function"]["arguments"])
+    assert arguments == {"malformed_arguments": text}
+    assert sent["content"] is None
+
+
+def test_good_arguments_go_back_as_they_were():
+    """Text that is an object is not written anew; an object is written canonically."""
+    calls = (ToolCall("1", "get", '{"b": 1,  "a": 2}'), ToolCall("2", "get", {"b": 1, "a": 2}))
+    (sent,) = messages_of((Message("assistant", "hm", calls),), ToolNames(["get"]))
+    written = [call["function"]["arguments"] for call in sent["tool_calls"]]
+    assert written == ['{"b": 1,  "a": 2}', '{"a":2,"b":1}']
+    assert sent["content"] == "hm"
+
+
+def test_results_are_json_text():
+    """A tool's result is sent as JSON, text results included; an event input as well."""
+    sent = messages_of(
+        (Message("tool", "ok", call_id="c"), Message("user", {"kind": "mail"})), ToolNames([])
+    )
+    assert [message["content"] for message in sent] == ['"ok"', '{"kind":"mail"}']
+
+
+def test_a_tool_without_arguments_is_an_object():
+    """Providers want an object schema with properties even where there are none."""
+    (tool,) = wire_tools((ToolOffer("list", "List.", {}),), ToolNames(["list"]))
+    assert tool["function"]["parameters"] == {"type": "object", "properties": {}}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        ('```json\n[{"a": 1}]\n```', [{"a": 1}]),
+        ('It is {"a": [1]}, I think.', {"a": [1]}),
+        ("no JSON here", None),
+        ("", None),
+        ('{"a": 1} or {"a": 2}', None),
+        ('{"a": 1, "a": 2}', None),
+    ],
+)
+def test_a_structured_answer_is_found_or_not(text: str, found: object):
+    """One JSON value is read out of its wrapping; two, or an ambiguous one, are none."""
+    assert structured_output(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("7", 7.0), ("0.5", 0.5), ("-3", 0.0), ("soon", None), ("nan", None)]
+)
+def test_retry_after_in_seconds(text: str, seconds: float | None):
+    """Seconds are read; what is neither seconds nor a date is no wish."""
+    assert retry_after_s({"retry-after": text}) == seconds
+
+
+def test_retry_after_as_a_date():
+    """A date says how long from now."""
+    moment = datetime.now(UTC) + timedelta(seconds=30)
+    seconds = retry_after_s({"retry-after": format_datetime(moment, usegmt=True)})
+    assert seconds is not None
+    assert 25 < seconds <= 30

@@ -1,0 +1,168 @@
+"""Play live runs in processes of their own and kill them -9 at a chosen barrier.
+
+A barrier is a moment at which something becomes visible outside the process: a write or an fsync of
+the trace or the journal, a commit of the database, a request to the provider. `play` forks, so the
+process that dies is a real one, and what it leaves is what the disk and the provider hold.
+"""
+
+import contextlib
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agentctl.app import runs as sessions
+from agentctl.effects import approvals, db, ledger
+from agentctl.effects.paused_runs import RunRecipe
+from agentctl.models.scripted import ScriptedModel
+from agentctl.runtime.replay.replay import Replay
+from agentctl.runtime.run import RunSession, ScriptedInputs
+from agentctl.specs.reading.load import Project
+from agentctl.toolbox.http import tools as http
+from agentctl.traces.log import append as appending
+from agentctl.traces.log.file import FileTrace
+from agentctl.traces.log.store import journal_file
+from tests.support.live_project import turns
+
+KILLED = -signal.SIGKILL
+BROKEN = 99
+
+
+class Barriers:
+    """Counts the barriers of a process, and kills it at one of them."""
+
+    def __init__(self, kill_at: int, *, torn: bool = False) -> None:
+        self.count = 0
+        self._kill_at = kill_at
+        self._torn = torn
+
+    def __call__(self) -> None:
+        self.count += 1
+        if self.count == self._kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def install(self) -> None:
+        """Put a barrier before and after everything that others can see."""
+        write, fsync, send = os.write, os.fsync, http.HttpTools.send
+        transaction = db.transaction
+
+        def writing(descriptor: int, data: bytes) -> int:
+            if self._torn and self.count + 1 == self._kill_at and descriptor > 2:
+                write(descriptor, data[: len(data) // 2])
+            self()
+            done = write(descriptor, data)
+            self()
+            return done
+
+        def syncing(descriptor: int) -> None:
+            self()
+            fsync(descriptor)
+            self()
+
+        @contextlib.contextmanager
+        def committing(connection: Any) -> Iterator[None]:
+            with transaction(connection):
+                yield
+                self()
+            self()
+
+        def sending(tools: Any, *arguments: Any) -> Any:
+            self()
+            found = send(tools, *arguments)
+            self()
+            return found
+
+        appending.os.write, appending.os.fsync = writing, syncing  # type: ignore[assignment]
+        for module in (approvals, ledger):
+            module.transaction = committing  # type: ignore[attr-defined]
+        http.HttpTools.send = sending  # type: ignore[method-assign]
+
+
+def recipe() -> RunRecipe:
+    return RunRecipe("order-desk", {"id": "cus_7", "role": "customer"}, "live")
+
+
+def start(root: Path, *raw: Any) -> None:
+    """Start a run that waits for its approvals."""
+    project, how = Project.find(root), recipe()
+    parts = _parts(project, how, ScriptedModel(turns(*raw)))
+    state = sessions.state_of(root)
+    run_id, trace = sessions.new_trace(project)
+    state.sessions.keep(run_id, how)
+    begun = sessions.StartedRun(
+        run_id,
+        trace,
+        RunSession(run_id=run_id, ledger=state.ledger, waits=True),
+        sessions.queue_approver(parts, how, state, run_id, None),
+        ScriptedInputs("Cancel o_1"),
+        state.sessions,
+    )
+    sessions.play_and_print(root, how, parts, begun, "text", quiet=True)
+
+
+def resume(root: Path, *raw: Any) -> None:
+    """Take up the only run of the project."""
+    project, how = Project.find(root), recipe()
+    (path,) = (root / ".agentctl" / "traces").glob("*.jsonl")
+    trace, events = FileTrace.reopen(path, path.stem, journal_file(root))
+    replay = Replay(events)
+    state = sessions.state_of(root)
+    model = ScriptedModel(turns(*raw), played=replay.count("model.replied"))
+    parts = _parts(project, how, model)
+    begun = sessions.StartedRun(
+        path.stem,
+        trace,
+        RunSession(run_id=path.stem, ledger=state.ledger, waits=True, replay=replay),
+        sessions.queue_approver(parts, how, state, path.stem, replay),
+        ScriptedInputs() if replay.lines_heard else ScriptedInputs("Cancel o_1"),
+        state.sessions,
+    )
+    sessions.play_and_print(root, how, parts, begun, "text", quiet=True)
+
+
+def _parts(project: Project, how: RunRecipe, model: ScriptedModel) -> sessions.RunParts:
+    return sessions.load_parts(project, how)._replace(model=model)  # type: ignore[arg-type]
+
+
+class Ended(NamedTuple):
+    """How a process ended."""
+
+    code: int
+    """0, BROKEN, or KILLED."""
+    barriers: int
+    """How many it passed; 0 when it was killed."""
+    said: str
+    """Its traceback, where it broke."""
+
+
+def in_process(work: Callable[[], None], kill_at: int = 0, *, torn: bool = False) -> Ended:
+    """Do `work` in a process of its own."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        told = "0\n"
+        code = 0
+        try:
+            quiet = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(quiet, 1)
+            os.dup2(quiet, 2)
+            barriers = Barriers(kill_at, torn=torn)
+            write = os.write
+            barriers.install()
+            work()
+            told = f"{barriers.count}\n"
+        except BaseException:  # noqa: BLE001 - the parent is told
+            code, told = BROKEN, f"0\n{traceback.format_exc()}"
+        finally:
+            write(writing, told.encode())
+            os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as pipe:
+        count, _, said = pipe.read().partition("\n")
+    _, status = os.waitpid(child, 0)
+    return Ended(os.waitstatus_to_exitcode(status), int(count or 0), said)
+
+
+__all__ = ["BROKEN", "KILLED", "Barriers", "Ended", "in_process", "resume", "start"]
