@@ -184,7 +184,7 @@ def _evaluate_all(
     unselected = []
     for loaded, plan in planned:
         try:
-            with open_turn_source(loaded, wanted) as (turn_source, model_source):
+            with open_turn_source(loaded, wanted, note) as (turn_source, model_source):
                 results.append(
                     _evaluate(
                         loaded, plan._replace(turn_source=turn_source, model_source=model_source)

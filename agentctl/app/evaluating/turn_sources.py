@@ -3,12 +3,11 @@
 Options in, a plan's voice and studio out; what is recorded is written when the evaluation is over.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 from agentctl.app.models import live_model
-from agentctl.cli.output import note
 from agentctl.core.errors import Problem, problem
 from agentctl.core.text import count
 from agentctl.evals.running.cassettes import cassette_of, read_cassette
@@ -77,15 +76,20 @@ def _apart(one: str, other: str, hint: str) -> Problem:
 
 @contextmanager
 def open_turn_source(
-    loaded: LoadedSet, wanted: TurnSourceOptions
+    loaded: LoadedSet, wanted: TurnSourceOptions, note: Callable[[str], None]
 ) -> Iterator[tuple[TurnSource, ModelSource]]:
     """Give whose words are played in one set; write what was recorded when it is over.
+
+    Args:
+        loaded: The golden set.
+        wanted: Whose words are played.
+        note: Called with what was recorded and kept.
 
     Raises:
         Problem: If there is no key, or a cassette that cannot be read.
     """
     if wanted.record is not None:
-        with _recording(loaded, wanted) as model_source:
+        with _recording(loaded, wanted, note) as model_source:
             yield "record", model_source
     elif wanted.live:
         with _asking(loaded, wanted) as model_source:
@@ -129,7 +133,9 @@ def _asking(loaded: LoadedSet, wanted: TurnSourceOptions) -> Iterator[ModelSourc
 
 
 @contextmanager
-def _recording(loaded: LoadedSet, wanted: TurnSourceOptions) -> Iterator[ModelSource]:
+def _recording(
+    loaded: LoadedSet, wanted: TurnSourceOptions, note: Callable[[str], None]
+) -> Iterator[ModelSource]:
     rerecord = wanted.record == "all"
     with _asking(loaded, wanted) as asking:
         takes = RecordingSession(loaded, rerecord=rerecord)
