@@ -33,8 +33,8 @@ from agentctl.runtime.conversation.loop import play
 from agentctl.runtime.dispatch import MockBackend, live_backend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import NO_SESSION, Run, RunContext, ScriptedInputs
-from agentctl.specs.reading.load import Project
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.project import Project
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.agent import Price
 from agentctl.specs.shapes.bundle import Bundle, WorldSnapshot
 from agentctl.specs.shapes.turns import Turn, TurnCall, TurnUsage
