@@ -1,8 +1,8 @@
 """The conversation in the chat-completions format, and the provider's answer read back.
 
 Names lose their dots here and get them back; nothing else of the format is known elsewhere.
-Arguments of a call are handed on as the text the model wrote: the authorizer decides whether they are
-an object. Nothing here asks a provider.
+Arguments of a call are handed on as the text the model wrote: the authorizer decides whether they
+are an object. Nothing here asks a provider.
 """
 
 import hashlib
