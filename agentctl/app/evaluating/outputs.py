@@ -1,4 +1,4 @@
-"""Write the files of an evaluation: each whole or not at all, and refused before anything is played."""
+"""Write the files of an evaluation; one that could not be written is refused before playing."""
 
 import os
 from collections.abc import Callable, Sequence
