@@ -14,7 +14,7 @@ from agentctl.cli.render.batch import BatchProgress, summary_json, summary_line
 from agentctl.core.errors import problem
 from agentctl.core.text import count
 from agentctl.effects.paused_runs import RunRecipe
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.locate import shown_path
 from agentctl.toolbox.recording import recorded_file
 

@@ -19,7 +19,7 @@ from agentctl.app.runs import load_parts, state_of
 from agentctl.core.exits import ExitCode, strongest
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.provider.live import open_litellm
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 
 JOBS = 4
 MOST_FAULTS = 10
