@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "run": Entry("run:run_command", "Run an agent on one task.", "The product"),
-    "eval": Entry("eval:evaluate", "Replay golden sets and gate the change.", "The product"),
+    "eval": Entry("eval:eval_command", "Replay golden sets and gate the change.", "The product"),
     "trace": Entry("trace.trace:trace_app", "List, show, verify and compare runs.", "The product"),
     "inbox": Entry("operate.inbox:inbox_app", "What waits for a person.", "Operate"),
     "resume": Entry("operate.resume:resume", "Take up a run that waits.", "Operate"),
