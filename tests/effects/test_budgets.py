@@ -29,11 +29,11 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from agentctl.effects.budgets import Budgets, DayLimits
+from agentctl.effects.budgets import SpendingStore, DayLimits
 from agentctl.effects.db import open_db
-from agentctl.effects.budget import Hold
+from agentctl.effects.budget import BudgetHold
 
-budgets = Budgets(open_db(Path(sys.argv[1])))
+budgets = SpendingStore(open_db(Path(sys.argv[1])))
 at = datetime(2026, 1, 15, 12, tzinfo=UTC)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -41,13 +41,13 @@ sys.stdin.readline()
 """
 RESERVE = """
 got = budgets.reserve("desk", sys.argv[2], at, Decimal("0.10"), DayLimits(day=Decimal("0.35")))
-print("held" if isinstance(got, Hold) else "refused", flush=True)
+print("held" if isinstance(got, BudgetHold) else "refused", flush=True)
 """
 SPEND_ALL = """
 got, calls = None, 0
 while True:
     got = budgets.reserve("desk", sys.argv[2], at, Decimal("0.05"), DayLimits(Decimal(5)))
-    if not isinstance(got, Hold):
+    if not isinstance(got, BudgetHold):
         break
     budgets.settle(got.id, Decimal("0.03"))
     calls += 1
