@@ -9,8 +9,8 @@ from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.runtime.replay.fork import Fork
-from agentctl.specs.reading.load import Project
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.project import Project
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.traces.audit.verify import verify_file
 from agentctl.traces.log.content import require_content
 from agentctl.traces.log.store import find, read_events

@@ -32,9 +32,9 @@ from agentctl.runtime.harness import Harness
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import Inputs, Run, RunContext, RunSession
 from agentctl.runtime.trial import play_trial
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.reading.locate import shown_path
-from agentctl.specs.reading.sets import LoadedSet
 from agentctl.specs.shapes.bundle import WorldSnapshot
 from agentctl.specs.shapes.golden import Scenario
 from agentctl.toolbox.backends import Elicit

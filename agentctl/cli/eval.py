@@ -36,9 +36,9 @@ from agentctl.evals.running.trial_runner import KeptTraces
 from agentctl.reports.jsonl import jsonl_text
 from agentctl.reports.junit import junit_text
 from agentctl.reports.table import check_suffix, table_text
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.reading.locate import shown_path, state_folder
-from agentctl.specs.reading.sets import LoadedSet
 from agentctl.traces.audit.project import file_head
 from agentctl.traces.log.journal import journal_head
 from agentctl.traces.log.store import evals_folder, journal_file

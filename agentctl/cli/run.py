@@ -36,9 +36,9 @@ from agentctl.runtime.approvals.approver import Approver, Nobody
 from agentctl.runtime.approvals.queue import may_approve
 from agentctl.runtime.replay.fork import Remembered
 from agentctl.runtime.run import NO_SESSION, Inputs, ScriptedInputs
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.reading.locate import files_in, may_be
-from agentctl.specs.reading.sets import LoadedSet
 from agentctl.specs.shapes.bundle import Bundle
 
 

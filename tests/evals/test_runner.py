@@ -9,7 +9,7 @@ from agentctl.evals.results.report import report_json_text, report_records
 from agentctl.evals.running.runner import EvalPlan, evaluate_set
 from agentctl.evals.running.selection import ScenarioSelection
 from agentctl.evals.scorers.reasons import Score
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from tests.support.project import failing, make, passing, unclear
 
 

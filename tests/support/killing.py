@@ -19,7 +19,7 @@ from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.scripted import ScriptedModel
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import RunSession, ScriptedInputs
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.toolbox.http import tools as http
 from agentctl.traces.log import append as appending
 from agentctl.traces.log.file import FileTrace

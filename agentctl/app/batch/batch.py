@@ -25,7 +25,7 @@ from agentctl.core.exits import ExitCode, strongest
 from agentctl.core.text import count
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.provider.live import open_litellm
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.locate import shown_path
 from agentctl.toolbox.recording import recorded_file
 

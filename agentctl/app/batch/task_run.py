@@ -25,7 +25,7 @@ from agentctl.effects.paused_runs import PausedRuns, RunRecipe
 from agentctl.runtime.approvals.approver import Approver, Nobody
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import Inputs, RunSession, ScriptedInputs
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.traces.log.file import FileTrace
 from agentctl.traces.log.store import journal_file, read_events, trace_of
 

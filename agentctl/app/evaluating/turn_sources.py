@@ -17,7 +17,7 @@ from agentctl.evals.running.turn_sources import ModelSource, TurnSource
 from agentctl.models.port import Model
 from agentctl.models.provider.live import open_litellm
 from agentctl.models.provider.workers import ModelWorkers, processes_for
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.sets import LoadedSet
 
 IN_FLIGHT = 8
 """Trials that wait for a model at the same time, where nothing else is said."""

@@ -33,7 +33,9 @@ from agentctl.specs.checks.lint import (
 from agentctl.specs.checks.names import agents_alike, argument_names, people_names, tools_alike
 from agentctl.specs.checks.references import idle_conditions
 from agentctl.specs.checks.risks import manifest_risks
-from agentctl.specs.reading.load import Loaded, Project
+from agentctl.specs.loading.project import Project
+from agentctl.specs.loading.sets import LoadedScenario, LoadedSet
+from agentctl.specs.reading.decode import Loaded
 from agentctl.specs.reading.locate import (
     PROJECT_FILE,
     YAML_SUFFIXES,
@@ -42,7 +44,6 @@ from agentctl.specs.reading.locate import (
     may_be,
     shown_path,
 )
-from agentctl.specs.reading.sets import LoadedScenario, LoadedSet
 from agentctl.specs.reading.yaml import read_yaml
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.bundle import Bundle

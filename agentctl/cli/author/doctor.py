@@ -16,7 +16,7 @@ from agentctl.cli.output import Format, note, write_json, write_jsonl, write_lin
 from agentctl.cli.render.console import coloured
 from agentctl.cli.render.doctor import finding_line, verdict
 from agentctl.core.errors import Problem
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.locate import find_root, state_folder
 from agentctl.specs.shapes.agent import ModelSpec
 

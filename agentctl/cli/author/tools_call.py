@@ -1,6 +1,6 @@
 """`agentctl tools call`: one call by hand, through everything a call of a model goes through.
 
-It is a run of the agent whose turns are that call and what has to come before it: the same gate,
+It is a run of the agent whose turns are that call and what must come before it: same authorizer,
 approval, ledger and trace. The trace says that no model was asked.
 """
 
@@ -33,8 +33,8 @@ from agentctl.runtime.conversation.loop import play
 from agentctl.runtime.dispatch import MockBackend, live_backend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import NO_SESSION, Run, RunContext, ScriptedInputs
-from agentctl.specs.reading.load import Project
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.project import Project
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.agent import Price
 from agentctl.specs.shapes.bundle import Bundle, WorldSnapshot
 from agentctl.specs.shapes.turns import Turn, TurnCall, TurnUsage
@@ -72,7 +72,7 @@ def call_command(
     format: Annotated[Format, typer.Option(help="How the result is printed.")] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the steps.")] = False,
 ) -> int:
-    """Call one tool by hand, as a call of the agent's model goes: gate, approval, ledger, trace.
+    """Call one tool by hand, as a call of the agent's model goes: rules, approval, ledger, trace.
 
     Exit codes: 0 it was done, 1 denied, declined or refused by the tool, 2 wrong request, 3 the
     tool is unreachable, 4 nobody is here to approve it.

@@ -12,9 +12,9 @@ from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
 from agentctl.evals.running.cassette_status import CassetteStatus, cassette_status
 from agentctl.evals.running.cassettes import Cassette, cassette_of, read_cassette, write_cassette
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.reading.locate import shown_path
-from agentctl.specs.reading.sets import LoadedSet
 
 SCHEMA_VERSION = "1"
 

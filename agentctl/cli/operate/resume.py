@@ -16,7 +16,7 @@ from agentctl.core.errors import problem
 from agentctl.core.events import Event
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import RunSession, ScriptedInputs
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.traces.log.file import FileTrace
 from agentctl.traces.log.store import find, journal_file
 from agentctl.traces.views.fold import fold

@@ -16,7 +16,7 @@ from agentctl.evals.scorers.scoring import TrialRow, score_trial
 from agentctl.models.port import Model
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import Trial, TurnSourceKind, play_trial
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.golden import Scenario, Stamp
 from agentctl.specs.shapes.turns import Recording
 from agentctl.traces.log.chain import chain_lines

@@ -42,7 +42,7 @@ class ScoringContext:
         self._stamp = stamp
         self.scorers: Mapping[str, Scorer] = scorers or {}
         self.money = harness.agent.limits.cost_usd.session
-        tools = harness.gate.tools
+        tools = harness.authorizer.tools
         self.defaults = {name: tool.defaults for name, tool in tools.items() if tool.defaults}
         self._effects = {name: tool.spec.effect for name, tool in tools.items()}
         self._marks = {name: _tables_of(tool.spec) for name, tool in tools.items()}
