@@ -20,7 +20,7 @@ from typing import NamedTuple
 from agentctl.core.events import BARRIERS, Event
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import play_trial
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.traces.audit.verify import verify_file
 from agentctl.traces.log.chain import Chain
 from agentctl.traces.log.file import FileTrace

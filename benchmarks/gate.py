@@ -1,10 +1,10 @@
-"""Ask the gate about calls, under policies of 50 rules, and count the CPU of one decision.
+"""Ask the authorizer about calls, under policies of 50 rules, and count the CPU of one decision.
 
     python -m benchmarks.gate [--format json] [--rounds N]
 
 A decision without CEL may cost at most 20 microseconds of CPU, with 50 rules about ten tools. What
 it costs with all 50 about the one tool that is called, and with one rule in CEL over one record or
-200 records seen, is told beside it. A decision is all that the gate does: parse the text the model
+200 records seen, is told beside it. A decision is all the authorizer does: parse the text the model
 wrote, fill in defaults and bound arguments, canonical form, schema, the record acted on, the rules.
 A tenth of the calls is refused. The fastest round counts: the others tell what else ran then.
 """
@@ -43,7 +43,7 @@ class Setting(NamedTuple):
     """A policy, and a run that is judged by it."""
 
     name: str
-    gate: Authorizer
+    authorizer: Authorizer
     facts: Facts
     asked: int
     """Rules about the tool that is called."""
@@ -93,7 +93,7 @@ def _rule(number: int, tool: str) -> dict[str, Any]:
 
 
 def _setting(name: str, rules: list[dict[str, Any]], seen: int, bound: float | None) -> Setting:
-    gate = Authorizer(_bundle(rules), {})
+    authorizer = Authorizer(_bundle(rules), {})
     orders = {
         f"o_{n}": {
             "order_id": f"o_{n}",
@@ -104,9 +104,11 @@ def _setting(name: str, rules: list[dict[str, Any]], seen: int, bound: float | N
         }
         for n in range(seen)
     }
-    facts = Facts(PRINCIPAL, NOW, frozenset(gate.tools), {"orders": orders}, None, frozenset(), {})
+    facts = Facts(
+        PRINCIPAL, NOW, frozenset(authorizer.tools), {"orders": orders}, None, frozenset(), {}
+    )
     asked = sum(1 for rule in rules if ["tool_0"] in rule.values())
-    return Setting(name, gate, facts, asked, bound)
+    return Setting(name, authorizer, facts, asked, bound)
 
 
 def _bundle(rules: list[dict[str, Any]]) -> Bundle:
@@ -171,7 +173,7 @@ def cpu_us(setting: Setting, asked: Sequence[ToolCall]) -> float:
     Raises:
         RuntimeError: If other calls are refused than those that must be.
     """
-    decide, facts = setting.gate.decide, setting.facts
+    decide, facts = setting.authorizer.decide, setting.facts
     gc.collect()
     started = process_time()
     said = [decide(call, facts) for call in asked]

@@ -27,7 +27,7 @@ from agentctl.models.opening import open_model
 from agentctl.models.port import Model
 from agentctl.models.provider.live import open_litellm
 from agentctl.models.provider.workers import ModelWorkers, processes_for
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.specs.shapes.agent import ModelSpec
 from benchmarks.made_project import TURNS, make_project
 from benchmarks.output import Result, byte_compile, options, show

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from agentctl.evals.results.report import report_json_text
 from agentctl.evals.running.runner import EvalPlan, evaluate_set
 from agentctl.evals.running.trial_runner import KeptTraces
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from benchmarks.baseline import run_baseline
 from benchmarks.made_project import TURNS, make_project
 from benchmarks.output import Result, byte_compile, options, show

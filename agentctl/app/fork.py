@@ -2,15 +2,14 @@
 
 from typing import NamedTuple
 
-from agentctl.cli.output import note
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.runtime.replay.fork import Fork
-from agentctl.specs.reading.load import Project
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.project import Project
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.traces.audit.verify import verify_file
 from agentctl.traces.log.content import require_content
 from agentctl.traces.log.store import find, read_events
@@ -53,9 +52,7 @@ def fork_of(project: Project, wanted: ForkOptions) -> tuple[RunRecipe, Fork]:
         raise problem("tampered", message, hint=hint, exit_code=ExitCode.NO)
     require_content(run, events, "forked")
     fork = Fork(events, wanted.step, run, check.heads)
-    recipe = _recipe(project, events[0].body, run, wanted)
-    note(f"forked from {run}: its first {count(wanted.step - 1, 'step')} played back, not repeated")
-    return recipe, fork
+    return _recipe(project, events[0].body, run, wanted), fork
 
 
 def _recipe(project: Project, started: dict[str, Json], run: str, wanted: ForkOptions) -> RunRecipe:

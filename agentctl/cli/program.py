@@ -31,18 +31,18 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "run": Entry("run:run_command", "Run an agent on one task.", "The product"),
-    "eval": Entry("eval:evaluate", "Replay golden sets and gate the change.", "The product"),
+    "eval": Entry("eval:eval_command", "Replay golden sets and gate the change.", "The product"),
     "trace": Entry("trace.trace:trace_app", "List, show, verify and compare runs.", "The product"),
     "inbox": Entry("operate.inbox:inbox_app", "What waits for a person.", "Operate"),
     "resume": Entry("operate.resume:resume", "Take up a run that waits.", "Operate"),
     "golden": Entry(
         "operate.golden:golden_app", "Look after the recordings of golden sets.", "Data"
     ),
-    "init": Entry("author.init:init", "Start a small working project.", "Author"),
+    "init": Entry("author.init:init_command", "Start a small working project.", "Author"),
     "tools": Entry("author.tools:tools_app", "List, show, call and import tools.", "Author"),
-    "check": Entry("author.check:check", "Check every YAML file of a project.", "Author"),
+    "check": Entry("author.check:check_command", "Check every YAML file of a project.", "Author"),
     "doctor": Entry(
-        "author.doctor:doctor", "Look whether everything agents need is there.", "Author"
+        "author.doctor:doctor_command", "Look whether everything agents need is there.", "Author"
     ),
 }
 

@@ -27,9 +27,6 @@ from agentctl.guardrails.claim_words import (
 from agentctl.guardrails.rails import GuardrailHit
 from agentctl.specs.shapes.policy import ClaimRule, selects
 
-HAPPENED = frozenset({"succeeded", "reconciled"})
-"""The states of an effect that stand behind a claim."""
-
 _SENTENCE = re.compile(r"[^.!?;\n]+(?:[.](?=\S)[^.!?;\n]*)*[.!?;\n]*")
 _CLAUSE = re.compile(rf"[,:()–—]\s|\s-\s|\b(?={SPLITS}\b)")  # noqa: RUF001 - dashes are meant
 _HEDGE = re.compile(rf"(?<![\w'])(?:{'|'.join(HEDGES)})(?![\w'])")
@@ -65,7 +62,7 @@ def deeds(events: Iterable[Event], offered: Set[str]) -> Deeds:
         match event.type:
             case "effect.intended":
                 kinds[body["call_id"]] = body["effect"]
-            case "effect.settled" if body["state"] in HAPPENED:
+            case "effect.settled" if body["state"] == "succeeded":
                 tools.add(body["tool"])
                 effects.add(kinds.get(body["call_id"], ""))
             case "tool.returned" if body["ok"]:
@@ -165,4 +162,4 @@ def _texts(value: Json) -> Iterator[str]:
             yield from _texts(item)
 
 
-__all__ = ["HAPPENED", "Claims", "Deeds", "deeds"]
+__all__ = ["Claims", "Deeds", "deeds"]

@@ -2,7 +2,7 @@
 
 The model is told its tools in words and answers with one JSON action a turn; from there on it is a
 call like any other. What it writes is read kindly, and what cannot be read is its own mistake: it
-becomes a call that the gate refuses, so that it is recorded, fed back and counted.
+becomes a call that the authorizer refuses, so that it is recorded, fed back and counted.
 """
 
 import re

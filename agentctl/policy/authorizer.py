@@ -1,4 +1,4 @@
-"""The one gate: every tool call passes `Authorizer.decide` where it is dispatched.
+"""The one authorizer: every tool call passes `Authorizer.decide` where it is dispatched.
 
 Order: parse the arguments strictly, is the tool offered, fill in defaults and bound arguments,
 JSON Schema, is the record acted on known to be the principal's, was the call declined before, is
@@ -40,7 +40,7 @@ _ALLOW_BUILT_IN = Ruling("allow", ("built-in",), "offered by the agent's spec")
 
 
 class AuthorizedTool:
-    """One tool as the gate needs it, compiled once per agent."""
+    """One tool as the authorizer needs it, compiled once per agent."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Which fields of a record a role may see.
 
 What is hidden is hidden everywhere: from the model, from the trace, and from `seen`, so from rules
-as well. A copy that only the gate could read would give the value away, one question at a time, by
-what the gate says; a rule that needs a hidden field fails `agentctl check` instead.
+as well. A copy that only the authorizer reads would give the value away, one question at a time, by
+what the authorizer says; a rule that needs a hidden field fails `agentctl check` instead.
 
 Hidden fields are taken out of a result at any depth, so a record that stands inside another one is
 covered too. A list of visible fields is about records where the manifest says they are; the table's

@@ -1,4 +1,4 @@
-"""What the gate is told about a run. It knows nothing else, and changes none of it."""
+"""What the authorizer is told about a run. It knows nothing else, and changes none of it."""
 
 from collections.abc import Mapping, Set
 from datetime import datetime
@@ -30,7 +30,7 @@ class Facts(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What the gate says about one call, with everything the trace and an approver need."""
+    """What the authorizer says about one call, with everything the trace and an approver need."""
 
     verdict: RuleVerdict
     stage: Stage

@@ -1,6 +1,6 @@
 """The tools the runtime itself offers, where the agent's spec allows them.
 
-They pass the gate like any other tool; what they do is done by the loop.
+They pass the authorizer like any other tool; what they do is done by the loop.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Carry out one call that the gate let through. Nothing else may call a tool backend.
+"""Carry out one call that the authorizer let through. Nothing else may call a tool backend.
 
 Effects are recorded before they are sent, and live ones are in the ledger too. A write is repeated
 only where its provider recognises it; when its outcome stays unknown, it is for a person.

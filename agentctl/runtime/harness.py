@@ -24,7 +24,7 @@ from agentctl.toolbox.mock.tools import MockTools
 
 
 class Harness:
-    """An agent with its gate, mocks, prices and prompts compiled.
+    """An agent with its authorizer, mocks, prices and prompts compiled.
 
     Args:
         bundle: The agent and what it references.
@@ -52,7 +52,7 @@ class Harness:
         self.triggers = Triggers(bundle.agent.escalation)
         self.policy = bundle.fingerprints.policy[:12]
         self.built_in = built_in_tools(self.agent)
-        self.gate = Authorizer(bundle, self.built_in)
+        self.authorizer = Authorizer(bundle, self.built_in)
         self.mocks = MockTools(bundle)
         self.rails_in = GuardrailSet(bundle.policy.guardrails.input)
         self.rails_out = GuardrailSet(bundle.policy.guardrails.output)
@@ -102,7 +102,7 @@ class Harness:
     def _offers(self, names: frozenset[str]) -> tuple[ToolOffer, ...]:
         return tuple(
             ToolOffer(name, tool.spec.description, tool.parameters())
-            for name, tool in self.gate.tools.items()
+            for name, tool in self.authorizer.tools.items()
             if name in names
         )
 

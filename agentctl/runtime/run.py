@@ -223,7 +223,7 @@ class Run:
         return self.harness.offered(self.context.principal.role, self.intent, self.unsure)
 
     def facts(self) -> Facts:
-        """Return what the gate may know at this moment."""
+        """Return what the authorizer may know at this moment."""
         return Facts(
             self.principal,
             self.world_now(),

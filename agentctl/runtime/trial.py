@@ -149,7 +149,7 @@ def expected_world(
     calls: Sequence[ExpectedCall],
     now: datetime,
 ) -> World:
-    """Return the world that the expected calls lead to: mocks only, no gate.
+    """Return the world that the expected calls lead to: mocks only, nothing is authorized.
 
     Args:
         harness: The agent.
@@ -187,7 +187,7 @@ def apply_expected(
     now: datetime,
 ) -> ToolResult:
     """Apply one expected call to `world`, with bound arguments and defaults filled in."""
-    tool = harness.gate.tools[call.tool]
+    tool = harness.authorizer.tools[call.tool]
     arguments = {**tool.defaults, **call.args, **tool.bound_values(principal)}
     if call.tool in harness.built_in or call.tool not in harness.mocks:
         return ToolResult()

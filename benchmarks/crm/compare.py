@@ -13,8 +13,8 @@ from agentctl.core.canonical import canonical_text
 from agentctl.evals.running.recordings import read_recordings
 from agentctl.evals.running.runner import EvalPlan, evaluate_set
 from agentctl.evals.scorers.scoring import TrialRow
-from agentctl.specs.reading.load import Project
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.project import Project
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.golden import ExpectedCall
 from benchmarks.crm.convert import PROJECT, Generated, Run
 

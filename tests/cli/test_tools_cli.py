@@ -136,7 +136,7 @@ def test_the_value_alone_goes_to_stdout(shop: Path, capsys: pytest.CaptureFixtur
 def test_a_call_by_hand_ends_like_any_other(
     shop: Path, capsys: pytest.CaptureFixture[str], tool: str, arguments: str, code: int, why: str
 ):
-    """Refused by the tool or the gate is 1; what is no call at all is 2."""
+    """Refused by the tool or the authorizer is 1; what is no call at all is 2."""
     assert call(tool, arguments) == code
     said = capsys.readouterr()
     assert why in said.out + said.err

@@ -242,13 +242,13 @@ TELL = """
 import sys
 from decimal import Decimal
 from pathlib import Path
-from agentctl.effects.alerts import Alert, AlertDesk
+from agentctl.effects.alerts import Alert, AlertSender
 from agentctl.effects.db import open_db
 from agentctl.specs.shapes.project import Alerts
 
 root = Path(sys.argv[1])
 spec = Alerts(command=(sys.executable, "tell.py"))
-desk = AlertDesk(open_db(root / "state.db"), spec, root, print)
+desk = AlertSender(open_db(root / "state.db"), spec, root, print)
 print("ready", flush=True)
 sys.stdin.readline()
 desk.tell(Alert("cost_limit", "desk", sys.argv[2], "cost_usd.day", "2026-01-15",

@@ -13,7 +13,7 @@ import pytest
 
 from agentctl.cli.program import run_cli
 from agentctl.evals.running.recording_session import RecordingSession
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from tests.support.answering import Desk, bare, make_desk, point
 from tests.support.loopback import calls, fails, says
 from tests.support.project import CANCEL, GET, SAY, passing

@@ -8,7 +8,7 @@ from agentctl.core.errors import Problem
 from agentctl.evals.results.report import report_data
 from agentctl.evals.running.runner import EvalPlan, evaluate_set
 from agentctl.reports.table import check_suffix, flat, table_text
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from tests.evals.test_summary import GOOD
 from tests.support.project import failing, make, passing
 

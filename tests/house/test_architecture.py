@@ -11,6 +11,8 @@ PACKAGE = Path(__file__).parent.parent.parent / "agentctl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LATE_DOORS = {"__main__.py", "cli/app.py"}
 """The files that may load modules of the package late."""
+PROGRAMS = {"__main__.py", "models/local.py", "toolbox/process/worker.py"}
+"""The files outside `cli` that are programs themselves, and so have a stdout of their own."""
 HEAVY = {"litellm", "pandas", "mcp", "sqlalchemy"}
 
 
@@ -65,9 +67,31 @@ def test_no_import_of_the_package_hides_in_a_function(path: Path):
             assert not hidden, f"{function.name} imports {hidden}"
 
 
+def test_only_cli_prints():
+    """Outside `cli`, nothing prints, prompts or writes to stdout or stderr."""
+    printing = [
+        f"{name(path)}:{node.lineno}"
+        for path in FILES
+        if not name(path).startswith("cli/") and name(path) not in PROGRAMS
+        for node in ast.walk(ast.parse(path.read_text()))
+        if _uses_terminal(node)
+    ]
+    assert not printing
+
+
+def _uses_terminal(node: ast.AST) -> bool:
+    """Whether this calls `print` or `input`, or is `sys.stdin`, `sys.stdout` or `sys.stderr`."""
+    match node:
+        case ast.Call(func=ast.Name(id="print" | "input")):
+            return True
+        case ast.Attribute(value=ast.Name(id="sys"), attr="stdin" | "stdout" | "stderr"):
+            return True
+    return False
+
+
 def test_the_loop_reads_like_prose():
     """The loop itself stays under 150 lines of code."""
-    lines = (PACKAGE / "runtime" / "loop.py").read_text().splitlines()
+    lines = (PACKAGE / "runtime" / "conversation" / "loop.py").read_text().splitlines()
     code = [line for line in lines if line.strip() and not line.strip().startswith("#")]
     assert len(code) < 150
 

@@ -46,10 +46,10 @@ def test_what_is_explained_is_there():
         assert all(listed.values())
 
 
-def test_every_file_of_the_gate_is_broken():
-    """The gate, its rules, rights and loops are named with tests that exist."""
+def test_every_file_of_the_authorizer_is_broken():
+    """The authorizer, its rules, rights and loops are named with tests that exist."""
     named = {target.file: target.tests for target in targets()}
-    for name in ("gate", "rules", "rights", "loops"):
+    for name in ("authorizer", "rules", "rights", "loops"):
         assert f"agentctl/policy/{name}.py" in named
     assert all((ROOT / test).is_file() for tests in named.values() for test in tests)
 

@@ -15,7 +15,7 @@ import yaml
 from agentctl.core.events import Event
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import play_trial
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.specs.shapes.golden import Scenario
 from tests.mutants import ROOT
 

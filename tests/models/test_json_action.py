@@ -109,7 +109,7 @@ def test_a_field_called_action_does_not_turn_an_answer_into_a_call():
         ('{"action": "drop_tables", "arguments": {}}', "drop_tables"),
     ],
 )
-def test_what_cannot_be_read_is_refused_by_the_gate(text: str, name: str):
+def test_what_cannot_be_read_is_refused_by_the_authorizer(text: str, name: str):
     """Nothing is guessed: half an object, a key twice, no object of arguments, an unknown tool."""
     call = call_in(text)
     assert call.name == name

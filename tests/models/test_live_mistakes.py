@@ -239,7 +239,7 @@ def action(tool: str, **arguments: str) -> Step:
 
 
 def test_json_actions_do_the_same_work(server: Loopback, play: Play):
-    """Without a single tool call of the provider's, the same gate, world and trace."""
+    """Without a single tool call of the provider's, the same authorizer, world and trace."""
     steps = (action("get_order", order_id="o_1"), action("cancel_order", order_id="o_1"))
     played = play(*steps, says('{"answer": "Order o_1 is cancelled."}'), mode="json-action")
     assert ended(played)["answer"] == "Order o_1 is cancelled."

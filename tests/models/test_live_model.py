@@ -120,13 +120,13 @@ def test_several_calls_in_one_turn_keep_their_order(server: Loopback):
 
 @pytest.mark.parametrize("text", ["{broken", "[1]", '{"a": 1, "a": 2}', '{"n": NaN}'])
 def test_malformed_arguments_pass_as_text(server: Loopback, text: str):
-    """What the model wrote is neither mended nor dropped: the gate judges it."""
+    """What the model wrote is neither mended nor dropped: the authorizer judges it."""
     server.script(calls(("list_all", text)))
     assert live(server).reply(ASK, 5).calls[0].arguments == text
 
 
 def test_an_unknown_tool_name_passes(server: Loopback):
-    """A tool nobody offered reaches the gate under the name the model gave it."""
+    """A tool nobody offered reaches the authorizer under the name the model gave it."""
     server.script(calls(("drop_tables", "{}")))
     assert live(server).reply(ASK, 5).calls[0].name == "drop_tables"
 
@@ -393,7 +393,7 @@ def test_an_agent_runs_with_a_live_model(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ):
-    """An agent solves its task with a model behind HTTP, through the same gate, world and trace."""
+    """An agent solves its task with a model behind HTTP, with the same authorizer, world, trace."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AGENTCTL_HOME", raising=False)
     assert run_cli(["init", "desk"]) == 0

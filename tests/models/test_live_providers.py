@@ -178,7 +178,7 @@ def test_results_go_back(way: Way):
 
 
 def test_malformed_arguments(way: Way):
-    """What is no object reaches the gate as text; where the format cannot say it, as no answer."""
+    """What is not an object reaches the authorizer as text; otherwise there is no answer."""
     got = way.ask(calls(("list_all", "{broken"), ids=("a",)))
     if way.server.wire is GEMINI:
         assert (got.text, got.calls) == ("", ())

@@ -1,4 +1,4 @@
-"""From the gate's word to the tool's answer: approvals, effects, faults, filters."""
+"""From the authorizer's word to the tool's answer: approvals, effects, faults, filters."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def test_a_modified_call_runs_with_the_new_arguments():
 
 
 def test_a_modification_that_is_not_allowed_does_not_run():
-    """A person's change passes the gate like a model's call."""
+    """A person's change passes the authorizer like a model's call."""
     played = trial(
         bundle(rules=ASK),
         [CALL_GET, CALL_CANCEL, SAY],
@@ -77,7 +77,7 @@ def test_a_modification_that_is_not_allowed_does_not_run():
 
 
 def test_a_draft_is_saved_where_sending_is_not_allowed():
-    """A rule that says draft turns the call into the tool's draft tool, through the gate."""
+    """A rule that says draft turns the call into the tool's draft tool, through the authorizer."""
     mail = {
         "type": "object",
         "required": ["text"],

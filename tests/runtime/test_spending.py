@@ -14,7 +14,7 @@ import pytest
 from agentctl.core.clock import VirtualClock
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ModelReply, Principal, Usage
-from agentctl.effects.budget import Budget, SubRunBudget, sub_run_budget
+from agentctl.effects.budget import Budget
 from agentctl.effects.budgets import DayLimits, SpendingStore
 from agentctl.effects.db import open_db
 from agentctl.effects.shared_budget import SharedBudget
@@ -284,18 +284,6 @@ def test_a_paid_call_that_the_day_cannot_pay_is_not_made(budgets: SpendingStore)
     run = run_with(budget(budgets, "0.4"), turns, mode="live", tools=[GET, dear])
     assert end(run)[0] == "limit"
     assert bodies(run, "effect.intended") == []
-
-
-def test_a_sub_run_draws_on_the_money_of_its_parent(budgets: SpendingStore):
-    """The share is spent by the sub-run and booked in the parent's day."""
-    parent = budget(budgets, "1")
-    child = sub_run_budget(parent, Decimal("0.16"), NOON)
-    assert isinstance(child, SubRunBudget)
-    run = run_with(child, [CALL_GET, CALL_CANCEL, SAY])
-    assert end(run)[0] == "limit"
-    assert "of this run's share" in end(run)[1]
-    child.close()
-    assert used(budgets) == Decimal("0.1")
 
 
 def test_a_resumed_run_goes_on_with_what_it_had_spent(budgets: SpendingStore):

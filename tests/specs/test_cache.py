@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from agentctl.specs.reading import sets
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading import sets
+from agentctl.specs.loading.project import Project
 from tests.support.project import make, passing
 
 

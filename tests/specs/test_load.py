@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agentctl.core.errors import Problem
+from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.decode import decode
-from agentctl.specs.reading.load import Project
 from agentctl.specs.reading.scenarios import expand
 from agentctl.specs.reading.yaml import parse_yaml, read_yaml
 from agentctl.specs.shapes.golden import GoldenSet, Scenario

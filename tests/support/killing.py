@@ -19,7 +19,7 @@ from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.scripted import ScriptedModel
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import RunSession, ScriptedInputs
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.toolbox.http import tools as http
 from agentctl.traces.log import append as appending
 from agentctl.traces.log.file import FileTrace
@@ -99,7 +99,7 @@ def start(root: Path, *raw: Any) -> None:
         ScriptedInputs("Cancel o_1"),
         state.sessions,
     )
-    sessions.play_and_print(root, how, parts, begun, "text", quiet=True)
+    sessions.play_run(root, how, parts, begun)
 
 
 def resume(root: Path, *raw: Any) -> None:
@@ -119,7 +119,7 @@ def resume(root: Path, *raw: Any) -> None:
         ScriptedInputs() if replay.lines_heard else ScriptedInputs("Cancel o_1"),
         state.sessions,
     )
-    sessions.play_and_print(root, how, parts, begun, "text", quiet=True)
+    sessions.play_run(root, how, parts, begun)
 
 
 def _parts(project: Project, how: RunRecipe, model: ScriptedModel) -> sessions.RunParts:

@@ -1,4 +1,4 @@
-"""The whole way with programs, functions and databases: model, gate, real tools, ledger."""
+"""The whole way with programs, functions and databases: model, authorizer, real tools, ledger."""
 
 import json
 import sqlite3
@@ -110,7 +110,7 @@ def agentctl(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_one_run_uses_a_database_a_function_and_a_program(desk: Path, model: Loopback):
-    """Each through the gate, with what a principal may see and the agent's own credentials."""
+    """Each through the authorizer, with what a principal may see and the agent's credentials."""
     one = '{"id": "o_1"}'
     model.script(
         calls(("find_orders", "{}"), ("quote", one), ids=("a", "b")),

@@ -17,7 +17,7 @@ from agentctl.core.errors import Problem
 from agentctl.core.text import count
 from agentctl.models.pricing import price_of
 from agentctl.models.provider.live import target_of
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.locate import PROJECT_FILE, files_in, may_be, shown_path
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.backends import BACKENDS

@@ -1,14 +1,14 @@
 """Whose words an evaluation plays: those of the set, of its cassette, or of a model that is asked.
 
-Options in, a plan's voice and studio out; what is recorded is written when the evaluation is over.
+Options in, a plan's turn source and model source out. What is recorded is written when the
+evaluation is over.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 from agentctl.app.models import live_model
-from agentctl.cli.output import note
 from agentctl.core.errors import Problem, problem
 from agentctl.core.text import count
 from agentctl.evals.running.cassettes import cassette_of, read_cassette
@@ -17,8 +17,10 @@ from agentctl.evals.running.turn_sources import ModelSource, TurnSource
 from agentctl.models.port import Model
 from agentctl.models.provider.live import open_litellm
 from agentctl.models.provider.workers import ModelWorkers, processes_for
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.sets import LoadedSet
 
+Note = Callable[[str], None]
+"""Called with a line that a person should read while it happens."""
 IN_FLIGHT = 8
 """Trials that wait for a model at the same time, where nothing else is said."""
 
@@ -77,7 +79,7 @@ def _apart(one: str, other: str, hint: str) -> Problem:
 
 @contextmanager
 def open_turn_source(
-    loaded: LoadedSet, wanted: TurnSourceOptions
+    loaded: LoadedSet, wanted: TurnSourceOptions, on_note: Note
 ) -> Iterator[tuple[TurnSource, ModelSource]]:
     """Give whose words are played in one set; write what was recorded when it is over.
 
@@ -85,7 +87,7 @@ def open_turn_source(
         Problem: If there is no key, or a cassette that cannot be read.
     """
     if wanted.record is not None:
-        with _recording(loaded, wanted) as model_source:
+        with _recording(loaded, wanted, on_note) as model_source:
             yield "record", model_source
     elif wanted.live:
         with _asking(loaded, wanted) as model_source:
@@ -114,7 +116,7 @@ def _asking(loaded: LoadedSet, wanted: TurnSourceOptions) -> Iterator[ModelSourc
         return workers or live_model(loaded.bundle, wanted.model)
 
     workers = None
-    # Without a key nothing begins; and the library takes seconds, which belong to no trial.
+    # Without a key nothing begins; and the library session seconds, which belong to no trial.
     make()
     processes = processes_for(in_flight)
     if processes:
@@ -129,26 +131,28 @@ def _asking(loaded: LoadedSet, wanted: TurnSourceOptions) -> Iterator[ModelSourc
 
 
 @contextmanager
-def _recording(loaded: LoadedSet, wanted: TurnSourceOptions) -> Iterator[ModelSource]:
+def _recording(
+    loaded: LoadedSet, wanted: TurnSourceOptions, on_note: Note
+) -> Iterator[ModelSource]:
     rerecord = wanted.record == "all"
     with _asking(loaded, wanted) as asking:
-        takes = RecordingSession(loaded, rerecord=rerecord)
+        session = RecordingSession(loaded, rerecord=rerecord)
         try:
-            if takes.found:
-                note(f"{count(takes.found, 'trial')} of an interrupted recording are kept")
-            yield asking._replace(cassette=takes.cassette, keep=takes.keep, rerecord=rerecord)
-            if not takes.kept and not takes.found:
-                note(f"nothing new was recorded of `{loaded.name}`")
-            file = takes.finish(wanted.trials)
-            if takes.kept or takes.found:
-                note(f"recorded: {file}, {count(takes.kept + takes.found, 'new trial')}")
+            if session.found:
+                on_note(f"{count(session.found, 'trial')} of an interrupted recording are kept")
+            yield asking._replace(cassette=session.cassette, keep=session.keep, rerecord=rerecord)
+            if not session.kept and not session.found:
+                on_note(f"nothing new was recorded of `{loaded.name}`")
+            file = session.finish(wanted.trials)
+            if session.kept or session.found:
+                on_note(f"recorded: {file}, {count(session.kept + session.found, 'new trial')}")
         except BaseException:
-            if takes.kept:
-                trials = count(takes.kept, "recorded trial")
-                note(f"{trials} kept; go on: agentctl eval {loaded.name} --record missing")
+            if session.kept:
+                trials = count(session.kept, "recorded trial")
+                on_note(f"{trials} kept; go on: agentctl eval {loaded.name} --record missing")
             raise
         finally:
-            takes.close()
+            session.close()
 
 
-__all__ = ["IN_FLIGHT", "TurnSourceOptions", "check_turn_options", "open_turn_source"]
+__all__ = ["IN_FLIGHT", "Note", "TurnSourceOptions", "check_turn_options", "open_turn_source"]

@@ -14,7 +14,8 @@ from agentctl.cli.render.tools import Row, User, row_json, show_lines, tool_json
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count, did_you_mean
-from agentctl.specs.reading.load import Loaded, Project
+from agentctl.specs.loading.project import Project
+from agentctl.specs.reading.decode import Loaded
 from agentctl.specs.reading.locate import files_in, may_be, shown_path
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.live import server_of

@@ -1,6 +1,6 @@
 """`agentctl tools call`: one call by hand, through everything a call of a model goes through.
 
-It is a run of the agent whose turns are that call and what has to come before it: the same gate,
+It is a run of the agent whose turns are that call and what must come before it: same authorizer,
 approval, ledger and trace. The trace says that no model was asked.
 """
 
@@ -15,10 +15,12 @@ from typing import Annotated, Any
 import typer
 
 from agentctl.app.environments import ENVIRONMENT_HELP, EnvironmentName, environment_of
+from agentctl.app.observer import ObservedTrace
+from agentctl.app.run_result import SCHEMA_VERSION, run_result
 from agentctl.app.runs import EXITS, new_trace, state_of
 from agentctl.app.spending import budget_of
 from agentctl.cli.output import Format, note, write_json, write_jsonl
-from agentctl.cli.render.run import SCHEMA_VERSION, RunView, describe
+from agentctl.cli.render.run import observed
 from agentctl.cli.run import principal_option, terminal_approver
 from agentctl.cli.terminal import elicited, on_terminal
 from agentctl.core.canonical import NotCanonical, parse_strict
@@ -33,8 +35,8 @@ from agentctl.runtime.conversation.loop import play
 from agentctl.runtime.dispatch import MockBackend, live_backend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import NO_SESSION, Run, RunContext, ScriptedInputs
-from agentctl.specs.reading.load import Project
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.project import Project
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.agent import Price
 from agentctl.specs.shapes.bundle import Bundle, WorldSnapshot
 from agentctl.specs.shapes.turns import Turn, TurnCall, TurnUsage
@@ -72,7 +74,7 @@ def call_command(
     format: Annotated[Format, typer.Option(help="How the result is printed.")] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the steps.")] = False,
 ) -> int:
-    """Call one tool by hand, as a call of the agent's model goes: gate, approval, ledger, trace.
+    """Call one tool by hand, as a call of the agent's model goes: rules, approval, ledger, trace.
 
     Exit codes: 0 it was done, 1 denied, declined or refused by the tool, 2 wrong request, 3 the
     tool is unreachable, 4 nobody is here to approve it.
@@ -109,16 +111,16 @@ def call_command(
             clock=SystemClock(),
             approver=terminal_approver(project, approver, recipe),
             inputs=ScriptedInputs("called by hand"),
-            recorder=RunView(trace, show=not quiet),
+            recorder=ObservedTrace(trace, observed(quiet=quiet).event),
             mode=recipe.mode,
             world_start=lender.head.now if lender is not None and not live else None,
             session=NO_SESSION._replace(run_id=run_id, ledger=state.ledger if state else None),
-            budget=budget_of(harness.bundle, run_id),
+            budget=budget_of(harness.bundle, run_id, note),
         )
         with trace:
             run = Run(harness, given)
             play(run, backend)
-    result = describe(run_id, run.events, str(trace.path))
+    result = run_result(run_id, run.events, str(trace.path))
     seal = Seal(run_id, len(run.events), trace.head)
     seal_run(journal_file(project.root), seal, stamp(datetime.now(UTC)))
     return _told(result, name, format)

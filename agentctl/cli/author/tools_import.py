@@ -20,8 +20,8 @@ from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count, shorten
+from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.decode import decode
-from agentctl.specs.reading.load import Project
 from agentctl.specs.reading.locate import shown_path
 from agentctl.specs.reading.yaml import MAX_BYTES, parse_yaml, read_text, read_yaml
 from agentctl.specs.shapes.live import Server

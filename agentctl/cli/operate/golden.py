@@ -5,16 +5,11 @@ from typing import Annotated
 
 import typer
 
+from agentctl.app.evaluating.cassettes import cassette_statuses
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
-from agentctl.cli.render.golden import standing_lines, way_out
-from agentctl.core.errors import problem
+from agentctl.cli.render.golden import status_lines, way_out
 from agentctl.core.exits import ExitCode
-from agentctl.core.text import count
-from agentctl.evals.running.cassette_status import CassetteStatus, cassette_status
-from agentctl.evals.running.cassettes import Cassette, cassette_of, read_cassette, write_cassette
-from agentctl.specs.reading.load import Project
-from agentctl.specs.reading.locate import shown_path
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.project import Project
 
 SCHEMA_VERSION = "1"
 
@@ -26,8 +21,8 @@ def golden() -> None:
     """Look after golden sets."""
 
 
-@golden_app.command()
-def status(
+@golden_app.command("status")
+def golden_status(
     golden_sets: Annotated[
         list[str] | None, typer.Argument(help="Golden sets: names or files; none = all.")
     ] = None,
@@ -45,11 +40,7 @@ def status(
     otherwise cannot be known. Exit codes: 0 all recordings are of use, 1 some are stale or unused.
     """
     project = Project.find(Path.cwd())
-    names = golden_sets or [str(path) for path in project.golden_set_files()]
-    if not names:
-        folder = project.spec.paths.golden_sets
-        raise problem("no-golden-sets", f"there is no golden set in {folder}/")
-    found = [_standing(project.golden_set(name), model, prune=prune) for name in names]
+    found = list(cassette_statuses(project, golden_sets or (), model, prune=prune, on_note=note))
     records = [{"schema_version": SCHEMA_VERSION, **one.as_json()} for one in found]
     match shape:
         case "json":
@@ -58,23 +49,10 @@ def status(
             write_jsonl(records)
         case "text":
             for one in found:
-                for line in standing_lines(one):
+                for line in status_lines(one):
                     write_line(line)
             write_line(way_out(found))
     return ExitCode.OK if all(one.sound for one in found) else ExitCode.NO
-
-
-def _standing(loaded: LoadedSet, model: str | None, *, prune: bool) -> CassetteStatus:
-    path = cassette_of(loaded)
-    cassette = read_cassette(path) if path.is_file() else Cassette()
-    found = cassette_status(loaded, cassette, shown_path(path), model)
-    if not prune or not found.unused:
-        return found
-    for scenario, trial in found.unused:
-        cassette.drop(scenario, trial)
-    write_cassette(path, cassette, cassette.shared)
-    note(f"removed from {found.file}: {count(len(found.unused), 'recording')}")
-    return found._replace(unused=())
 
 
 __all__ = ["golden_app"]

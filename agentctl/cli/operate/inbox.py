@@ -20,7 +20,7 @@ from agentctl.effects.approvals import PendingApproval
 from agentctl.effects.ledger import EffectRecord
 from agentctl.runtime.approvals.inbox import Responder, TracePlace, answer_approval, settle_effect
 from agentctl.runtime.approvals.queue import held_back, may_approve
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.traces.log.store import journal_file, read_events, trace_of, traces_folder
 from agentctl.traces.views.fold import fold
 

@@ -10,7 +10,7 @@ MOST_SHOWN = 20
 """Scenarios that are named of one kind."""
 
 
-def standing_lines(one: CassetteStatus) -> Iterator[str]:
+def status_lines(one: CassetteStatus) -> Iterator[str]:
     """Yield what is recorded of one set, and what of it is of no use."""
     if not one.trials:
         yield f"{neutralised(one.name)}: nothing is recorded of {count(one.scenarios, 'scenario')}"
@@ -52,4 +52,4 @@ def _listed(rows: Sequence[str]) -> Iterator[str]:
         yield f"  ... and {len(rows) - MOST_SHOWN} more (--format json shows all)"
 
 
-__all__ = ["MOST_SHOWN", "standing_lines", "way_out"]
+__all__ = ["MOST_SHOWN", "status_lines", "way_out"]

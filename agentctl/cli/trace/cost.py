@@ -12,7 +12,7 @@ from agentctl.cli.render.cost import CostReport, cost_json, cost_lines, rows_jso
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count, did_you_mean
-from agentctl.specs.reading.load import Project
+from agentctl.specs.loading.project import Project
 from agentctl.specs.shapes.agent import AgentSpec, CostLimit
 from agentctl.traces.views.cost import Costs, Dimension, read_costs, totals
 from agentctl.traces.views.trend import budgets, by_day, forecast, spikes

@@ -12,7 +12,7 @@ from agentctl.evals.running.cassettes import Cassette, TrialKey
 from agentctl.evals.running.turn_sources import ModelSource, TrialModels
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import play_trial
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.golden import Scenario
 
 

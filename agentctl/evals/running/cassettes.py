@@ -18,8 +18,8 @@ from agentctl.core.errors import Diagnostic, Location, Problem, problem
 from agentctl.evals.running.recordings import explained
 from agentctl.models.cassette import Exchange, Rendered, reply_message
 from agentctl.models.port import ToolOffer
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.reading.locate import CASSETTES, shown_path
-from agentctl.specs.reading.sets import LoadedSet
 from agentctl.specs.shapes.turns import TapedTurn
 
 LONGEST_LINE = 64 * 1024 * 1024

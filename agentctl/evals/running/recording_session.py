@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from agentctl.evals.running.cassettes import Cassette, cassette_of, read_cassette, write_cassette
 from agentctl.models.cassette import Exchange
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.reading.locate import CASSETTES, shown_path, state_folder
-from agentctl.specs.reading.sets import LoadedSet
 from agentctl.traces.log.append import append
 from agentctl.traces.log.locks import lock
 

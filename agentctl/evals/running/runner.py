@@ -24,8 +24,8 @@ from agentctl.evals.running.selection import ScenarioSelection
 from agentctl.evals.running.trial_runner import KeptTraces, PlayedTrial, TrialRunner, TrialTask
 from agentctl.evals.running.turn_sources import ModelSource, TurnSource
 from agentctl.evals.scorers.scoring import TrialRow
-from agentctl.specs.reading.load import Project
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.project import Project
+from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.golden import Scenario, Stamp
 from agentctl.specs.shapes.turns import Recording
 

@@ -12,7 +12,7 @@ from agentctl.models.cassette import CassetteModel, Exchange, Renderer
 from agentctl.models.port import Model
 from agentctl.models.provider.keys import secrets_in
 from agentctl.runtime.harness import Harness
-from agentctl.specs.reading.sets import LoadedSet
+from agentctl.specs.loading.sets import LoadedSet
 
 TurnSource = Literal["turns", "cassette", "live", "record"]
 """`turns` are the set's own, or those of a file of recordings."""

@@ -47,7 +47,7 @@ class DataLeakCheck:
     def __init__(self, harness: Harness, tables: WorldSnapshot) -> None:
         self._harness = harness
         self._by_table: dict[str, list[tuple[str, Visibility]]] = {}
-        for name, tool in harness.gate.tools.items():
+        for name, tool in harness.authorizer.tools.items():
             if tool.visibility is not None and tool.visibility.table is not None:
                 looks = self._by_table.setdefault(tool.visibility.table, [])
                 looks.append((name, tool.visibility))

@@ -1,8 +1,8 @@
 """The conversation in the chat-completions format, and the provider's answer read back.
 
 Names lose their dots here and get them back; nothing else of the format is known elsewhere.
-Arguments of a call are handed on as the text the model wrote: the gate decides whether they are an
-object. Nothing here asks a provider.
+Arguments of a call are handed on as the text the model wrote: the authorizer decides whether they
+are an object. Nothing here asks a provider.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class ToolNames:
         return self._there.get(name) or _accepted(name)
 
     def back(self, wire: str) -> str:
-        """Return the tool a provider's name means; an unknown name stays, for the gate to judge."""
+        """Return the tool a provider's name means; an unknown name stays as it is."""
         return self._back.get(wire, wire)
 
 

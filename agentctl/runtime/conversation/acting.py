@@ -1,4 +1,4 @@
-"""Act on one call of the model: the gate decides, a person where it must be, then the tool.
+"""Act on one call of the model: the authorizer decides, a person where it must be, then the tool.
 
 What comes back is filtered, recorded, remembered and told to the model; a refusal is a result like
 any other.
@@ -38,8 +38,8 @@ def act(run: Run, backend: Backend, call: ToolCall) -> Ending | None:
 
 
 def decide_call(run: Run, call: ToolCall) -> Decision:
-    """Ask the gate and record what it said."""
-    decision = run.harness.gate.decide(call, run.facts())
+    """Ask the authorizer and record what it said."""
+    decision = run.harness.authorizer.decide(call, run.facts())
     run.record(
         "call.decided",
         {
@@ -71,7 +71,7 @@ def refused(run: Run, call: ToolCall, decision: Decision) -> Ending | None:
 
 
 def save_draft(run: Run, backend: Backend, call: ToolCall, decision: Decision) -> Ending | None:
-    """Save a draft instead of sending: the draft tool passes the gate in its own right."""
+    """Save a draft instead of sending: the draft tool passes the authorizer in its own right."""
     draft = run.harness.bundle.tools[call.name].draft
     if draft is None:
         reason = (
@@ -206,7 +206,7 @@ def carry_out_call(run: Run, backend: Backend, call: ToolCall, decision: Decisio
     """Send the call, as decided, to its tool."""
     run.ran[decision.tool] = run.ran.get(decision.tool, 0) + 1
     tool = run.harness.bundle.tools[decision.tool]
-    ask = Ask(decision.arguments, run.principal, run.world_now())
+    ask = Ask(decision.arguments, run.principal, run.world_now(), call_id=call.id)
     held = run.money.hold_call(tool)
     outcome = dispatch(run, backend, call.id, tool, ask)
     cost = run.money.charge_call(tool, outcome.result, held)
@@ -222,8 +222,8 @@ def observe(
 ) -> Ending | None:
     """Filter, record and remember a result, tell the model, and judge what it means for the run."""
     result = outcome.result
-    gated = run.harness.gate.tools.get(decision.tool)
-    visibility = gated.visibility if gated else None
+    known = run.harness.authorizer.tools.get(decision.tool)
+    visibility = known.visibility if known else None
     dropped = 0
     if visibility is not None and visibility.remembers and result.ok:
         filtered = visibility.filter(result.value, run.principal)
@@ -246,7 +246,7 @@ def observe(
     }
     shown = result.error.as_json() if result.error else result.value
     body["error" if result.error else "value"] = shown
-    untrusted = gated is not None and gated.spec.trust == "untrusted"
+    untrusted = known is not None and known.spec.trust == "untrusted"
     if untrusted:
         body["untrusted"] = True
     if cost is not None:

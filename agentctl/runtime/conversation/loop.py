@@ -1,6 +1,6 @@
 """The loop of an agent: perceive, plan, act, observe, until there is a reason to stop.
 
-Every model turn is checked against the limits before it is asked for; every call passes the gate
+Every model turn is checked against the limits before it is asked for; every call is authorized
 before it is carried out; everything is recorded before anything follows from it.
 """
 

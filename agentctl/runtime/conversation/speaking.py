@@ -61,7 +61,7 @@ def unfounded(run: Run, text: str, output: Json) -> tuple[GuardrailHit, ...]:
         hits = harness.claims.check(said, deeds(run.events, run.offered()))
     if harness.grounding is not None:
         instructions = [m.content for m in run.messages if m.role == "system"]
-        described = [tool.spec.description or "" for tool in harness.gate.tools.values()]
+        described = [tool.spec.description or "" for tool in harness.authorizer.tools.values()]
         known = sources(run.events, [*map(str, instructions), *described])
         hits += harness.grounding.check([text, *_leaves(output)], known)
     return hits

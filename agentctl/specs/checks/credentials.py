@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agentctl.core.errors import Diagnostic
 from agentctl.specs.checks.http import secret_in
-from agentctl.specs.reading.load import Loaded
+from agentctl.specs.reading.decode import Loaded
 from agentctl.specs.reading.yaml import Source, YamlPath
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.bundle import Bundle

@@ -1,6 +1,6 @@
 """Does a project hold to least privilege? What `agentctl check` refuses, and a run would survive.
 
-The gate refuses whatever no rule allows, so nothing here is needed to stay safe in one run. It is
+The authorizer refuses whatever no rule allows, so one run is safe without this. It is
 about policies that do not say what their author thinks: a rule that can never decide, a question
 that nobody can answer, a refund that nothing stands before.
 """

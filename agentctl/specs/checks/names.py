@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from agentctl.core.errors import Diagnostic, Location
-from agentctl.specs.reading.load import Loaded
+from agentctl.specs.reading.decode import Loaded
 from agentctl.specs.reading.yaml import Source, YamlPath
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.project import ProjectSpec

@@ -5,8 +5,9 @@ excerpt of the line shows them where the user wrote them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any, TypeVar, get_args
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -47,6 +48,15 @@ _PATTERNS = {
 _VARIABLE = r"^\$\{"
 """How the pattern of a value begins that must be `${NAME}`."""
 QUOTE = "put the text in quotes: a comma inside {...} starts a new key"
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[M]):
+    """A file as a model, with the place of everything in it."""
+
+    model: M
+    source: Source
+    path: Path
 
 
 def decode(model: type[M], data: Json, source: Source, at: DataPath = ()) -> M:
@@ -229,4 +239,4 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-__all__ = ["QUOTE", "decode", "diagnose"]
+__all__ = ["QUOTE", "Loaded", "decode", "diagnose"]

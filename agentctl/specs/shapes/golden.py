@@ -125,7 +125,7 @@ class Expectation(Spec):
     forbid: Many[ToolName] = ()
     """Tools that must not have run."""
     blocked: Many[ToolName] = ()
-    """Tools the model must have tried and the gate stopped."""
+    """Tools the model must have tried and the authorizer stopped."""
     attempts: Literal["none"] | None = None
     """The model must not even try a write."""
     state: Annotated[Any, short_form(_state, WorldTables | Literal["from_calls"])] = None

@@ -52,7 +52,7 @@ class TableSpec(Spec):
 
 
 class Annotations(Spec):
-    """MCP tool annotations: hints for people; the gate goes by `effect`."""
+    """MCP tool annotations: hints for people; the authorizer goes by `effect`."""
 
     read_only: bool | None = Field(default=None, alias="readOnlyHint")
     destructive: bool | None = Field(default=None, alias="destructiveHint")

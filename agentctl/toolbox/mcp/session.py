@@ -321,7 +321,7 @@ class _Connection:
             client_info=types.Implementation(name="agentctl", version=__version__),
             elicitation_callback=self._elicited,
         ) as client:
-            # The gate holds results against the manifest's schema; the SDK would do it with
+            # The authorizer holds results against the manifest's schema; the SDK would do it with
             # patterns that a server can make run for ever.
             client.session.validate_tool_result = _unchecked  # type: ignore[method-assign]
             self._ready.set_result(client)
@@ -344,7 +344,7 @@ class _Connection:
 
 
 async def _unchecked(name: str, result: types.CallToolResult) -> None:
-    """Leave a result to the gate."""
+    """Leave a result to the authorizer."""
 
 
 def _result(future: "Future[T]") -> T:

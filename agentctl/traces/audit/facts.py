@@ -43,7 +43,7 @@ class RunFacts(Spec):
     stop: str | None = None
     """Left out for a run that has not ended."""
     verdicts: Counts = _NONE
-    """Decisions of the gate by verdict."""
+    """Decisions of the authorizer by verdict."""
     blocked: Counts = _NONE
     """Denied calls by the stage that denied them, and guardrails that blocked as `guardrail`."""
     escalated: Counts = _NONE
@@ -58,7 +58,7 @@ class RunFacts(Spec):
     """Calls for which a person was asked."""
     approvals: Many[ApprovalFact] = ()
     self_approvals: int = 0
-    """Approvals given by whom the agent acted for; the gate refuses them, so any is a finding."""
+    """Approvals given by the person the agent acted for: they are refused, so any is a finding."""
     warned: int = 0
     """Warnings before a limit."""
 

@@ -170,7 +170,7 @@ def test_nobody_is_asked_about_arguments_that_can_be_misread(
 def test_a_trace_can_always_be_read_however_deep_arguments_are(
     shop: Bundle, tmp_path: Path, depth: int
 ):
-    """What the gate lets through is never nested deeper than the trace's own reader accepts."""
+    """What the authorizer lets through is never nested deeper than the trace's reader accepts."""
     path = tmp_path / "trace.jsonl"
     written = '{"order_id": "o_1", "amount": ' + "[" * depth + "]" * depth + "}"
     with FileTrace(path, "run_1") as trace:
@@ -229,7 +229,7 @@ def test_500_equal_writes_in_one_turn_take_effect_once(shop: Bundle):
 
 
 def test_500_parallel_calls_that_are_refused_end_too(shop: Bundle):
-    """A refused call counts like any other: a model cannot hammer at the gate."""
+    """A refused call counts like any other: a model cannot hammer at the authorizer."""
     made = bundle(limits={"tool_calls": 25, "repeats": "off"})
     calls = [("no_such_tool", "{}"), ("cancel_order", '{"order_id": "o_9"}')] * 250
     played = Played(made, Says(calls))

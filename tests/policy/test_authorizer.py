@@ -133,11 +133,11 @@ def bound_tool() -> dict[str, Any]:
 def test_a_bound_argument_is_filled_from_the_principal():
     """The model neither sees nor needs the argument."""
     made = bundle(tools=[GET, bound_tool()])
-    gate = Authorizer(made, {})
-    shown = gate.tools["cancel_order"].parameters()
+    authorizer = Authorizer(made, {})
+    shown = authorizer.tools["cancel_order"].parameters()
     assert "customer_id" not in shown["properties"]
     assert shown["required"] == ["order_id"]
-    decision = gate.decide(ToolCall("c", "cancel_order", {"order_id": "o_1"}), facts())
+    decision = authorizer.decide(ToolCall("c", "cancel_order", {"order_id": "o_1"}), facts())
     assert decision.arguments == {"order_id": "o_1", "customer_id": "cus_7"}
     assert decision.bound == ("customer_id",)
 

@@ -5,10 +5,9 @@ compiles. What does not is told in one go, for all files.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -16,7 +15,8 @@ from agentctl.core.errors import Diagnostic, Problem
 from agentctl.specs.checks.manifests import manifest_problems
 from agentctl.specs.checks.references import agent_problems, policy_problems
 from agentctl.specs.checks.values import unknown_name
-from agentctl.specs.reading.decode import decode
+from agentctl.specs.loading.sets import LoadedSet, load_set
+from agentctl.specs.reading.decode import Loaded, decode
 from agentctl.specs.reading.fingerprint import fingerprints
 from agentctl.specs.reading.locate import (
     PROJECT_FILE,
@@ -28,8 +28,7 @@ from agentctl.specs.reading.locate import (
     shown_path,
     state_folder,
 )
-from agentctl.specs.reading.sets import LoadedSet, load_set
-from agentctl.specs.reading.yaml import Source, read_yaml
+from agentctl.specs.reading.yaml import read_yaml
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.live import server_of
@@ -39,15 +38,6 @@ from agentctl.specs.shapes.tools import TableSpec, ToolManifest
 
 M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Loaded(Generic[M]):
-    """A file as a model, with the place of everything in it."""
-
-    model: M
-    source: Source
-    path: Path
 
 
 class Project:
@@ -294,4 +284,4 @@ def _raise(found: Iterable[Diagnostic]) -> None:
         raise Problem(*errors)
 
 
-__all__ = ["Loaded", "Project"]
+__all__ = ["Project"]

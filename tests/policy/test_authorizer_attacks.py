@@ -1,4 +1,4 @@
-"""Arguments and names made to be misread: what the gate makes of them."""
+"""Arguments and names made to be misread: what the authorizer makes of them."""
 
 import json
 from datetime import UTC, datetime

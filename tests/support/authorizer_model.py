@@ -1,4 +1,4 @@
-"""A small model of the gate, written from DESIGN section 6 and not from the code.
+"""A small model of the authorizer, written from DESIGN section 6 and not from the code.
 
 It judges plain data: a call, a policy and the facts of a run. Nothing of `agentctl` is imported.
 Conditions are told by what they mean in Python; matchers, wildcards and schemas are written anew.
@@ -51,7 +51,7 @@ class Case(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What the model of the gate says."""
+    """What the model of the authorizer says."""
 
     verdict: str
     stage: str
@@ -319,7 +319,7 @@ def canonical(
 
 
 def expected(case: Case) -> Said:
-    """What the gate must say."""
+    """What the authorizer must say."""
     tool = next((t for t in case.tools if t["name"] == case.name), None)
     if tool is None:
         return Said("deny", "offer")

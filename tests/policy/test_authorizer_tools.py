@@ -1,4 +1,4 @@
-"""What the gate makes of a tool before any call: schema shown, built-in tools, records acted on."""
+"""What the authorizer makes of a tool before a call: schema, built-in tools, records acted on."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -18,9 +18,9 @@ ESCALATION = {"escalation": {"queue": "desk"}, "ask_user": True}
 ASK_USER = {"question": "Which one?"}
 
 
-def decide(gate: Authorizer, name: str, arguments: Any, **changed: Any) -> Decision:
-    facts = Facts(BASE, NOW, frozenset(gate.tools), {"orders": ORDERS}, None, frozenset(), {})
-    return gate.decide(ToolCall("c1", name, arguments), facts._replace(**changed))
+def decide(authorizer: Authorizer, name: str, arguments: Any, **changed: Any) -> Decision:
+    facts = Facts(BASE, NOW, frozenset(authorizer.tools), {"orders": ORDERS}, None, frozenset(), {})
+    return authorizer.decide(ToolCall("c1", name, arguments), facts._replace(**changed))
 
 
 def with_built_in(rules: list[dict[str, Any]], **policy: Any) -> Authorizer:
@@ -31,12 +31,12 @@ def with_built_in(rules: list[dict[str, Any]], **policy: Any) -> Authorizer:
 
 def test_a_built_in_tool_no_rule_names_is_allowed_where_it_is_offered():
     """The agent's spec offered it; the rule that speaks is called `built-in`."""
-    gate = with_built_in([])
-    decision = decide(gate, "ask_user", ASK_USER)
+    authorizer = with_built_in([])
+    decision = decide(authorizer, "ask_user", ASK_USER)
     assert (decision.verdict, decision.stage, decision.rules) == ("allow", "rule", ("built-in",))
     assert decision.reason == "offered by the agent's spec"
-    assert decide(gate, "ask_user", ASK_USER, offered=frozenset()).error == "not_offered"
-    assert decide(gate, "ask_user", {}).error == "invalid"
+    assert decide(authorizer, "ask_user", ASK_USER, offered=frozenset()).error == "not_offered"
+    assert decide(authorizer, "ask_user", {}).error == "invalid"
 
 
 def test_rules_about_tools_in_general_leave_built_in_ones_alone():
@@ -46,9 +46,9 @@ def test_rules_about_tools_in_general_leave_built_in_ones_alone():
         {"deny": {"effects": ["none", "escalation"]}},
         {"deny": ["ask*"]},
     ):
-        gate = with_built_in([{"id": "no", **rule}])
-        assert decide(gate, "ask_user", ASK_USER).verdict == "allow"
-        assert decide(gate, "escalate", {"reason": "x"}).verdict == "allow"
+        authorizer = with_built_in([{"id": "no", **rule}])
+        assert decide(authorizer, "ask_user", ASK_USER).verdict == "allow"
+        assert decide(authorizer, "escalate", {"reason": "x"}).verdict == "allow"
 
 
 def test_a_rule_that_names_a_built_in_tool_holds_for_it():
@@ -59,15 +59,15 @@ def test_a_rule_that_names_a_built_in_tool_holds_for_it():
         ({"id": "ask", "ask": ["get_order", "ask_user"]}, "ask"),
         (when, "deny"),
     ):
-        gate = with_built_in([rule])
-        assert decide(gate, "ask_user", ASK_USER).verdict == verdict
-        assert decide(gate, "escalate", {"reason": "x"}).verdict == "allow"
+        authorizer = with_built_in([rule])
+        assert decide(authorizer, "ask_user", ASK_USER).verdict == verdict
+        assert decide(authorizer, "escalate", {"reason": "x"}).verdict == "allow"
 
 
 def test_the_schema_shown_is_the_manifest_s_own_without_bound_arguments():
     """Nothing is left out, nothing is added, where nothing is bound."""
-    gate = Authorizer(bundle(), {})
-    assert gate.tools["get_order"].parameters() == GET["inputSchema"]
+    authorizer = Authorizer(bundle(), {})
+    assert authorizer.tools["get_order"].parameters() == GET["inputSchema"]
     free = {**GET, "inputSchema": {"type": "object"}}
     shown = Authorizer(bundle(tools=[free, CANCEL]), {}).tools["get_order"].parameters()
     assert shown == {"type": "object"}
@@ -96,22 +96,22 @@ def test_a_bound_argument_is_left_out_of_the_schema_shown(required: list[str] | 
 def test_a_bound_argument_without_a_schema_is_filled_too():
     """A manifest that describes no arguments still has its bound ones filled."""
     tool = {**GET, "inputSchema": {"type": "object"}, "bind": {"who": "principal.id"}}
-    gate = Authorizer(bundle(tools=[tool, CANCEL]), {})
-    shown = gate.tools["get_order"].parameters()
+    authorizer = Authorizer(bundle(tools=[tool, CANCEL]), {})
+    shown = authorizer.tools["get_order"].parameters()
     assert shown == {"type": "object", "properties": {}, "required": []}
-    decision = decide(gate, "get_order", {"x": 1})
+    decision = decide(authorizer, "get_order", {"x": 1})
     assert decision.arguments == {"x": 1, "who": "cus_7"}
-    assert decide(gate, "get_order", {"who": "cus_8"}).verdict == "deny"
+    assert decide(authorizer, "get_order", {"who": "cus_8"}).verdict == "deny"
 
 
 def test_defaults_come_only_from_properties_that_have_one():
     """A property that is `true`, or has no default, fills in nothing; a null default is one."""
     parts = {"a": True, "b": {"type": "string"}, "c": {"default": None}, "d": {"default": {}}}
     tool = {**GET, "inputSchema": {"type": "object", "properties": parts}}
-    gate = Authorizer(bundle(tools=[tool, CANCEL]), {})
-    assert gate.tools["get_order"].defaults == {"c": None, "d": {}}
-    assert decide(gate, "get_order", {"d": {"x": 1}}).arguments == {"c": None, "d": {"x": 1}}
-    assert decide(gate, "get_order", {}).arguments == {"c": None, "d": {}}
+    authorizer = Authorizer(bundle(tools=[tool, CANCEL]), {})
+    assert authorizer.tools["get_order"].defaults == {"c": None, "d": {}}
+    assert decide(authorizer, "get_order", {"d": {"x": 1}}).arguments == {"c": None, "d": {"x": 1}}
+    assert decide(authorizer, "get_order", {}).arguments == {"c": None, "d": {}}
 
 
 def test_a_target_that_cannot_be_determined_is_refused():
@@ -163,9 +163,9 @@ def test_taint_asks_only_where_an_outward_effect_would_run(effect: str, taint: s
     """What asks or is drafted anyway stays as its rule says; what stays inside runs."""
     tool = {**CANCEL, "effect": effect}
     rules = [{"id": "r", verdict: ["cancel_order"]}]
-    gate = Authorizer(bundle(tools=[GET, tool], rules=rules, policy={"taint": taint}), {})
-    tainted = decide(gate, "cancel_order", {"order_id": "o_1"}, tainted_by="read_mail")
-    clean = decide(gate, "cancel_order", {"order_id": "o_1"})
+    authorizer = Authorizer(bundle(tools=[GET, tool], rules=rules, policy={"taint": taint}), {})
+    tainted = decide(authorizer, "cancel_order", {"order_id": "o_1"}, tainted_by="read_mail")
+    clean = decide(authorizer, "cancel_order", {"order_id": "o_1"})
     assert (clean.verdict, clean.stage) == (verdict, "rule")
     outward = effect in ("external_write", "irreversible")
     if outward and taint == "ask" and verdict == "allow":
@@ -177,17 +177,23 @@ def test_taint_asks_only_where_an_outward_effect_would_run(effect: str, taint: s
 
 def test_a_limit_holds_from_the_number_on_and_for_its_tool_alone():
     """Two may run: the third and every later one is denied, another tool is not."""
-    gate = Authorizer(bundle(limits={"per_tool": {"cancel_order": 2}}), {})
+    authorizer = Authorizer(bundle(limits={"per_tool": {"cancel_order": 2}}), {})
     for ran, verdict in ((0, "allow"), (1, "allow"), (2, "deny"), (3, "deny")):
-        decision = decide(gate, "cancel_order", {"order_id": "o_1"}, ran={"cancel_order": ran})
+        decision = decide(
+            authorizer, "cancel_order", {"order_id": "o_1"}, ran={"cancel_order": ran}
+        )
         assert decision.verdict == verdict
     assert (decision.error, decision.reason) == (
         "denied", "`cancel_order` may run 2 times in one run",
     )  # fmt: skip
     assert (
-        decide(gate, "cancel_order", {"order_id": "o_1"}, ran={"get_order": 9}).verdict == "allow"
+        decide(authorizer, "cancel_order", {"order_id": "o_1"}, ran={"get_order": 9}).verdict
+        == "allow"
     )
-    assert decide(gate, "get_order", {"order_id": "o_1"}, ran={"get_order": 9}).verdict == "allow"
+    assert (
+        decide(authorizer, "get_order", {"order_id": "o_1"}, ran={"get_order": 9}).verdict
+        == "allow"
+    )
 
 
 def test_the_first_check_that_refuses_decides():
@@ -199,15 +205,15 @@ def test_the_first_check_that_refuses_decides():
         rules=[{"id": "no", "deny": ["*"]}],
         limits={"per_tool": {"cancel_order": 1}},
     )
-    gate = Authorizer(made, {})
-    signature = decide(gate, "cancel_order", {"order_id": "o_1"}).signature
+    authorizer = Authorizer(made, {})
+    signature = decide(authorizer, "cancel_order", {"order_id": "o_1"}).signature
     worst: dict[str, Any] = {
         "offered": frozenset(),
         "seen": {},
         "declined": {signature},
         "ran": {"cancel_order": 1},
     }
-    stages = [decide(gate, "cancel_order", '{"order_id": NaN}', **worst).stage]
+    stages = [decide(authorizer, "cancel_order", '{"order_id": NaN}', **worst).stage]
     for arguments, mended in (
         ({"order_id": 1, "who": "x"}, "offered"),
         ({"order_id": 1, "who": "x"}, ""),
@@ -217,7 +223,7 @@ def test_the_first_check_that_refuses_decides():
         ({"order_id": "o_1"}, "ran"),
         ({"order_id": "o_1"}, ""),
     ):
-        stages.append(decide(gate, "cancel_order", arguments, **worst).stage)
+        stages.append(decide(authorizer, "cancel_order", arguments, **worst).stage)
         worst.pop(mended, None)
     assert stages == [
         "parse", "offer", "arguments", "arguments", "visibility", "declined", "limit", "rule",
@@ -227,12 +233,12 @@ def test_the_first_check_that_refuses_decides():
 def test_what_the_model_may_not_set_is_named_before_the_schema_is_looked_at():
     """Every bound argument it tried is told, in the manifest's order, and filled in."""
     tool = {**GET, "bind": {"who": "principal.id", "as_role": "principal.role"}}
-    gate = Authorizer(bundle(tools=[tool, CANCEL]), {})
-    decision = decide(gate, "get_order", {"who": "cus_8", "as_role": "boss", "order_id": 5})
+    authorizer = Authorizer(bundle(tools=[tool, CANCEL]), {})
+    decision = decide(authorizer, "get_order", {"who": "cus_8", "as_role": "boss", "order_id": 5})
     assert decision.reason == "`who`, `as_role` is set by the system, not by the model"
     assert decision.arguments == {"who": "cus_7", "as_role": "customer", "order_id": 5}
     assert (decision.error, decision.bound) == ("denied", ("who", "as_role"))
-    one = decide(gate, "get_order", {"as_role": "boss", "order_id": "o_1"})
+    one = decide(authorizer, "get_order", {"as_role": "boss", "order_id": "o_1"})
     assert one.reason == "`as_role` is set by the system, not by the model"
 
 
@@ -248,22 +254,22 @@ def test_a_decision_says_what_was_decided_about_what():
 
 def test_a_refusal_says_which_rule_and_which_fault():
     """A denial by rule names it; one by schema names every problem."""
-    gate = Authorizer(bundle(rules=[{"id": "no", "deny": ["*"], "reason": "Closed."}]), {})
-    decision = decide(gate, "cancel_order", {"order_id": "o_1"})
+    authorizer = Authorizer(bundle(rules=[{"id": "no", "deny": ["*"], "reason": "Closed."}]), {})
+    decision = decide(authorizer, "cancel_order", {"order_id": "o_1"})
     assert (decision.error, decision.rules, decision.reason) == ("denied", ("no",), "Closed.")
-    wrong = decide(gate, "get_order", {"order_id": 1, "x": 2})
+    wrong = decide(authorizer, "get_order", {"order_id": 1, "x": 2})
     assert wrong.reason.count("; ") == 1
-    unread = decide(gate, "get_order", "[")
+    unread = decide(authorizer, "get_order", "[")
     assert unread.reason.startswith("arguments refused: not JSON")
     assert (unread.tool, unread.effect, unread.arguments) == ("get_order", "none", {"": "["})
-    assert decide(gate, "get_order", "[]").reason == "arguments are not an object"
-    assert decide(gate, "nothing", {"a": 1}).reason == "no tool `nothing` exists"
-    assert decide(gate, "nothing", {"a": 1}).arguments == {"a": 1}
+    assert decide(authorizer, "get_order", "[]").reason == "arguments are not an object"
+    assert decide(authorizer, "nothing", {"a": 1}).reason == "no tool `nothing` exists"
+    assert decide(authorizer, "nothing", {"a": 1}).arguments == {"a": 1}
 
 
 def test_what_was_sent_is_kept_up_to_a_length_and_a_depth():
     """Long text is cut, deep arguments are shown as text, bytes that are no text are escaped."""
-    gate = Authorizer(bundle(), {})
+    authorizer = Authorizer(bundle(), {})
     deep: Any = 1
     for _ in range(MOST_DEPTH):
         deep = [deep]
@@ -272,11 +278,11 @@ def test_what_was_sent_is_kept_up_to_a_length_and_a_depth():
         ({"a": deep}, "{'a': [[[", None),
         ("[\ud800", "[\\ud800", None),
     ):
-        (kept,) = decide(gate, "get_order", sent).arguments.values()
+        (kept,) = decide(authorizer, "get_order", sent).arguments.values()
         assert kept.startswith(start)
         assert length is None or len(kept) == length
     for _ in range(100_000):
         deep = [deep]
-    kept = decide(gate, "get_order", {"a": deep}).arguments
+    kept = decide(authorizer, "get_order", {"a": deep}).arguments
     assert kept == {"": "nested too deeply to be shown"}
     assert (MOST_DEPTH, MOST_SHOWN) == (48, 2000)

@@ -1,10 +1,10 @@
-"""Random policies, runs and calls for the gate, each from a seed of its own."""
+"""Random policies, runs and calls for the authorizer, each from a seed of its own."""
 
 import json
 from random import Random
 from typing import Any
 
-from tests.support.gate_model import BROKEN, CONDITIONS, Case, Json
+from tests.support.authorizer_model import BROKEN, CONDITIONS, Case, Json
 
 NAMES = ["get_order", "get_orders", "cancel_order", "send_mail", "send_mail_bulk", "pay.out"]
 SELECTORS = [*NAMES, *NAMES, "*", "get_*", "*_order", "send*", "s*_mail", "*mail*", "*e*_*r*"]

@@ -1,4 +1,4 @@
-"""The gate against a small model of it that was written apart from the code."""
+"""The authorizer against a small model of it that was written apart from the code."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -11,9 +11,9 @@ from agentctl.core.messages import ToolCall
 from agentctl.policy.authorizer import Authorizer
 from agentctl.policy.facts import Decision, Facts
 from agentctl.policy.rights import effective_rights
+from tests.support.authorizer_cases import random_case
+from tests.support.authorizer_model import BROKEN, CONDITIONS, Case, Said, expected
 from tests.support.build import bundle
-from tests.support.gate_cases import random_case
-from tests.support.gate_model import BROKEN, CONDITIONS, Case, Said, expected
 
 CASES = 10_000
 PARTS = 10
@@ -22,7 +22,7 @@ NEVER_JUDGED = [when for when, means in CONDITIONS.items() if means.__name__ == 
 
 
 def decide(case: Case) -> Decision:
-    """Ask the gate, which is told of a case no more than a run would tell it."""
+    """Ask the authorizer, which is told of a case no more than a run would tell it."""
     made = bundle(
         tools=case.tools,
         rules=case.rules,
@@ -30,7 +30,7 @@ def decide(case: Case) -> Decision:
         tables={"orders": "order_id"},
         limits={"per_tool": case.per_tool},
     )
-    gate = Authorizer(made, {})
+    authorizer = Authorizer(made, {})
     held = effective_rights(made.tools, made.policy.roles["customer"]).tools
     facts = Facts(
         principal=case.principal,
@@ -42,33 +42,35 @@ def decide(case: Case) -> Decision:
         ran=case.ran,
     )
     declined = {
-        gate.decide(ToolCall("c0", name, arguments), facts).signature
+        authorizer.decide(ToolCall("c0", name, arguments), facts).signature
         for name, arguments in case.declined
     }
-    return gate.decide(ToolCall("c1", case.name, case.sent), facts._replace(declined=declined))
+    return authorizer.decide(
+        ToolCall("c1", case.name, case.sent), facts._replace(declined=declined)
+    )
 
 
 def difference(case: Case, said: Said, decision: Decision) -> str | None:
-    """Say how the gate differs from the model, if it does."""
+    """Say how the authorizer differs from the model, if it does."""
     if (decision.verdict, decision.stage) != (said.verdict, said.stage):
-        return f"the gate says {decision.verdict} at {decision.stage}: {decision.reason}"
+        return f"the authorizer says {decision.verdict} at {decision.stage}: {decision.reason}"
     if said.arguments is not None and decision.arguments != said.arguments:
-        return f"the gate would run {decision.arguments}"
+        return f"the authorizer would run {decision.arguments}"
     if said.error:
         return None if "cannot be evaluated" in decision.reason or decision.rules else "no reason"
     if said.rule != (decision.rules[0] if decision.rules else None):
-        return f"the gate says that {decision.rules} decided"
+        return f"the authorizer says that {decision.rules} decided"
     if decision.stage == "rule" and said.rule is not None and said.verdict == "ask":
         rule = next(rule for rule in case.rules if rule["id"] == said.rule)
         within = int(rule["within"][:-1]) * 60 if "within" in rule else None
         if (decision.by, decision.within_s) != (rule.get("by"), within):
-            return f"the gate asks {decision.by} within {decision.within_s} s"
+            return f"the authorizer asks {decision.by} within {decision.within_s} s"
     return None
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_the_gate_agrees_with_an_independent_model(part: int):
-    """For 10,000 random policies and calls, the gate says what the model says."""
+def test_the_authorizer_agrees_with_an_independent_model(part: int):
+    """For 10,000 random policies and calls, the authorizer says what the model says."""
     for seed in range(part, CASES, PARTS):
         case = random_case(seed)
         said = expected(case)
@@ -77,7 +79,7 @@ def test_the_gate_agrees_with_an_independent_model(part: int):
 
 
 def test_the_random_cases_reach_every_verdict_and_stage():
-    """The comparison is worth something: no way through the gate is rare in it."""
+    """The comparison is worth something: no way through the authorizer is rare in it."""
     met: Counter[str] = Counter()
     for seed in range(0, CASES, 2):
         said = expected(random_case(seed))
