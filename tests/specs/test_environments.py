@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agentctl.app.environments import environment_of
+from agentctl.app.running.environments import environment_of
 from agentctl.core.errors import Problem
 from agentctl.specs.shapes.project import ProjectSpec
 from tests.support.command import Screen

@@ -25,6 +25,7 @@ from agentctl.specs.reading.decode import decode
 from agentctl.specs.reading.locate import shown_path
 from agentctl.specs.reading.yaml import MAX_BYTES, parse_yaml, read_text, read_yaml
 from agentctl.specs.shapes.live import Server
+from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolManifest
 from agentctl.toolbox.importing.definitions import (
     clean_name,
@@ -130,13 +131,13 @@ def _update(source: str | None) -> int:
     path = Path(source)
     read = read_yaml(path, shown_path(path))
     manifest = decode(ToolManifest, read.data, read)
-    used = [t.live.server for t in manifest.tools if t.live is not None and t.live.kind == "mcp"]
+    used = [t.live.server for t in manifest.tools if isinstance(t.live, McpLive)]
     if not used:
         raise problem("no-mcp-tools", f"{shown_path(path)} has no tools of an MCP server")
     data: dict[str, Json] = read.data
     notes: list[str] = []
     for server in dict.fromkeys(used):
-        if server is not None and server in manifest.servers:
+        if server in manifest.servers:
             listing = _listing(server, data["servers"][server], path.parent, os.environ)
             updated = update_definitions(data, server, listing)
             data = updated.manifest

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agentctl.app.runs import StartedRun, load_parts, play_run, queue_approver, state_of
+from agentctl.app.running.runs import StartedRun, load_parts, play_run, queue_approver, state_of
 from agentctl.cli.output import Format
 from agentctl.cli.render.run import observed, show_result
 from agentctl.cli.terminal import warn_of_production

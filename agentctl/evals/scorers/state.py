@@ -11,7 +11,8 @@ from typing import NamedTuple
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.text import did_you_mean
-from agentctl.evals.scorers.reasons import MISSING, FailureReason, shown_value
+from agentctl.evals.scorers.evidence import Evidence
+from agentctl.evals.scorers.reasons import MISSING, FailureReason, Score, shown_value
 from agentctl.specs.language.matchers import matcher_name, value_differences
 from agentctl.specs.shapes.tools import Compare, TableSpec
 from agentctl.toolbox.mock.world import Record, World
@@ -36,6 +37,20 @@ class StateDifference(NamedTuple):
         path = ".".join(part for part in (self.table, self.key, self.field) if part is not None)
         want, have = shown_value(self.expected), shown_value(self.got)
         return FailureReason("state", f"state: `{path}`: {want} -> {have}", path, want, have)
+
+
+def score_state(evidence: Evidence) -> Score | None:
+    """Score the final state of the world, where the scenario expects one."""
+    expect, world = evidence.scenario.expect, evidence.world
+    if expect.state is None:
+        return None
+    if expect.state == "from_calls":
+        worlds = evidence.context.expected_worlds(evidence.scenario)
+        found = min((compare_worlds(wanted, world) for wanted in worlds), key=len)
+    else:
+        free = expect.calls is None and not expect.any_of
+        found = compare_fields(expect.state, world, closed=free)
+    return Score.of(difference.reason() for difference in found)
 
 
 def compare_fields(
@@ -185,4 +200,11 @@ def _holds_matcher(value: Json) -> bool:
     return isinstance(value, list) and any(_holds_matcher(part) for part in value)
 
 
-__all__ = ["ABSENT", "StateDifference", "compare_fields", "compare_worlds", "same_state_value"]
+__all__ = [
+    "ABSENT",
+    "StateDifference",
+    "compare_fields",
+    "compare_worlds",
+    "same_state_value",
+    "score_state",
+]
