@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from agentctl.core.alignment import align
-from agentctl.core.canonical import Json
+from agentctl.core.canonical import Json, same_value
 from agentctl.core.events import Event
-from agentctl.specs.language.matchers import same_value
 
 _WEIGHT = {
     "irreversible": 16.0,
