@@ -38,11 +38,11 @@ COMMANDS = {
     "golden": Entry(
         "operate.golden:golden_app", "Look after the recordings of golden sets.", "Data"
     ),
-    "init": Entry("author.init:init", "Start a small working project.", "Author"),
+    "init": Entry("author.init:init_command", "Start a small working project.", "Author"),
     "tools": Entry("author.tools:tools_app", "List, show, call and import tools.", "Author"),
-    "check": Entry("author.check:check", "Check every YAML file of a project.", "Author"),
+    "check": Entry("author.check:check_command", "Check every YAML file of a project.", "Author"),
     "doctor": Entry(
-        "author.doctor:doctor", "Look whether everything agents need is there.", "Author"
+        "author.doctor:doctor_command", "Look whether everything agents need is there.", "Author"
     ),
 }
 

@@ -9,28 +9,32 @@ from typing import Annotated, Literal, NamedTuple
 
 import typer
 
-from agentctl.app.batch.batch import JOBS, BatchPlan, run_batch
+from agentctl.app.batch.batch import JOBS, BatchPlan
 from agentctl.app.batch.task_run import Whose
-from agentctl.app.environments import (
-    ENVIRONMENT_HELP,
-    EnvironmentName,
-    environment_of,
-    say_environment,
-)
-from agentctl.app.fork import ForkOptions, fork_of
-from agentctl.app.runs import (
+from agentctl.app.running.environments import ENVIRONMENT_HELP, EnvironmentName, environment_of
+from agentctl.app.running.fork import ForkOptions, fork_of
+from agentctl.app.running.runs import (
     RunParts,
     StartedRun,
     load_parts,
     new_trace,
-    play_and_print,
+    play_run,
     queue_approver,
     state_of,
 )
+from agentctl.cli.batch import run_batch
 from agentctl.cli.output import Format, note
-from agentctl.cli.terminal import TerminalApprover, TerminalInputs, elicited, on_terminal
+from agentctl.cli.render.run import observed, show_result
+from agentctl.cli.terminal import (
+    TerminalApprover,
+    TerminalInputs,
+    elicited,
+    on_terminal,
+    warn_of_production,
+)
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import Problem, problem
+from agentctl.core.text import count
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.runtime.approvals.approver import Approver, Nobody
 from agentctl.runtime.approvals.queue import may_approve
@@ -127,7 +131,9 @@ def run_command(
         assert step is not None  # they go together
         wanted = ForkOptions(source, step, agent, model, world, live, environment)
         recipe, fork = fork_of(project, wanted)
-        say_environment(environment)
+        played_back = f"its first {count(step - 1, 'step')} played back, not repeated"
+        note(f"forked from {fork.origin['run']}: {played_back}")
+        warn_of_production(environment)
         scenario = recipe.scenario
         inputs = TerminalInputs(None) if on_terminal() else inputs
     elif scenario is not None:
@@ -138,17 +144,18 @@ def run_command(
         asked = _RunOptions(agent, model, world, acting_as, live, environment, record_tools)
         if batch is not None:
             recipe, whose = _of_task(project, asked)
-            plan = BatchPlan(batch, out, jobs or JOBS, waits, format, quiet)
-            say_environment(environment)
-            return run_batch(project, recipe, whose, plan)
+            plan = BatchPlan(batch, out, jobs or JOBS, waits)
+            warn_of_production(environment)
+            return run_batch(project, recipe, whose, plan, format, quiet=quiet)
         first = _task(task, event)
         inputs = TerminalInputs(first) if on_terminal() else ScriptedInputs(first)
         recipe, whose = _of_task(project, asked)
         recipe = recipe._replace(principal=whose(None))
-        say_environment(environment)
+        warn_of_production(environment)
     # Without a key, a price or a live side there is no run, and no trace of one.
     asks = elicited if not waits and on_terminal() else None
-    parts = load_parts(project, recipe, show=not quiet, elicit=asks)
+    observer = observed(quiet=quiet)
+    parts = load_parts(project, recipe, observer, asks)
     if scenario is None and not quiet:
         _say_world(recipe, parts)
     state = state_of(project.root) if waits or live else None
@@ -166,7 +173,7 @@ def run_command(
         session = session._replace(replay=fork, forked_from=fork.origin)
         asker = Remembered(fork, asker) if asker is not None else None
     begun = StartedRun(run_id, trace, session, asker, inputs, state.sessions if state else None)
-    return play_and_print(project.root, recipe, parts, begun, format, quiet=quiet)
+    return show_result(play_run(project.root, recipe, parts, begun, observer), format)
 
 
 _APART: dict[str, tuple[str, ...]] = {

@@ -21,6 +21,12 @@ def on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def warn_of_production(environment: str | None) -> None:
+    """Warn on a terminal, even with `--quiet`, that a run is in production."""
+    if environment == "production" and sys.stderr.isatty():
+        note("PRODUCTION: what this run does is done to real systems")
+
+
 def prompt_line(question: str) -> str | None:
     """Ask on stderr and read one line; `None` at the end of input."""
     sys.stderr.write(question)
@@ -125,4 +131,11 @@ def elicited(message: str, schema: dict[str, Json]) -> dict[str, Json] | None:
     return None
 
 
-__all__ = ["TerminalApprover", "TerminalInputs", "elicited", "on_terminal", "prompt_line"]
+__all__ = [
+    "TerminalApprover",
+    "TerminalInputs",
+    "elicited",
+    "on_terminal",
+    "prompt_line",
+    "warn_of_production",
+]

@@ -1,6 +1,9 @@
 """The effect ledger: what was intended, what was sent, what came of it. Each effect at most once.
 
-    intended -> dispatched -> succeeded | unverified | failed | in_doubt -> reconciled
+    intended -> dispatched -> succeeded | unverified | failed | in_doubt
+
+A doubt is reconciled by the tool's look-up or by a person: the effect then has the state they
+found, and `settled_by` says who found it.
 
 An effect is known by its key, which is made of the arguments that the manifest names, not of the
 model's call id. So a duplicate that the model plans anew, a second process and a run that is
@@ -78,7 +81,7 @@ class EffectRecord(NamedTuple):
     intended_at: str
     settled_at: str | None
     settled_by: str | None
-    """Who found out: `provider`, `reconcile`, or a person."""
+    """Who found out: `provider`, `look-up`, or a person."""
     reason: str | None
 
 
@@ -225,10 +228,6 @@ class Ledger:
         if found is None:
             raise problem("unknown-effect", f"no effect {effect_id}", hint="agentctl inbox list")
         return found
-
-    def of_run(self, run: str) -> list[EffectRecord]:
-        """Return the effects of one run, in the order in which they were intended."""
-        return self._all("run = ? ORDER BY id", (run,))
 
     def open_effects(self) -> list[EffectRecord]:
         """Return what was sent, or may have been, and is not settled."""

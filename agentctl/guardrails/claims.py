@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.events import Event
-from agentctl.core.lookalikes import unmasked
+from agentctl.core.text import unmasked
 from agentctl.guardrails.claim_words import (
     ALREADY,
     FIRST_PERSON,
@@ -26,9 +26,6 @@ from agentctl.guardrails.claim_words import (
 )
 from agentctl.guardrails.rails import GuardrailHit
 from agentctl.specs.shapes.policy import ClaimRule, selects
-
-HAPPENED = frozenset({"succeeded", "reconciled"})
-"""The states of an effect that stand behind a claim."""
 
 _SENTENCE = re.compile(r"[^.!?;\n]+(?:[.](?=\S)[^.!?;\n]*)*[.!?;\n]*")
 _CLAUSE = re.compile(rf"[,:()–—]\s|\s-\s|\b(?={SPLITS}\b)")  # noqa: RUF001 - dashes are meant
@@ -65,7 +62,7 @@ def deeds(events: Iterable[Event], offered: Set[str]) -> Deeds:
         match event.type:
             case "effect.intended":
                 kinds[body["call_id"]] = body["effect"]
-            case "effect.settled" if body["state"] in HAPPENED:
+            case "effect.settled" if body["state"] == "succeeded":
                 tools.add(body["tool"])
                 effects.add(kinds.get(body["call_id"], ""))
             case "tool.returned" if body["ok"]:
@@ -165,4 +162,4 @@ def _texts(value: Json) -> Iterator[str]:
             yield from _texts(item)
 
 
-__all__ = ["HAPPENED", "Claims", "Deeds", "deeds"]
+__all__ = ["Claims", "Deeds", "deeds"]

@@ -1,4 +1,4 @@
-"""Does a run go in circles? Judged from its calls and hand-overs and what came of them.
+"""Does a run go in circles? Judged from its calls and what came of them.
 
 Words do not count: a model that asks for the same thing in other words still goes in circles. What
 counts is evidence, a result that this run has not seen before.
@@ -18,7 +18,7 @@ class LoopDetector:
         repeats: 0 = never a loop.
     """
 
-    __slots__ = ("_errors", "_outcomes", "_repeats", "evidence")
+    __slots__ = ("_errors", "_outcomes", "_repeats")
 
     def __init__(self, repeats: int) -> None:
         self._repeats = repeats
@@ -26,8 +26,6 @@ class LoopDetector:
         """Signature -> outcomes met, each with how often."""
         self._errors: dict[tuple[str, str], int] = {}
         """Tool and kind of error -> how often since the last evidence."""
-        self.evidence = 0
-        """Results that were new when they came."""
 
     def observe(self, tool: str, signature: str, outcome: Json, error: str | None) -> str | None:
         """Note one call and return what is being repeated, if it is a loop.
@@ -45,7 +43,6 @@ class LoopDetector:
             return f"the same call of `{tool}` with the same outcome {self._repeats} times"
         if error is None:
             if times == 1:
-                self.evidence += 1
                 self._errors.clear()
             return None
         count = self._errors[tool, error] = self._errors.get((tool, error), 0) + 1
@@ -66,41 +63,4 @@ class LoopDetector:
         return 1
 
 
-class HandoffWatch:
-    """Counts hand-overs of a case to an agent that has had it before.
-
-    Coming back is a loop when it happens `repeats` times and no tool brought anything new
-    meanwhile, whatever the agents tell each other.
-
-    Args:
-        repeats: 0 = never a loop.
-    """
-
-    __slots__ = ("_evidence", "_path", "_repeats", "_returns")
-
-    def __init__(self, repeats: int) -> None:
-        self._repeats = repeats
-        self._evidence = -1
-        self._path: list[str] = []
-        """The agents that have had the case since the last evidence, in order."""
-        self._returns = 0
-
-    def observe(self, giver: str, taker: str, evidence: int) -> str | None:
-        """Note one hand-over and return the circle, if it is one.
-
-        Args:
-            giver: The agent that passes the case on.
-            taker: The agent that gets it.
-            evidence: How many new results all agents of the case have met so far.
-        """
-        if evidence != self._evidence:
-            self._evidence, self._path, self._returns = evidence, [giver], 0
-        self._returns += taker in self._path
-        self._path.append(taker)
-        if not self._repeats or self._returns < self._repeats:
-            return None
-        path = " -> ".join(self._path)
-        return f"{path}: back {self._returns} times, and no tool brought anything new"
-
-
-__all__ = ["HandoffWatch", "LoopDetector"]
+__all__ = ["LoopDetector"]

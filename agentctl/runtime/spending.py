@@ -24,7 +24,6 @@ MOST_OUTPUT_TOKENS = 4096
 _MAY_HAVE_COST = frozenset({"timeout", "bad_reply"})
 """Faults of a model after which its provider may still bill the turn."""
 _WORDS = {
-    "run": "of this run's share",
     "session": "in one run",
     "day": "on one day",
     "month": "in one month",

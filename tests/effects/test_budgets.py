@@ -10,12 +10,9 @@ import pytest
 
 from agentctl.core.errors import Problem
 from agentctl.effects.budget import (
-    BudgetBreach,
     BudgetHold,
     BudgetLevel,
     BudgetRefusal,
-    SubRunBudget,
-    sub_run_budget,
 )
 from agentctl.effects.budgets import DayLimits, SpendingStore
 from agentctl.effects.db import open_db
@@ -29,11 +26,11 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from agentctl.effects.budgets import Budgets, DayLimits
+from agentctl.effects.budgets import DayLimits, SpendingStore
 from agentctl.effects.db import open_db
-from agentctl.effects.budget import Hold
+from agentctl.effects.budget import BudgetHold
 
-budgets = Budgets(open_db(Path(sys.argv[1])))
+budgets = SpendingStore(open_db(Path(sys.argv[1])))
 at = datetime(2026, 1, 15, 12, tzinfo=UTC)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -41,13 +38,13 @@ sys.stdin.readline()
 """
 RESERVE = """
 got = budgets.reserve("desk", sys.argv[2], at, Decimal("0.10"), DayLimits(day=Decimal("0.35")))
-print("held" if isinstance(got, Hold) else "refused", flush=True)
+print("held" if isinstance(got, BudgetHold) else "refused", flush=True)
 """
 SPEND_ALL = """
 got, calls = None, 0
 while True:
     got = budgets.reserve("desk", sys.argv[2], at, Decimal("0.05"), DayLimits(Decimal(5)))
-    if not isinstance(got, Hold):
+    if not isinstance(got, BudgetHold):
         break
     budgets.settle(got.id, Decimal("0.03"))
     calls += 1
@@ -256,108 +253,3 @@ def test_a_state_that_is_held_too_long_is_told(tmp_path: Path):
         hold(waiting, "1", limits("2"))
     other.execute("ROLLBACK")
     assert hold(budgets, "1", limits("2"))
-
-
-class Wallet:
-    """A purse for tests that gives what it has."""
-
-    def __init__(self, most: str) -> None:
-        self.most = Decimal(most)
-        self.booked: list[Decimal] = []
-        self.told: list[tuple[BudgetBreach, BudgetLevel]] = []
-
-    def reserve(self, amount: Decimal, at: datetime) -> BudgetHold | BudgetRefusal:
-        if amount > self.most:
-            return BudgetRefusal(BudgetLevel("day", Decimal(0), self.most), amount)
-        return BudgetHold(1, amount)
-
-    def settle(self, hold: BudgetHold, amount: Decimal) -> tuple[BudgetLevel, ...]:
-        self.booked.append(amount)
-        return ()
-
-    def tell(self, what: BudgetBreach, level: BudgetLevel, at: datetime) -> None:
-        self.told.append((what, level))
-
-
-def child(parent: Wallet | SubRunBudget, amount: str) -> SubRunBudget:
-    made = sub_run_budget(parent, Decimal(amount), NOON)
-    assert isinstance(made, SubRunBudget)
-    return made
-
-
-def test_a_sub_run_spends_no_more_than_its_share():
-    """The child is refused where its share ends, although the parent has more."""
-    made = child(Wallet("10"), "1")
-    first = made.reserve(Decimal("0.7"), NOON)
-    assert isinstance(first, BudgetHold)
-    got = made.reserve(Decimal("0.4"), NOON)
-    assert got == BudgetRefusal(BudgetLevel("run", Decimal("0.7"), Decimal(1)), Decimal("0.4"))
-
-
-def test_calls_of_a_sub_run_are_held_apart():
-    """Two at once both count, and each is settled for itself; the level says what is used."""
-    made = child(Wallet("10"), "1")
-    first, second = (made.reserve(Decimal("0.4"), NOON) for _ in range(2))
-    assert isinstance(first, BudgetHold)
-    assert isinstance(second, BudgetHold)
-    assert isinstance(made.reserve(Decimal("0.3"), NOON), BudgetRefusal)
-    assert made.settle(first, Decimal("0.1")) == (BudgetLevel("run", Decimal("0.5"), Decimal(1)),)
-    assert isinstance(made.reserve(Decimal("0.3"), NOON), BudgetHold)
-
-
-def test_a_sub_run_tells_where_its_parent_tells():
-    """Breaches of a share reach the people who hear of the parent's."""
-    parent = Wallet("10")
-    level = BudgetLevel("run", Decimal(1), Decimal(1))
-    child(parent, "1").tell("cost_limit", level, NOON)
-    assert parent.told == [("cost_limit", level)]
-
-
-def test_a_closed_share_has_no_money_left():
-    """A sub-run that goes on after its end spends nothing, and is booked once."""
-    parent = Wallet("10")
-    made = child(parent, "1")
-    made.close()
-    made.close()
-    assert isinstance(made.reserve(Decimal("0.01"), NOON), BudgetRefusal)
-    assert parent.booked == [Decimal(0)]
-
-
-def test_a_parent_without_money_has_none_for_a_sub_run():
-    """A sub-run cannot be started on money that is not there."""
-    assert isinstance(sub_run_budget(Wallet("0.5"), Decimal(1), NOON), BudgetRefusal)
-
-
-def test_a_share_is_booked_with_the_parent_as_what_was_spent():
-    """The rest of the share goes back when the sub-run ends."""
-    parent = Wallet("10")
-    made = child(parent, "1")
-    held = made.reserve(Decimal("0.5"), NOON)
-    assert isinstance(held, BudgetHold)
-    made.settle(held, Decimal("0.2"))
-    made.close()
-    assert parent.booked == [Decimal("0.2")]
-
-
-def test_a_call_of_a_sub_run_that_nobody_settled_counts_in_full():
-    """A sub-run that broke off books what it held."""
-    parent = Wallet("10")
-    made = child(parent, "1")
-    made.reserve(Decimal("0.5"), NOON)
-    made.close()
-    assert parent.booked == [Decimal("0.5")]
-
-
-def test_a_sub_run_of_a_sub_run_draws_on_the_same_money():
-    """Limits go down the whole line and what is spent comes up again."""
-    top = Wallet("10")
-    middle = child(top, "1")
-    low = child(middle, "0.4")
-    assert isinstance(sub_run_budget(low, Decimal("0.5"), NOON), BudgetRefusal)
-    held = low.reserve(Decimal("0.4"), NOON)
-    assert isinstance(held, BudgetHold)
-    low.settle(held, Decimal("0.3"))
-    low.close()
-    assert middle.spent == Decimal("0.3")
-    middle.close()
-    assert top.booked == [Decimal("0.3")]

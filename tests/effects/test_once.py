@@ -77,7 +77,7 @@ def test_a_lost_answer_is_looked_up_where_they_are_not(ledger: Ledger):
     provider = Provider(LOST, found=FOUND)
     assert send_once(ledger, WANTED, provider) == FOUND
     assert len(provider.sent) == 1
-    (effect,) = ledger.of_run("r1")
+    effect = ledger.find(1)
     assert (effect.state, effect.settled_by) == ("succeeded", "look-up")
 
 

@@ -1,10 +1,10 @@
-"""What a run may use at all: the agent's tools, cut down by role, scopes and parent."""
+"""What a run may use at all: the agent's tools, cut down by role and scopes."""
 
 import pytest
 from pydantic import ValidationError
 
 from agentctl.core.canonical import digest
-from agentctl.policy.rights import Rights, any_selects, effective_rights
+from agentctl.policy.rights import any_selects, effective_rights
 from agentctl.specs.shapes.policy import Role, selects
 from agentctl.specs.shapes.tools import ToolSpec
 
@@ -43,17 +43,6 @@ def test_a_role_nobody_knows_holds_nothing():
     rights = effective_rights(tools(read=[], write=[]), None)
     assert rights.tools == frozenset()
     assert set(rights.refused.values()) == {"the policy does not know this role"}
-
-
-def test_a_sub_run_never_holds_more_than_its_parent():
-    """Whatever its own role says, what the parent lacks is refused."""
-    named = tools(read=[], write=[])
-    parent = effective_rights(named, role("read"))
-    rights = effective_rights(named, role("*"), parent)
-    assert rights.tools == {"read"}
-    assert rights.refused == {"write": "the parent run does not hold this tool"}
-    nothing = Rights(frozenset(), {}, (), "", {})
-    assert effective_rights(named, role("*"), nothing).tools == frozenset()
 
 
 def test_rights_are_hashed_whatever_their_order():

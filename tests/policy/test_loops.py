@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agentctl.policy.loops import HandoffWatch, LoopDetector
+from agentctl.policy.loops import LoopDetector
 from tests.support.build import CANCEL, GET, bundle, ended, events, trial
 
 FAILED = {"error": "unavailable", "message": "down"}
@@ -92,73 +92,6 @@ def test_the_number_of_repeats_is_the_agents_own(repeats: int):
 def test_off_is_never_a_loop():
     """A benchmark's agent may repeat itself."""
     assert watch(0, *[("a1", 1)] * 50) == [None] * 50
-
-
-def test_evidence_counts_what_is_new():
-    """Errors and repetitions are no evidence."""
-    loops = LoopDetector(9)
-    for signature, outcome, error in (
-        ("a1", 1, None), ("a1", 1, None), ("a1", 2, None), ("b1", FAILED, "timeout")
-    ):  # fmt: skip
-        loops.observe("a", signature, outcome, error)
-    assert loops.evidence == 2
-
-
-def hand(repeats: int, *passed: tuple[str, str] | tuple[str, str, int]) -> list[str | None]:
-    watch = HandoffWatch(repeats)
-    return [watch.observe(p[0], p[1], p[2] if len(p) > 2 else 0) for p in passed]
-
-
-def test_a_case_that_comes_back_without_new_evidence_is_a_loop():
-    """Two agents handing off to each other are told, whatever words they use."""
-    assert hand(2, ("a", "b"), ("b", "a"), ("a", "b")) == [
-        None, None, "a -> b -> a -> b: back 2 times, and no tool brought anything new"
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("evidence", [0, 1, 2])
-def test_what_was_known_before_the_first_hand_over_does_not_matter(evidence: int):
-    """The first giver has had the case, however much was learned before."""
-    watch = HandoffWatch(1)
-    assert watch.observe("a", "b", evidence) is None
-    assert watch.observe("b", "a", evidence) is not None
-
-
-def test_a_circle_of_three_is_a_loop():
-    """The circle may be wider than two."""
-    found = hand(2, ("a", "b"), ("b", "c"), ("c", "a"), ("a", "b"))
-    assert found[:3] == [None] * 3
-    assert found[3] is not None
-    assert found[3].startswith("a -> b -> c -> a -> b: back 2 times")
-
-
-def test_an_agent_that_hands_to_itself_goes_in_circles():
-    """The smallest circle."""
-    assert hand(1, ("a", "a")) != [None]
-
-
-def test_a_line_of_agents_is_no_circle():
-    """Each agent has the case once."""
-    assert hand(1, ("a", "b"), ("b", "c"), ("c", "d")) == [None] * 3
-
-
-def test_a_case_may_come_back_with_something_new():
-    """New results between the hand-overs are progress."""
-    passed = [("a", "b", 0), ("b", "a", 1), ("a", "b", 2), ("b", "a", 3), ("a", "b", 4)]
-    assert hand(1, *passed) == [None] * 5
-
-
-def test_returns_are_counted_from_the_last_evidence():
-    """One return before it and one after it are not two."""
-    passed = [("a", "b", 0), ("b", "a", 0), ("a", "b", 1), ("b", "a", 1), ("a", "b", 1)]
-    found = hand(2, *passed)
-    assert found[:4] == [None] * 4
-    assert found[4] is not None
-
-
-def test_hand_overs_are_never_a_loop_when_repeats_are_off():
-    """As with calls."""
-    assert hand(0, *[("a", "b"), ("b", "a")] * 9) == [None] * 18
 
 
 DESK = {"queue": "desk"}

@@ -1,4 +1,4 @@
-"""A run holds what agent, intent, role and parent all grant, and nothing else."""
+"""A run holds what agent and role both grant, and nothing else."""
 
 from collections.abc import Collection
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.core.canonical import digest
-from agentctl.policy.rights import Rights, effective_rights, narrowed
+from agentctl.policy.rights import effective_rights
 from agentctl.specs.shapes.policy import Role
 from agentctl.specs.shapes.tools import ToolSpec
 
@@ -50,36 +50,6 @@ def test_an_unknown_role_has_no_rights():
     assert effective_rights(tools("get_order"), None).names == ()
 
 
-def test_an_intent_narrows_and_is_remembered():
-    """Only the intent's tools are left; naming another one does not bring it back."""
-    rights = effective_rights(tools("get_order", "cancel_order"), role("*"))
-    left = narrowed(rights, ["get_order", "issue_refund"])
-    assert left.names == ("get_order",)
-    assert left.refused == {"cancel_order": "the intent does not need this tool"}
-    assert left.hash == digest(["get_order"])
-
-
-def test_a_sub_agent_that_asks_for_what_its_parent_lacks_is_refused():
-    """The child's own role and spec do not help it: the parent's intent holds for it too."""
-    parent = effective_rights(tools("get_order", "cancel_order"), role("*"))
-    narrow = narrowed(parent, ["get_order"])
-    child = effective_rights(tools(*NAMES), role("*"), narrow)
-    assert child.names == ("get_order",)
-    assert set(child.refused.values()) == {"the parent run does not hold this tool"}
-
-
-def test_a_sub_agent_cannot_bring_its_own_tool_under_its_parents_name():
-    """The same name without the bound argument is another tool."""
-    schema = {"type": "object", "properties": {"customer_id": {"type": "string"}}}
-    bound = tool("list", inputSchema=schema, bind={"customer_id": "principal.id"})
-    free = tool("list", inputSchema=schema)
-    parent = effective_rights({"list": bound}, role("*"))
-    assert effective_rights({"list": bound}, role("*"), parent).names == ("list",)
-    assert effective_rights({"list": free}, role("*"), parent).refused == {
-        "list": "the parent run holds another tool of this name"
-    }
-
-
 some_tools = st.dictionaries(
     st.sampled_from(NAMES), st.lists(st.sampled_from(SCOPES), unique=True), max_size=5
 ).map(lambda found: {name: tool(name, *scopes) for name, scopes in found.items()})
@@ -89,22 +59,12 @@ some_roles = st.builds(
     st.sampled_from(NAMES),
     scopes=st.lists(st.sampled_from(SCOPES), unique=True),
 )
-some_intents = st.none() | st.lists(st.sampled_from(NAMES), unique=True)
 
 
-@given(st.lists(st.tuples(some_tools, some_roles, some_intents), min_size=2, max_size=4))
-def test_a_child_never_holds_more_than_its_parent(runs):
-    """Down any chain of runs, rights only shrink, and each says why for everything it lacks."""
-    parent: Rights | None = None
-    for named, held, intent in runs:
-        rights = effective_rights(named, held, parent)
-        if intent is not None:
-            assert narrowed(rights, intent).tools == rights.tools & set(intent)
-            rights = narrowed(rights, intent)
-        assert rights.tools == frozenset(rights.specs) == frozenset(rights.names)
-        assert rights.tools | rights.refused.keys() == named.keys()
-        assert not rights.tools & rights.refused.keys()
-        if parent is not None:
-            assert rights.tools <= parent.tools
-            assert all(rights.specs[name] == parent.specs[name] for name in rights.tools)
-        parent = rights
+@given(some_tools, some_roles)
+def test_every_tool_is_held_or_refused_with_a_reason(named, held):
+    """Rights never exceed what the agent names, and each says why for everything it lacks."""
+    rights = effective_rights(named, held)
+    assert rights.tools == frozenset(rights.names)
+    assert rights.tools | rights.refused.keys() == named.keys()
+    assert not rights.tools & rights.refused.keys()

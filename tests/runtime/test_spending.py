@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +13,7 @@ import pytest
 from agentctl.core.clock import VirtualClock
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ModelReply, Principal, Usage
-from agentctl.effects.budget import Budget, SubRunBudget, sub_run_budget
+from agentctl.effects.budget import Budget
 from agentctl.effects.budgets import DayLimits, SpendingStore
 from agentctl.effects.db import open_db
 from agentctl.effects.shared_budget import SharedBudget
@@ -33,8 +32,8 @@ from agentctl.specs.shapes.project import Alerts
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.specs.shapes.turns import Turn
 from agentctl.toolbox.mock.world import World
-from tests.cli.test_cli import agentctl, command, environment
 from tests.support.build import CANCEL, GET, ORDERS, bundle, ended, events, trial
+from tests.support.command import Apart, agentctl
 from tests.support.loopback import Loopback, says
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -286,18 +285,6 @@ def test_a_paid_call_that_the_day_cannot_pay_is_not_made(budgets: SpendingStore)
     assert bodies(run, "effect.intended") == []
 
 
-def test_a_sub_run_draws_on_the_money_of_its_parent(budgets: SpendingStore):
-    """The share is spent by the sub-run and booked in the parent's day."""
-    parent = budget(budgets, "1")
-    child = sub_run_budget(parent, Decimal("0.16"), NOON)
-    assert isinstance(child, SubRunBudget)
-    run = run_with(child, [CALL_GET, CALL_CANCEL, SAY])
-    assert end(run)[0] == "limit"
-    assert "of this run's share" in end(run)[1]
-    child.close()
-    assert used(budgets) == Decimal("0.1")
-
-
 def test_a_resumed_run_goes_on_with_what_it_had_spent(budgets: SpendingStore):
     """What is played back counts against the limits, and is not booked a second time."""
     first = run_with(budget(budgets, "1"), [CALL_GET, SAY], tools=[PAID, CANCEL])
@@ -360,22 +347,12 @@ def test_runs_of_several_processes_share_one_day(desk: tuple[Path, Loopback]):
     """Four runs start at once on money for two; two are answered, two stopped by the limit."""
     folder, server = desk
     server.script(*[says("Hello.", (0, 100))] * 4)
-    started = [
-        subprocess.Popen(
-            command("run", "library-desk", "Hello", "-q", "--format", "json"),
-            cwd=folder,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-        for _ in range(4)
-    ]
-    done = [(*process.communicate(), process.returncode) for process in started]
-    stops = sorted(json.loads(out)["stop"] for out, _, _ in done)
+    words = ("run", "library-desk", "Hello", "-q", "--format", "json")
+    started = [Apart(folder, *words) for _ in range(4)]
+    done = [process.ended() for process in started]
+    stops = sorted(json.loads(one.stdout)["stop"] for one in done)
     assert stops == ["answered", "answered", "limit", "limit"], done
-    assert sorted(code for _, _, code in done) == [0, 0, 1, 1]
+    assert sorted(one.returncode for one in done) == [0, 0, 1, 1]
     assert len(server.asked) == 2
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agentctl.app import runs as sessions
+from agentctl.app.running import runs as sessions
 from agentctl.effects import approvals, db, ledger
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.scripted import ScriptedModel
@@ -99,7 +99,7 @@ def start(root: Path, *raw: Any) -> None:
         ScriptedInputs("Cancel o_1"),
         state.sessions,
     )
-    sessions.play_and_print(root, how, parts, begun, "text", quiet=True)
+    sessions.play_run(root, how, parts, begun)
 
 
 def resume(root: Path, *raw: Any) -> None:
@@ -119,7 +119,7 @@ def resume(root: Path, *raw: Any) -> None:
         ScriptedInputs() if replay.lines_heard else ScriptedInputs("Cancel o_1"),
         state.sessions,
     )
-    sessions.play_and_print(root, how, parts, begun, "text", quiet=True)
+    sessions.play_run(root, how, parts, begun)
 
 
 def _parts(project: Project, how: RunRecipe, model: ScriptedModel) -> sessions.RunParts:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agentctl.app.batch.tasks import BatchTask, Known
-from agentctl.app.runs import (
+from agentctl.app.observer import UNOBSERVED, Observer
+from agentctl.app.running.result import run_result
+from agentctl.app.running.runs import (
     EXITS,
     FinishedRun,
     RunParts,
@@ -16,7 +18,6 @@ from agentctl.app.runs import (
     play_run,
     queue_approver,
 )
-from agentctl.cli.render.run import describe
 from agentctl.core.canonical import Json
 from agentctl.core.errors import Problem, problem
 from agentctl.core.events import Event
@@ -59,11 +60,19 @@ class TaskRunner:
         recipe: How each run is started, but for whom.
         parts: What the recipe names; agent and world are shared by all runs.
         whose: Returns the principal for a task's `as`.
+        observer: Told of warnings.
         waits: Whether a run that needs a person waits in the inbox.
     """
 
     def __init__(
-        self, project: Project, recipe: RunRecipe, parts: RunParts, whose: Whose, *, waits: bool
+        self,
+        project: Project,
+        recipe: RunRecipe,
+        parts: RunParts,
+        whose: Whose,
+        observer: Observer = UNOBSERVED,
+        *,
+        waits: bool,
     ) -> None:
         self.root = project.root
         self.stateful = waits or recipe.mode == "live"
@@ -72,6 +81,8 @@ class TaskRunner:
         self._recipe = recipe
         self._parts = parts
         self._whose = whose
+        # Steps of many runs at once are of use to nobody; warnings are.
+        self._observer = Observer(note=observer.note)
         self._waits = waits
         self._of = (parts.harness.agent.name, recipe.environment or recipe.mode)
         self._known: Mapping[str, Known] = {}
@@ -140,7 +151,7 @@ class TaskRunner:
             path, recipe = trace_of(self.root, run), state.sessions.find(run)
             events = read_events(path)[1]
             if events[-1].type == "run.ended":
-                return self._result(task, describe(run, events, str(path)), events)
+                return self._result(task, run_result(run, events, str(path)), events)
             parts = next_run_parts(self._parts, recipe)
             trace, events = FileTrace.reopen(path, run, journal_file(self.root))
             replay = Replay(events)
@@ -170,7 +181,7 @@ class TaskRunner:
         # A batch that can be taken up forgets a run when its result is kept, not before.
         sessions = state.sessions if state is not None and recipe.batch is None else None
         begun = StartedRun(session.run_id, trace, session, asker, inputs, sessions)
-        done = play_run(self.root, recipe, parts, begun, show=False)
+        done = play_run(self.root, recipe, parts, begun, self._observer)
         return self._result(task, done.result, done.events, done)
 
     def _found(self, task: BatchTask, known: Known, run: str | None) -> Result:
@@ -183,7 +194,7 @@ class TaskRunner:
                 return Result(task.id, known)
             # An erased run ended too, and says no more about it.
             if events[-1].type == "run.ended" and "stop" in events[-1].body:
-                return self._result(task, describe(known.run, events, str(path)), events)
+                return self._result(task, run_result(known.run, events, str(path)), events)
             return Result(task.id, known)
         return Result(task.id, known, over=run)
 

@@ -14,11 +14,13 @@ from typing import Annotated, Any
 
 import typer
 
-from agentctl.app.environments import ENVIRONMENT_HELP, EnvironmentName, environment_of
-from agentctl.app.runs import EXITS, new_trace, state_of
-from agentctl.app.spending import budget_of
+from agentctl.app.observer import ObservedTrace
+from agentctl.app.running.environments import ENVIRONMENT_HELP, EnvironmentName, environment_of
+from agentctl.app.running.result import SCHEMA_VERSION, run_result
+from agentctl.app.running.runs import EXITS, new_trace, state_of
+from agentctl.app.running.spending import budget_of
 from agentctl.cli.output import Format, note, write_json, write_jsonl
-from agentctl.cli.render.run import SCHEMA_VERSION, RunView, describe
+from agentctl.cli.render.run import observed
 from agentctl.cli.run import principal_option, terminal_approver
 from agentctl.cli.terminal import elicited, on_terminal
 from agentctl.core.canonical import NotCanonical, parse_strict
@@ -109,16 +111,16 @@ def call_command(
             clock=SystemClock(),
             approver=terminal_approver(project, approver, recipe),
             inputs=ScriptedInputs("called by hand"),
-            recorder=RunView(trace, show=not quiet),
+            recorder=ObservedTrace(trace, observed(quiet=quiet).event),
             mode=recipe.mode,
             world_start=lender.head.now if lender is not None and not live else None,
             session=NO_SESSION._replace(run_id=run_id, ledger=state.ledger if state else None),
-            budget=budget_of(harness.bundle, run_id),
+            budget=budget_of(harness.bundle, run_id, note),
         )
         with trace:
             run = Run(harness, given)
             play(run, backend)
-    result = describe(run_id, run.events, str(trace.path))
+    result = run_result(run_id, run.events, str(trace.path))
     seal = Seal(run_id, len(run.events), trace.head)
     seal_run(journal_file(project.root), seal, stamp(datetime.now(UTC)))
     return _told(result, name, format)

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from agentctl.app.environments import say_environment
-from agentctl.app.runs import StartedRun, load_parts, play_and_print, queue_approver, state_of
+from agentctl.app.running.runs import StartedRun, load_parts, play_run, queue_approver, state_of
 from agentctl.cli.output import Format
+from agentctl.cli.render.run import observed, show_result
+from agentctl.cli.terminal import warn_of_production
 from agentctl.core.canonical import NotCanonical, parse_strict
 from agentctl.core.clock import stamp
-from agentctl.core.errors import problem
+from agentctl.core.errors import Problem, problem
 from agentctl.core.events import Event
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import RunSession, ScriptedInputs
@@ -53,10 +54,15 @@ def resume(
     recipe = state.sessions.find(run_id)
     person = acting or getpass.getuser()
     corrected = _correction(did, person)
-    say_environment(recipe.environment)
-    parts = load_parts(project, recipe, show=not quiet)
+    warn_of_production(recipe.environment)
+    observer = observed(quiet=quiet)
+    parts = load_parts(project, recipe, observer)
     trace, events = FileTrace.reopen(path, run_id, journal_file(project.root))
-    _fits(fold(events).ended.get("stop"), reply, note)
+    try:
+        _fits(fold(events).ended.get("stop"), reply, note)
+    except Problem:
+        trace.close()
+        raise
     if corrected is not None:
         event = Event(len(events), "correction.made", stamp(datetime.now(UTC)), corrected)
         trace.record(event)
@@ -75,7 +81,7 @@ def resume(
     approver = queue_approver(parts, recipe, state, run_id, replay)
     inputs = ScriptedInputs(reply) if reply is not None else ScriptedInputs()
     begun = StartedRun(run_id, trace, session, approver, inputs, state.sessions)
-    return play_and_print(project.root, recipe, parts, begun, format, quiet=quiet)
+    return show_result(play_run(project.root, recipe, parts, begun, observer), format)
 
 
 def _correction(did: str | None, person: str) -> dict[str, object] | None:

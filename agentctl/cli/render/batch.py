@@ -3,10 +3,9 @@
 import os
 import sys
 from collections import Counter
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from agentctl.core.exits import ExitCode
+from agentctl.app.batch.batch import BatchSummary
 from agentctl.core.text import count, shorten
 from agentctl.specs.reading.locate import shown_path
 
@@ -41,56 +40,43 @@ class BatchProgress:
             sys.stderr.flush()
 
 
-class BatchSummary(NamedTuple):
-    """What came of a batch, earlier starts included."""
+def summary_json(summary: BatchSummary) -> dict[str, Any]:
+    """Return the summary as one JSON object."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tasks": summary.total,
+        "stops": dict(sorted(summary.stops.items())),
+        "left": summary.left,
+        "again": summary.again,
+        "halted": summary.halted,
+        "results": str(summary.out),
+        "exit_code": int(summary.code),
+    }
 
-    total: int
-    stops: Counter[str]
-    """How many tasks ended in which way."""
-    left: int
-    """Tasks without a result."""
-    again: int
-    """Tasks whose result is not final: the same command tries them again."""
-    halted: str | None
-    """Why some are left."""
-    out: Path | None
-    code: ExitCode
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the summary as one JSON object."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "tasks": self.total,
-            "stops": dict(sorted(self.stops.items())),
-            "left": self.left,
-            "again": self.again,
-            "halted": self.halted,
-            "results": str(self.out),
-            "exit_code": int(self.code),
-        }
+def summary_line(summary: BatchSummary) -> str:
+    """Return the verdict and the next command."""
+    said = f"{count(summary.total, 'task')}: {_counted(summary.stops) or 'none done'}"
+    if summary.left:
+        said += f"; {summary.left} not begun: {summary.halted}"
+    if summary.out is not None:
+        said += f"; results in {shown_path(summary.out)}"
+    return f"{said}. Next: {_next(summary)}"
 
-    def text(self) -> str:
-        """Return the verdict and the next command."""
-        said = f"{count(self.total, 'task')}: {_counted(self.stops) or 'none done'}"
-        if self.left:
-            said += f"; {self.left} not begun: {self.halted}"
-        if self.out is not None:
-            said += f"; results in {shown_path(self.out)}"
-        return f"{said}. Next: {self._next()}"
 
-    def _next(self) -> str:
-        if self.left or self.again:
-            if self.out is None:
-                return "again with --out FILE, so that what is done stays done"
-            rest = self.left + self.again
-            return f"the same command, for the {rest} that {'is' if rest == 1 else 'are'} left"
-        if any(self.stops[stop] for stop in _WAITING):
-            return "agentctl inbox list"
-        return "agentctl trace list"
+def _next(summary: BatchSummary) -> str:
+    if summary.left or summary.again:
+        if summary.out is None:
+            return "again with --out FILE, so that what is done stays done"
+        rest = summary.left + summary.again
+        return f"the same command, for the {rest} that {'is' if rest == 1 else 'are'} left"
+    if any(summary.stops[stop] for stop in _WAITING):
+        return "agentctl inbox list"
+    return "agentctl trace list"
 
 
 def _counted(stops: Counter[str]) -> str:
     return ", ".join(f"{number} {stop.replace('_', ' ')}" for stop, number in stops.most_common())
 
 
-__all__ = ["BatchProgress", "BatchSummary"]
+__all__ = ["BatchProgress", "summary_json", "summary_line"]

@@ -1,39 +1,37 @@
 """A run as people read it: each step on stderr while it goes, the answer on stdout at the end."""
 
-from collections.abc import Sequence
+import sys
 from typing import Any
 
-from agentctl.cli.output import note
+from agentctl.app.observer import Observer
+from agentctl.app.running.runs import FinishedRun
+from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, canonical_text
-from agentctl.core.events import PHASES, Event, StopReason
+from agentctl.core.events import PHASES, Event
 from agentctl.core.text import shorten
-from agentctl.runtime.run import EventRecorder
-from agentctl.traces.views.fold import fold
+from agentctl.specs.reading.locate import shown_path
 
-SCHEMA_VERSION = "1"
 _WIDTH = 100
 
 
-class RunView:
-    """Passes events on to the trace and shows them.
+def observed(*, quiet: bool) -> Observer:
+    """Return what shows a run on stderr: its steps, and on a terminal the model's words.
 
     Args:
-        trace: Where events are kept; it comes first, so nothing is shown that is not recorded.
-        show: Whether to show them at all.
+        quiet: Show warnings only.
     """
+    if quiet:
+        return Observer(note=note)
+    return Observer(show_event, show_text if sys.stderr.isatty() else None, note)
 
-    def __init__(self, trace: EventRecorder, *, show: bool) -> None:
-        self._trace = trace
-        self._show = show
 
-    def record(self, event: Event) -> None:
-        """Keep and show one event."""
-        self._trace.record(event)
-        line = _line(event) if self._show else None
-        if line is not None:
-            phase = PHASES.get(event.type, "")
-            note(f"{phase:<9}{shorten(neutralised(line), _WIDTH - 9)}")
+def show_event(event: Event) -> None:
+    """Show one event on stderr, where it says anything to a person."""
+    line = _line(event)
+    if line is not None:
+        phase = PHASES.get(event.type, "")
+        note(f"{phase:<9}{shorten(neutralised(line), _WIDTH - 9)}")
 
 
 def show_text(text: str) -> None:
@@ -78,94 +76,7 @@ def _line(event: Event) -> str | None:
     return None
 
 
-def describe(run_id: str, events: Sequence[Event], trace: str) -> dict[str, Any]:
-    """Return a finished run as one JSON object."""
-    folded = fold(events)
-    end = folded.ended
-    started = next(event.body for event in events if event.type == "run.started")
-    escalation = next((e.body for e in events if e.type == "escalated"), None)
-    declared = end["intent"] or {}
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run": run_id,
-        "agent": started["agent"],
-        "model": started["model"],
-        "mode": started["mode"],
-        **({"environment": started["environment"]} if "environment" in started else {}),
-        "principal": started["principal"],
-        "stop": end["stop"],
-        "reason": end["reason"],
-        "answer": end["answer"],
-        "output": end.get("output"),
-        "intent": declared.get("intent"),
-        "confidence": declared.get("confidence"),
-        "missing": declared.get("missing", []),
-        "next_safe_action": next_safe_action(events, end["stop"]),
-        "calls": [_call(call) for call in folded.calls],
-        "pending": pending_calls(events),
-        "escalation": escalation,
-        "usage": end["usage"],
-        "cost": end["cost"],
-        "steps": end["steps"],
-        "rights": started["rights"],
-        "trace": trace,
-    }
-
-
-def _call(call: Any) -> dict[str, Json]:
-    return {
-        "step": call.step,
-        "tool": call.tool,
-        "arguments": call.arguments,
-        "effect": call.effect,
-        "decision": {
-            "verdict": call.verdict,
-            "stage": call.stage,
-            "rules": list(call.rules),
-            "reason": call.reason,
-        },
-        "ran": call.ran,
-        "ok": call.ok,
-        **({"value": call.value} if call.ok else {"error": call.error}),
-    }
-
-
-def pending_calls(events: Sequence[Event]) -> list[dict[str, Json]]:
-    """Return the calls that still wait for a person."""
-    waiting: dict[str, dict[str, Json]] = {}
-    for event in events:
-        body = event.body
-        if event.type == "approval.requested":
-            keys = ("tool", "arguments", "by", "reason", "rule", "within_s", "call_hash")
-            waiting[body["call_id"]] = {key: body[key] for key in keys}
-        elif event.type == "approval.given" and body["answer"] != "timeout":
-            waiting.pop(body["call_id"], None)
-    return list(waiting.values())
-
-
-def next_safe_action(events: Sequence[Event], stop: StopReason) -> str:
-    """Say what may safely be done next, from how the run ended."""
-    escalation = next((e.body for e in events if e.type == "escalated"), None)
-    match stop:
-        case "answered":
-            return "nothing: the request is answered"
-        case "escalated" if escalation is not None:
-            return f"queue {escalation['queue']}: {escalation['packet']['how_to_continue']}"
-        case "waiting_approval":
-            waiting = pending_calls(events)
-            tool = waiting[0]["tool"] if waiting else "the call"
-            return f"approve or reject `{tool}`; nothing has happened yet"
-        case "waiting_reply":
-            return "answer the question"
-        case "tool_error":
-            return "find out whether the last effect happened before trying again"
-        case "model_error" | "interrupted":
-            return "look at the trace for effects, then run the task again"
-        case _:
-            return "look at the trace, then decide whether a person takes over"
-
-
-def text_answer(result: dict[str, Any]) -> str:
+def _text_answer(result: dict[str, Any]) -> str:
     """Return the answer alone."""
     if result["answer"] is not None:
         return neutralised(str(result["answer"]))
@@ -176,12 +87,34 @@ def _json(value: Json) -> str:
     return canonical_text(value)
 
 
-__all__ = [
-    "SCHEMA_VERSION",
-    "RunView",
-    "describe",
-    "next_safe_action",
-    "pending_calls",
-    "show_text",
-    "text_answer",
-]
+def show_result(done: FinishedRun, format: Format) -> int:
+    """Print the result of a run and return its exit code."""
+    result, fault = done.result, done.fault
+    run_id, stop = result["run"], result["stop"]
+    if done.replies is not None:
+        file = shown_path(done.replies)
+        note(f"what the tools answered: {file}, real data, to copy into their mocks")
+    match format:
+        case "json":
+            write_json(result)
+        case "jsonl":
+            write_jsonl([result])
+        case "text" if result["answer"] is not None or result["output"] is not None:
+            write_line(_text_answer(result))
+    if fault is not None:
+        note(f"error[{fault.kind}]: {fault.message}")
+        if fault.hint:
+            note(f"hint: {fault.hint}")
+    else:
+        note(f"{stop}: {result['reason']}")
+    for pending in result["pending"]:
+        note(f"waiting for {pending['by']}: {pending['tool']} {pending['arguments']}")
+    paused = done.events[-1].type != "run.ended"
+    following = f"agentctl resume {run_id}" if paused else f"agentctl trace show {run_id}"
+    if paused and stop == "waiting_approval":
+        following = "agentctl inbox list"
+    note(f"trace {run_id}, head {done.head}, journal {done.journal[:16]}. Next: {following}")
+    return done.code
+
+
+__all__ = ["observed", "show_event", "show_result", "show_text"]

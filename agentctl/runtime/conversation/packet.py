@@ -12,7 +12,6 @@ from agentctl.core.events import Event
 from agentctl.runtime.run import Run
 
 _GATE_ERRORS = frozenset({"denied", "declined", "pending", "not_offered", "unknown_tool"})
-_HAPPENED = frozenset({"succeeded", "reconciled"})
 _DOUBTFUL = frozenset({"in_doubt", "unverified"})
 COMMANDS = ("agentctl trace show RUN", 'agentctl resume RUN --note "WHAT YOU DID"')
 """How a person reads the run and lets the agent go on; `RUN` stands for the run's id."""
@@ -126,7 +125,7 @@ class _Parts:
         self._told.add(call_id)
         if state in _DOUBTFUL:
             self.doubts.append({**entry, "state": state})
-        elif state in _HAPPENED:
+        elif state == "succeeded":
             kept = self.drafts if call_id in self._drafted else self.done
             kept.append({**entry, "result": body.get("value", body.get("error"))})
         elif body["ok"]:

@@ -1,9 +1,7 @@
 """Which environment a live run acts in: staging unless production is asked for by name."""
 
-import sys
 from typing import Literal
 
-from agentctl.cli.output import note
 from agentctl.core.errors import problem
 from agentctl.specs.shapes.project import ProjectSpec
 
@@ -58,10 +56,4 @@ def environment_of(
     )
 
 
-def say_environment(environment: str | None) -> None:
-    """Tell whoever sits at the terminal, even with `--quiet`, that a run is in production."""
-    if environment == "production" and sys.stderr.isatty():
-        note("PRODUCTION: what this run does is done to real systems")
-
-
-__all__ = ["ENVIRONMENT_HELP", "EnvironmentName", "environment_of", "say_environment"]
+__all__ = ["ENVIRONMENT_HELP", "EnvironmentName", "environment_of"]

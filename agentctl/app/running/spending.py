@@ -1,8 +1,8 @@
 """Where a run of the command line takes its money from."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from agentctl.cli.output import note
 from agentctl.effects.alerts import AlertSender
 from agentctl.effects.budget import Budget
 from agentctl.effects.budgets import DayLimits, SpendingStore
@@ -17,8 +17,13 @@ def state_file(root: Path) -> Path:
     return state_folder(root) / "state.db"
 
 
-def budget_of(bundle: Bundle, run_id: str) -> Budget | None:
+def budget_of(bundle: Bundle, run_id: str, note: Callable[[str], None]) -> Budget | None:
     """Return the purse of a run, or `None` where nothing is shared and nobody is to be told.
+
+    Args:
+        bundle: The agent.
+        run_id: The run.
+        note: Called with the reason when an alert could not be sent.
 
     Raises:
         Problem: If the project's state cannot be opened.

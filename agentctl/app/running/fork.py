@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from agentctl.cli.output import note
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
@@ -53,9 +52,7 @@ def fork_of(project: Project, wanted: ForkOptions) -> tuple[RunRecipe, Fork]:
         raise problem("tampered", message, hint=hint, exit_code=ExitCode.NO)
     require_content(run, events, "forked")
     fork = Fork(events, wanted.step, run, check.heads)
-    recipe = _recipe(project, events[0].body, run, wanted)
-    note(f"forked from {run}: its first {count(wanted.step - 1, 'step')} played back, not repeated")
-    return recipe, fork
+    return _recipe(project, events[0].body, run, wanted), fork
 
 
 def _recipe(project: Project, started: dict[str, Json], run: str, wanted: ForkOptions) -> RunRecipe:

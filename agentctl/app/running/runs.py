@@ -2,16 +2,15 @@
 
 import secrets
 import sqlite3
-import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agentctl.app.models import live_model
-from agentctl.app.spending import budget_of, state_file
-from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
-from agentctl.cli.render.run import RunView, describe, show_text, text_answer
+from agentctl.app.observer import UNOBSERVED, ObservedTrace, Observer
+from agentctl.app.running.models import live_model
+from agentctl.app.running.result import run_result
+from agentctl.app.running.spending import budget_of, state_file
 from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.events import Event, StopReason
 from agentctl.core.exits import ExitCode
@@ -97,6 +96,8 @@ class FinishedRun(NamedTuple):
     """The hash of the last event."""
     journal: str
     """The hash of the line that seals the run."""
+    replies: Path | None = None
+    """Where the answers of live tools were kept, if they were."""
 
 
 class RunParts(NamedTuple):
@@ -124,14 +125,17 @@ def state_of(root: Path) -> RunState:
 
 
 def load_parts(
-    project: Project, recipe: RunRecipe, *, show: bool = False, elicit: Elicit | None = None
+    project: Project,
+    recipe: RunRecipe,
+    observer: Observer = UNOBSERVED,
+    elicit: Elicit | None = None,
 ) -> RunParts:
     """Load what a recipe names.
 
     Args:
         project: Where its files are.
         recipe: What makes up the run.
-        show: Whether the steps are shown, and with them the model's words as they arrive.
+        observer: Told of the model's words as they arrive.
         elicit: Who answers what a server of live tools wants to know; left out = nobody.
 
     Raises:
@@ -143,18 +147,19 @@ def load_parts(
         scenario = lender.find(recipe.scenario).scenario
         model: Model | None = None
         if recipe.model is not None:
-            model = _model(harness, recipe.model, show=show)
+            model = _model(harness, recipe.model, observer)
         elif scenario.turns is None:
             model = first_recording(lender, harness, scenario.id)
         return RunParts(harness, lender, scenario, model, None)
     harness = Harness(project.agent(recipe.agent), recipe.model)
-    return next_run_parts(
-        RunParts(harness, lender, None, None, None), recipe, show=show, elicit=elicit
-    )
+    return next_run_parts(RunParts(harness, lender, None, None, None), recipe, observer, elicit)
 
 
 def next_run_parts(
-    parts: RunParts, recipe: RunRecipe, *, show: bool = False, elicit: Elicit | None = None
+    parts: RunParts,
+    recipe: RunRecipe,
+    observer: Observer = UNOBSERVED,
+    elicit: Elicit | None = None,
 ) -> RunParts:
     """Return the parts of one more run of the same agent: with a model and a world of its own.
 
@@ -168,7 +173,7 @@ def next_run_parts(
     else:
         tables = parts.lender.tables if parts.lender is not None else WorldSnapshot({})
         backend = MockBackend(parts.harness.mocks, World(tables, bundle.tables))
-    model = _model(parts.harness, recipe.model, show=show)
+    model = _model(parts.harness, recipe.model, observer)
     return parts._replace(model=model, backend=backend)
 
 
@@ -190,21 +195,12 @@ def queue_approver(parts: RunParts, recipe: RunRecipe, state: RunState, run_id: 
     return QueueApprover(state.approvals, binding, replay, lambda: datetime.now(UTC))
 
 
-def play_and_print(
+def play_run(
     root: Path,
     recipe: RunRecipe,
     parts: RunParts,
     begun: StartedRun,
-    format: Format,
-    *,
-    quiet: bool,
-) -> int:
-    """Play a run to its end or to its next pause; seal it, print it, return the exit code."""
-    return print_result(play_run(root, recipe, parts, begun, show=not quiet), format)
-
-
-def play_run(
-    root: Path, recipe: RunRecipe, parts: RunParts, begun: StartedRun, *, show: bool
+    observer: Observer = UNOBSERVED,
 ) -> FinishedRun:
     """Play a run to its end or to its next pause, and seal it.
 
@@ -213,27 +209,30 @@ def play_run(
         recipe: How the run was started.
         parts: What the recipe names.
         begun: The run.
-        show: Whether each step is shown on stderr.
+        observer: Told of each step.
     """
-    view = RunView(begun.trace, show=show)
+    recorder = ObservedTrace(begun.trace, observer.event)
+    replies = None
     with begun.trace:
         if parts.scenario is not None:
-            events, fault = _play_scenario(parts, begun, view)
+            events, fault = _play_scenario(parts, begun, recorder)
         else:
-            events, fault = _play(recipe, parts, begun, view)
+            if recipe.records:
+                replies = recorded_file(parts.harness.bundle.root, begun.run_id)
+            events, fault = _play(recipe, parts, begun, recorder, replies, observer)
     run_id, trace = begun.run_id, begun.trace
     if begun.sessions is not None and events[-1].type == "run.ended":
         begun.sessions.forget(run_id)
-    result = describe(run_id, events, str(trace.path))
+    result = run_result(run_id, events, str(trace.path))
     seal = Seal(run_id, len(events), trace.head)
     journal = seal_run(journal_file(root), seal, stamp(datetime.now(UTC)))
     code = fault.exit_code if fault is not None else EXITS[result["stop"]]
     result["exit_code"] = int(code)
-    return FinishedRun(result, events, code, fault, trace.head, journal)
+    return FinishedRun(result, events, code, fault, trace.head, journal, replies)
 
 
 def _play_scenario(
-    parts: RunParts, begun: StartedRun, view: RunView
+    parts: RunParts, begun: StartedRun, recorder: ObservedTrace
 ) -> tuple[list[Event], ModelFault | None]:
     assert parts.scenario is not None and parts.lender is not None  # `load` brings both
     trial = play_trial(
@@ -245,7 +244,7 @@ def _play_scenario(
         model=parts.model,
         kind="cassette" if isinstance(parts.model, CassetteModel) else None,
         approver=begun.approver,
-        recorder=view,
+        recorder=recorder,
         session=begun.session,
     )
     fault = trial.model_fault if trial.fault else None
@@ -255,7 +254,12 @@ def _play_scenario(
 
 
 def _play(
-    recipe: RunRecipe, parts: RunParts, begun: StartedRun, view: RunView
+    recipe: RunRecipe,
+    parts: RunParts,
+    begun: StartedRun,
+    recorder: ObservedTrace,
+    replies: Path | None,
+    observer: Observer,
 ) -> tuple[list[Event], ModelFault | None]:
     assert parts.model is not None and parts.backend is not None  # `load` brings both
     given = RunContext(
@@ -264,71 +268,35 @@ def _play(
         clock=SystemClock(),
         approver=begun.approver or Nobody(),
         inputs=begun.inputs,
-        recorder=view,
+        recorder=recorder,
         mode=recipe.mode,
         world_start=parts.lender.head.now if parts.lender is not None else None,
         session=begun.session,
-        budget=budget_of(parts.harness.bundle, begun.run_id),
+        budget=budget_of(parts.harness.bundle, begun.run_id, observer.note),
         environment=recipe.environment,
     )
     run = Run(parts.harness, given)
     backend, fault = parts.backend, None
-    if recipe.records:
-        bundle = parts.harness.bundle
-        file = recorded_file(bundle.root, begun.run_id)
-        backend = ReplyRecorder(backend, bundle.tools, file)
+    if replies is not None:
+        backend = ReplyRecorder(backend, parts.harness.bundle.tools, replies)
     with closing(backend):
         try:
             play(run, backend)
         except ModelFault as met:
             fault = met
-    if isinstance(backend, ReplyRecorder):
-        _say_recorded(backend, alone=recipe.task is None)
+    if isinstance(backend, ReplyRecorder) and backend.failed is not None:
+        file = shown_path(backend.path)
+        observer.note(f"warning: {file} is not complete: {backend.failed}")
     return run.events, fault
 
 
-def _say_recorded(recorder: ReplyRecorder, *, alone: bool) -> None:
-    file = shown_path(recorder.path)
-    if recorder.failed is not None:
-        note(f"warning: {file} is not complete: {recorder.failed}")
-    if alone:
-        note(f"what the tools answered: {file}, real data, to copy into their mocks")
+def _model(harness: Harness, model: str | None, observer: Observer) -> Model:
+    """Return the model that plays.
 
-
-def print_result(done: FinishedRun, format: Format) -> int:
-    """Print the result of a run and return the exit code."""
-    result, fault = done.result, done.fault
-    run_id, stop = result["run"], result["stop"]
-    match format:
-        case "json":
-            write_json(result)
-        case "jsonl":
-            write_jsonl([result])
-        case "text" if result["answer"] is not None or result["output"] is not None:
-            write_line(text_answer(result))
-    if fault is not None:
-        note(f"error[{fault.kind}]: {fault.message}")
-        if fault.hint:
-            note(f"hint: {fault.hint}")
-    else:
-        note(f"{stop}: {result['reason']}")
-    for pending in result["pending"]:
-        note(f"waiting for {pending['by']}: {pending['tool']} {pending['arguments']}")
-    paused = done.events[-1].type != "run.ended"
-    following = f"agentctl resume {run_id}" if paused else f"agentctl trace show {run_id}"
-    if paused and stop == "waiting_approval":
-        following = "agentctl inbox list"
-    note(f"trace {run_id}, head {done.head}, journal {done.journal[:16]}. Next: {following}")
-    return done.code
-
-
-def _model(harness: Harness, model: str | None, *, show: bool) -> Model:
-    """Return the model that plays; its words are shown as they come where somebody watches.
-
-    They are shown only where nothing judges them first, and they are no JSON.
+    Its words are reported as they arrive only where nothing checks them first and they are prose.
     """
-    watched = show and sys.stderr.isatty() and harness.output is None and unscreened(harness)
-    return live_model(harness.bundle, model, on_text=show_text if watched else None)
+    reported = harness.output is None and unscreened(harness)
+    return live_model(harness.bundle, model, on_text=observer.text if reported else None)
 
 
 __all__ = [
@@ -340,9 +308,7 @@ __all__ = [
     "load_parts",
     "new_trace",
     "next_run_parts",
-    "play_and_print",
     "play_run",
-    "print_result",
     "queue_approver",
     "state_of",
 ]
