@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from agentctl.core.alignment import align
-from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.canonical import Json, canonical_text, same_value
 from agentctl.core.events import EVENTS, Event, EventDeclaration
-from agentctl.specs.language.matchers import same_value
 
 _WEIGHT = {
     "irreversible": 16.0,
