@@ -17,7 +17,7 @@ from agentctl.models.port import Model, ModelFault
 from agentctl.models.scripted import ScriptedModel
 from agentctl.runtime.approvals.approver import Approver, ScriptedApprover
 from agentctl.runtime.conversation.loop import OUT_OF_TURNS, play
-from agentctl.runtime.dispatch import MockBackend
+from agentctl.runtime.dispatch import mock_backend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import (
     NO_SESSION,
@@ -106,7 +106,7 @@ def play_trial(
             session=session,
         ),
     )
-    backend = MockBackend(harness.mocks, world, scenario.faults)
+    backend = mock_backend(harness, world, scenario.faults)
     fault, met = None, None
     if turns is None and model is None:
         fault = "no recorded turns: record them, or run with a model"
@@ -191,7 +191,7 @@ def apply_expected(
     arguments = {**tool.defaults, **call.args, **tool.bound_values(principal)}
     if call.tool in harness.built_in or call.tool not in harness.mocks:
         return ToolResult()
-    return harness.mocks.call(world, call.tool, Ask(arguments, principal, now))
+    return mock_backend(harness, world).send(call.tool, Ask(arguments, principal, now), None)
 
 
 __all__ = [

@@ -3,9 +3,12 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from agentctl.specs.shapes.backends import BACKENDS
 
 PACKAGE = Path(__file__).parent.parent.parent / "agentctl"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -124,3 +127,20 @@ def test_heavy_libraries_stay_out(command: list[str], tmp_path: Path):
     )
     loaded = {module.split(".")[0] for module in ast.literal_eval(done.stderr.splitlines()[-1])}
     assert not loaded & HEAVY
+
+
+def test_the_contract_on_tool_backends_speaks_of_every_package():
+    """A new package may not call a tool backend because nobody listed it."""
+    settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    floors, contract = (
+        next(one for one in contracts if one["name"].startswith(start))
+        for start in ("A floor", "Only the dispatcher")
+    )
+    named = {name for line in floors["layers"] for name in line.split(" | ")}
+    assert named == {f"agentctl.{path.parent.name}" for path in PACKAGE.glob("*/__init__.py")}
+    below = {"agentctl.specs", "agentctl.core", "agentctl.toolbox"}
+    assert set(contract["source_modules"]) == named - below
+    backends = {backend.tools.partition(":")[0] for backend in BACKENDS.values()}
+    for module in backends:
+        assert any(module.startswith(name) for name in contract["forbidden_modules"]), module
