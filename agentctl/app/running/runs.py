@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agentctl.app.models import live_model
 from agentctl.app.observer import UNOBSERVED, ObservedTrace, Observer
-from agentctl.app.run_result import run_result
-from agentctl.app.spending import budget_of, state_file
+from agentctl.app.running.models import live_model
+from agentctl.app.running.result import run_result
+from agentctl.app.running.spending import budget_of, state_file
 from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.events import Event, StopReason
 from agentctl.core.exits import ExitCode
 from agentctl.core.messages import Principal
-from agentctl.effects.approvals import Approvals
+from agentctl.effects.approvals import ApprovalBinding, Approvals
 from agentctl.effects.db import open_db
 from agentctl.effects.ledger import Ledger
 from agentctl.effects.paused_runs import PausedRuns, RunRecipe
@@ -23,7 +23,7 @@ from agentctl.evals.running.turn_sources import first_recording
 from agentctl.models.cassette import CassetteModel
 from agentctl.models.port import Model, ModelFault
 from agentctl.runtime.approvals.approver import Approver, Nobody
-from agentctl.runtime.approvals.queue import ApprovalBinding, QueueApprover
+from agentctl.runtime.approvals.queue import QueueApprover
 from agentctl.runtime.conversation.loop import play
 from agentctl.runtime.conversation.speaking import unscreened
 from agentctl.runtime.dispatch import live_backend, mock_backend
