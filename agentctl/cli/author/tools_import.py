@@ -19,6 +19,7 @@ from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.files import write_whole
 from agentctl.core.text import count, shorten
 from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.decode import decode
@@ -162,7 +163,7 @@ def _write(path: Path, manifest: Mapping[str, Json], origin: str) -> None:
     if written.data != manifest:
         raise problem("not-written", f"{shown_path(path)} would not say what was imported")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
 
 
 def _called(source: str) -> str:
