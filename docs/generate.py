@@ -19,6 +19,7 @@ from agentctl.core.events import EVENT_TYPES, STOP_REASONS
 from agentctl.core.exits import ExitCode
 from agentctl.specs.checks.risks import DOES
 from agentctl.specs.language.matchers import MATCHERS
+from agentctl.specs.shapes.base import Family
 from agentctl.specs.shapes.kinds import KINDS
 
 HERE = Path(__file__).parent / "reference"
@@ -26,20 +27,22 @@ HERE = Path(__file__).parent / "reference"
 
 def docstrings(model: type[BaseModel]) -> dict[str, str]:
     """Return the docstring under each field of a model."""
-    tree = ast.parse(inspect.getsource(model).strip())
-    body = tree.body[0].body  # type: ignore[attr-defined]
     found = {}
-    for field, after in itertools.pairwise(body):
-        said = after.value if isinstance(after, ast.Expr) else None
-        if isinstance(field, ast.AnnAssign) and isinstance(said, ast.Constant):
-            found[ast.unparse(field.target)] = " ".join(str(said.value).split())
+    for base in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
+        tree = ast.parse(inspect.getsource(base).strip())
+        body = tree.body[0].body  # type: ignore[attr-defined]
+        for field, after in itertools.pairwise(body):
+            said = after.value if isinstance(after, ast.Expr) else None
+            if isinstance(field, ast.AnnAssign) and isinstance(said, ast.Constant):
+                found[ast.unparse(field.target)] = " ".join(str(said.value).split())
     return found
 
 
 def parts(annotation: Any) -> list[type[BaseModel]]:
     """Return the models an annotation speaks of."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
+        head = issubclass(annotation, Family) and annotation.is_head()
+        return annotation.members() if head else [annotation]
     return [model for arg in get_args(annotation) for model in parts(arg)]
 
 
@@ -57,8 +60,8 @@ def shape(annotation: Any) -> str:
         return f"mapping to {shape(inner[1])}"
     if origin is Literal:
         return " \\| ".join(f"`{choice}`" for choice in inner)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    if models := parts(annotation):
+        return " or ".join(f"[{model.__name__}](#{model.__name__.lower()})" for model in models)
     return _PLAIN.get(annotation, "any value")
 
 

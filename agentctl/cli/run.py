@@ -11,9 +11,9 @@ import typer
 
 from agentctl.app.batch.batch import JOBS, BatchPlan
 from agentctl.app.batch.task_run import Whose
-from agentctl.app.environments import ENVIRONMENT_HELP, EnvironmentName, environment_of
-from agentctl.app.fork import ForkOptions, fork_of
-from agentctl.app.runs import (
+from agentctl.app.running.environments import ENVIRONMENT_HELP, EnvironmentName, environment_of
+from agentctl.app.running.fork import ForkOptions, fork_of
+from agentctl.app.running.runs import (
     RunParts,
     StartedRun,
     load_parts,

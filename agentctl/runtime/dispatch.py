@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.messages import ToolError, ToolResult
+from agentctl.core.waiting import pause_s
 from agentctl.effects.ledger import EffectIntent
 from agentctl.runtime.exactly_once import SendResult, send_once
 from agentctl.runtime.harness import Harness
@@ -266,8 +267,7 @@ def _waited(run: Run, tool: ToolSpec, result: ToolResult, attempts: int) -> bool
     """
     if run.context.mode != "live" or tool.live is None:
         return True
-    asked = result.wait_s
-    pause = asked if asked is not None else BACKOFF_S * 2 ** (attempts - 1)
+    pause = pause_s(result.wait_s, BACKOFF_S, attempts)
     if pause > min(tool.live.timeout_s, run.remaining_s()):
         return False
     time.sleep(pause)

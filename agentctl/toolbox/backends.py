@@ -3,26 +3,17 @@
 A backend is loaded when a tool needs it: no live run pays for a library that it does not use.
 """
 
-from collections.abc import Callable, Mapping
-from importlib import import_module
+from collections.abc import Callable
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.messages import ToolResult
+from agentctl.specs.shapes.backends import backend_part
 from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.port import Ask, Backend
 from agentctl.toolbox.variables import ManifestVariables
-
-BACKENDS: Mapping[str, str] = {
-    "command": "agentctl.toolbox.process.command:CommandTools",
-    "http": "agentctl.toolbox.http.tools:HttpTools",
-    "python": "agentctl.toolbox.process.python:PythonTools",
-    "sql": "agentctl.toolbox.sql.tools:SqlTools",
-    "mcp": "agentctl.toolbox.mcp.tools:McpTools",
-}
-"""Kind -> the class of its backend, `module:name`; called with (tools, Opening)."""
 
 Elicit = Callable[[str, dict[str, Json]], dict[str, Json] | None]
 """Asks a person for what a server wants to know: (message, JSON Schema) -> answer, or `None` when
@@ -63,8 +54,7 @@ class LiveTools:
         self._backends: dict[str, Backend] = {}
         try:
             for kind, tools in kinds.items():
-                module, _, attribute = BACKENDS[kind].partition(":")
-                backend: Backend = getattr(import_module(module), attribute)(tools, opening)
+                backend: Backend = backend_part(kind, "tools")(tools, opening)
                 self._opened.append(backend)
                 self._backends.update(dict.fromkeys(tools, backend))
         except BaseException:
@@ -85,4 +75,4 @@ class LiveTools:
             backend.close()
 
 
-__all__ = ["BACKENDS", "Elicit", "LiveTools", "Opening"]
+__all__ = ["Elicit", "LiveTools", "Opening"]

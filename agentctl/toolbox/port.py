@@ -16,6 +16,8 @@ class Ask(NamedTuple):
     now: datetime
     left_s: float = inf
     """Seconds that the run has left for it; a write, once begun, is not broken off."""
+    call_id: str = ""
+    """Which call of the run this is; empty outside of one."""
 
     def within(self, timeout_s: float) -> float:
         """Return the seconds a tool with this time-out may take.

@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from agentctl.core.errors import problem
 from agentctl.core.masking import without
 from agentctl.core.messages import ToolResult
+from agentctl.core.text import fill_variables, variables_in
 from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.project import EnvironmentSpec
 
 LEAST_SECRET = 6
 """Characters of the shortest value that is masked; a shorter one would be found in any text."""
-_NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class ManifestVariables:
@@ -61,10 +61,10 @@ class ManifestVariables:
             Problem: If a variable is not set.
         """
 
-        def value(match: re.Match[str]) -> str:
-            found = self.get(match[1])
+        def value(variable: str) -> str:
+            found = self.get(variable)
             if not found:
-                name = self._own.get(match[1], match[1])
+                name = self._own.get(variable, variable)
                 raise problem(
                     "missing-variable",
                     f"`{tool}` needs the environment variable {name}, which is not set",
@@ -72,7 +72,7 @@ class ManifestVariables:
                 )
             return found
 
-        return _NAMED.sub(value, text)
+        return fill_variables(text, value)
 
     def credential(self, text: str, tool: str) -> str:
         """Return `text` filled in for a header, and mask its variables from now on.
@@ -86,7 +86,7 @@ class ManifestVariables:
         Raises:
             Problem: If a variable is not set, or holds what no header can carry.
         """
-        for name in _NAMED.findall(text):
+        for name in variables_in(text):
             found = self.get(name) or ""
             if not (found.isascii() and found.isprintable()):
                 own = self._own.get(name, name)

@@ -8,7 +8,6 @@ from agentctl.core.errors import Problem
 from agentctl.evals.results.report import report_json_text, report_records
 from agentctl.evals.running.runner import EvalPlan, evaluate_set
 from agentctl.evals.running.selection import ScenarioSelection
-from agentctl.evals.scorers.reasons import Score
 from agentctl.specs.loading.project import Project
 from tests.support.project import failing, make, passing, unclear
 
@@ -107,27 +106,3 @@ def test_stale_turns_are_not_green(tmp_path):
     assert (result.summary.passed, result.verdict.exit_code) == (1, 3)
     make(tmp_path, [passing("a")], made_for=old, gates={"stale": "accept"})
     assert run(tmp_path).verdict.exit_code == 0
-
-
-class Point:
-    """An installed entry point."""
-
-    def __init__(self, name, scorer):
-        self.name, self.value, self._scorer = name, "package:scorer", scorer
-
-    def load(self):
-        if self._scorer is None:
-            raise ImportError("no module named package")
-        return self._scorer
-
-
-def test_a_scorer_of_a_third_party_is_found_by_its_name(tmp_path, monkeypatch):
-    """A set names an installed scorer; its score stands beside the built-in checks."""
-    points = [Point("turns", lambda trajectory, case: Score(trajectory.steps)), Point("gone", None)]
-    monkeypatch.setattr("agentctl.evals.scorers.registry.entry_points", lambda group: points)
-    make(tmp_path, [passing("a")], scorers=["turns", "state"])
-    (row,) = run(tmp_path).rows
-    assert row.checks["turns"] == Score(3)
-    make(tmp_path, [passing("a")], scorers=["gone"])
-    with pytest.raises(Problem, match="cannot be loaded"):
-        run(tmp_path)

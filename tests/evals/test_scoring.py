@@ -7,6 +7,7 @@ import pytest
 
 from agentctl.evals.scorers.context import ScoringContext
 from agentctl.evals.scorers.reasons import Score
+from agentctl.evals.scorers.registry import SCORERS, ScorerEntry
 from agentctl.evals.scorers.scoring import score_trial
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import play_trial
@@ -32,13 +33,15 @@ ALLOW = [{"id": "all", "allow": ["get_order", "cancel_order", "send_email"]}]
 DESK = {"escalation": {"queue": "desk", "queues": ["billing"]}}
 
 
-def score(turns, expect, *, made=None, recording=None, scorers=None, stamp=None, **more):
+def score(turns, expect, *, made=None, recording=None, scorers=(), stamp=None, **more):
     agent = made or bundle(tools=[GET, CANCEL, SEND], rules=ALLOW)
     case = scenario(turns, expect=expect, **more)
     harness = Harness(agent)
     tables = WorldSnapshot({"orders": ORDERS})
     trial = play_trial(harness, case, tables, set_name="set", now=DEFAULT_NOW, recording=recording)
-    return score_trial(trial, case, ScoringContext(harness, tables, DEFAULT_NOW, stamp, scorers))
+    return score_trial(
+        trial, case, ScoringContext(harness, tables, DEFAULT_NOW, stamp), (*SCORERS, *scorers)
+    )
 
 
 def kinds(row):
@@ -305,17 +308,17 @@ def test_stamps_tell_fresh_from_stale():
 
 def test_a_scorer_that_says_no_fails_the_trial():
     """`Score(False)` of a named scorer fails; a number is only reported."""
-    good = {"length": lambda trajectory, case: Score(12)}
-    bad = {"polite": lambda trajectory, case: Score(False, "no thanks given")}
-    assert score([{"say": "Hi."}], {"calls": "none"}, scorers=good).checks["length"].value == 12
-    row = score([{"say": "Hi."}], {"calls": "none"}, scorers=bad)
+    good = ScorerEntry("length", lambda evidence: Score(12))
+    bad = ScorerEntry("polite", lambda evidence: Score(False, "no thanks given"))
+    assert score([{"say": "Hi."}], {"calls": "none"}, scorers=[good]).checks["length"].value == 12
+    row = score([{"say": "Hi."}], {"calls": "none"}, scorers=[bad])
     assert kinds(row) == ["scorer"]
 
 
-@pytest.mark.parametrize("broken", [lambda t, s: 1 / 0, lambda t, s: True])
+@pytest.mark.parametrize("broken", [lambda evidence: 1 / 0, lambda evidence: True])
 def test_a_broken_scorer_is_inconclusive(broken):
     """A scorer that raises, or returns something else, judges nobody."""
-    row = score([{"say": "Hi."}], {"calls": "none"}, scorers={"broken": broken})
+    row = score([{"say": "Hi."}], {"calls": "none"}, scorers=[ScorerEntry("broken", broken)])
     assert row.status == "inconclusive"
     assert "scorer `broken` broke" in row.reasons[0].message
 

@@ -119,7 +119,6 @@ def test_the_bound_of_the_audit_is_that_of_what_is_written(cpu_us: float, good: 
     assert result.figure.endswith("PASS" if good else "FAIL")
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:litellm")
 def test_the_live_benchmark_asks_for_every_turn_on_few_connections(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,14 +2,19 @@
 
 import pytest
 
-from agentctl.evals.scorers.escalation import PACKET_KEYS, Happened, missing_parts, score_escalation
+from agentctl.evals.scorers.escalation import (
+    PACKET_KEYS,
+    Happened,
+    compare_escalation,
+    missing_parts,
+)
 from agentctl.specs.shapes.golden import ExpectedEscalation
 
 WHOLE = dict.fromkeys(PACKET_KEYS)
 
 
 def kinds(expected, happened, answer=None):
-    judged = score_escalation(ExpectedEscalation.model_validate(expected), happened, answer)
+    judged = compare_escalation(ExpectedEscalation.model_validate(expected), happened, answer)
     return [reason.kind for reason in judged.reasons]
 
 
@@ -53,6 +58,6 @@ def test_an_escalation_before_the_first_turn_is_in_time():
 )
 def test_offers_in_words_are_told_from_silence(answer, offered):
     """An offer is noted, and the escalation is missing all the same."""
-    judged = score_escalation(ExpectedEscalation(), None, answer)
+    judged = compare_escalation(ExpectedEscalation(), None, answer)
     assert judged.offered is offered
     assert [reason.kind for reason in judged.reasons] == ["missing-escalation"]

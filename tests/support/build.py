@@ -9,6 +9,7 @@ from agentctl.runtime.trial import Trial, play_trial
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.bundle import Bundle, Fingerprints, WorldSnapshot
 from agentctl.specs.shapes.golden import DEFAULT_NOW, Scenario
+from agentctl.specs.shapes.live import server_of
 from agentctl.specs.shapes.policy import Policy
 from agentctl.specs.shapes.project import ProjectSpec
 from agentctl.specs.shapes.tools import ToolManifest
@@ -110,9 +111,9 @@ def bundle(
         manifest.tables,
         {tool.name: folder or Path() for tool in manifest.tools},
         {
-            tool.name: manifest.servers[tool.live.server]
+            tool.name: manifest.servers[server]
             for tool in manifest.tools
-            if tool.live is not None and tool.live.server is not None
+            if (server := server_of(tool.live)) is not None
         },
         rights,
         ProjectSpec.model_validate(project or {}),

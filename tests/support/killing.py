@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agentctl.app import runs as sessions
+from agentctl.app.running import runs as sessions
 from agentctl.effects import approvals, db, ledger
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.scripted import ScriptedModel

@@ -19,8 +19,9 @@ import pytest
 
 from agentctl.core.canonical import canonical_text
 from agentctl.runtime.dispatch import MockBackend
+from agentctl.specs.shapes.backends import BACKENDS
 from agentctl.specs.shapes.bundle import Bundle, WorldSnapshot
-from agentctl.toolbox.backends import BACKENDS, LiveTools, Opening
+from agentctl.toolbox.backends import LiveTools, Opening
 from agentctl.toolbox.mcp.definitions import definition_hash
 from agentctl.toolbox.mock.tools import MockTools
 from agentctl.toolbox.mock.world import World

@@ -49,14 +49,8 @@ def shop() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def here(
-    tmp_path: Path,
-    model: Loopback,
-    shop: Provider,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Here:
-    made = Here(tmp_path, model, shop, monkeypatch, capsys)
+def here(tmp_path: Path, model: Loopback, shop: Provider) -> Here:
+    made = Here(tmp_path, model, shop)
     policy = made.root / "agents" / "policy.yaml"
     policy.write_text(policy.read_text().replace("> 100", "> 1000"))
     return made

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from agentctl.app.batch.task_run import Result, TaskRunner, Whose
 from agentctl.app.batch.tasks import BatchTask, Results, check_tasks, read_tasks
 from agentctl.app.observer import UNOBSERVED, Observer
-from agentctl.app.runs import load_parts, state_of
+from agentctl.app.running.runs import load_parts, state_of
 from agentctl.core.exits import ExitCode, strongest
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.provider.live import open_litellm

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from agentctl.app.batch.tasks import BatchTask, Known
 from agentctl.app.observer import UNOBSERVED, Observer
-from agentctl.app.run_result import run_result
-from agentctl.app.runs import (
+from agentctl.app.running.result import run_result
+from agentctl.app.running.runs import (
     EXITS,
     FinishedRun,
     RunParts,

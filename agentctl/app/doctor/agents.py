@@ -5,7 +5,6 @@ connects to servers, and only where that was asked for.
 """
 
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -14,18 +13,17 @@ from typing import NamedTuple
 
 from agentctl.app.doctor.machine import HealthFinding
 from agentctl.core.errors import Problem
-from agentctl.core.text import count
+from agentctl.core.text import count, variables_in
 from agentctl.models.pricing import price_of
 from agentctl.models.provider.live import target_of
 from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.locate import PROJECT_FILE, files_in, may_be, shown_path
 from agentctl.specs.shapes.agent import AgentSpec
+from agentctl.specs.shapes.backends import BACKENDS
 from agentctl.specs.shapes.bundle import Bundle
+from agentctl.specs.shapes.live import Server
+from agentctl.specs.shapes.live_kinds import CommandLive, ProcessLive
 from agentctl.toolbox.variables import variables_of
-
-_EXTRAS = {"mcp": "mcp", "sql": "sqlalchemy"}
-"""Kind of live tool, and name of its extra -> the library it needs."""
-_NAMED = re.compile(r"\$\{(\w+)\}")
 
 
 class ExaminedAgent(NamedTuple):
@@ -154,16 +152,17 @@ def _wanted(bundle: Bundle) -> Iterator[str]:
     """Yield every variable that a live tool of an agent names."""
     for name, tool in bundle.tools.items():
         for part in (tool.live, bundle.servers.get(name)):
-            if part is not None:
+            if isinstance(part, ProcessLive | Server):
                 yield from part.env
-                yield from _NAMED.findall(part.model_dump_json())
+            if part is not None:
+                yield from variables_in(part.model_dump_json())
 
 
 def _programs(bundle: Bundle) -> Iterator[HealthFinding]:
     found: dict[str, bool] = {}
     for name, tool in bundle.tools.items():
         for part in (tool.live, bundle.servers.get(name)):
-            if part is not None and part.command:
+            if isinstance(part, CommandLive | Server) and part.command:
                 program = part.command[0]
                 found[program] = _is_there(program, bundle.folders[name])
     for program, there in found.items():
@@ -176,8 +175,8 @@ def _programs(bundle: Bundle) -> Iterator[HealthFinding]:
 
 def _libraries(bundle: Bundle) -> Iterator[HealthFinding]:
     kinds = {tool.live.kind for tool in bundle.tools.values() if tool.live is not None}
-    for kind, module in _EXTRAS.items():
-        if kind in kinds and find_spec(module) is None:
+    for kind, (*_, library) in BACKENDS.items():
+        if kind in kinds and library is not None and find_spec(library) is None:
             what = f"live tools of kind `{kind}` need an extra that is not installed"
             yield HealthFinding("libraries", "warn", what, f"pip install 'agentctl[{kind}]'")
 

@@ -19,6 +19,8 @@ from agentctl.models.provider.failures import PASSING
 from agentctl.models.provider.live import open_litellm
 from agentctl.specs.shapes.agent import ModelSpec
 from agentctl.specs.shapes.bundle import Bundle
+from agentctl.specs.shapes.live import Server
+from agentctl.specs.shapes.live_kinds import HttpLive
 from agentctl.toolbox.variables import variables_of
 
 CONNECT_S = 2.0
@@ -71,7 +73,7 @@ def _addresses(bundle: Bundle, environment: str | None) -> Iterator[tuple[str, i
         return
     for name, tool in bundle.tools.items():
         for part in (tool.live, bundle.servers.get(name)):
-            if part is not None and part.url is not None:
+            if isinstance(part, HttpLive | Server) and part.url is not None:
                 try:
                     urls.append(variables.fill(part.url, name))
                 except Problem:

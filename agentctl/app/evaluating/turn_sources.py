@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
-from agentctl.app.models import live_model
+from agentctl.app.running.models import live_model
 from agentctl.core.errors import Problem, problem
 from agentctl.core.text import count
 from agentctl.evals.running.cassettes import cassette_of, read_cassette

@@ -18,6 +18,7 @@ from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.decode import Loaded
 from agentctl.specs.reading.locate import files_in, may_be, shown_path
 from agentctl.specs.shapes.agent import AgentSpec
+from agentctl.specs.shapes.live import server_of
 from agentctl.specs.shapes.tools import ToolManifest
 
 tools_app = typer.Typer(
@@ -92,8 +93,7 @@ def _rows(project: Project, only: str | None) -> Iterator[Row]:
         for tool in manifest.model.tools:
             mine = [user for agent, user in users if _uses(agent, tool.name, key)]
             if mine or only is None:
-                live = tool.live
-                server = live.server if live is not None else None
+                server = server_of(tool.live)
                 yield Row(
                     tool,
                     shown_path(manifest.path),

@@ -14,11 +14,11 @@ from typing import Annotated, Any
 
 import typer
 
-from agentctl.app.environments import ENVIRONMENT_HELP, EnvironmentName, environment_of
 from agentctl.app.observer import ObservedTrace
-from agentctl.app.run_result import SCHEMA_VERSION, run_result
-from agentctl.app.runs import EXITS, new_trace, state_of
-from agentctl.app.spending import budget_of
+from agentctl.app.running.environments import ENVIRONMENT_HELP, EnvironmentName, environment_of
+from agentctl.app.running.result import SCHEMA_VERSION, run_result
+from agentctl.app.running.runs import EXITS, new_trace, state_of
+from agentctl.app.running.spending import budget_of
 from agentctl.cli.output import Format, note, write_json, write_jsonl
 from agentctl.cli.render.run import observed
 from agentctl.cli.run import principal_option, terminal_approver

@@ -19,12 +19,14 @@ from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.files import write_whole
 from agentctl.core.text import count, shorten
 from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.decode import decode
 from agentctl.specs.reading.locate import shown_path
 from agentctl.specs.reading.yaml import MAX_BYTES, parse_yaml, read_text, read_yaml
 from agentctl.specs.shapes.live import Server
+from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolManifest
 from agentctl.toolbox.importing.definitions import (
     clean_name,
@@ -130,13 +132,13 @@ def _update(source: str | None) -> int:
     path = Path(source)
     read = read_yaml(path, shown_path(path))
     manifest = decode(ToolManifest, read.data, read)
-    used = [t.live.server for t in manifest.tools if t.live is not None and t.live.kind == "mcp"]
+    used = [t.live.server for t in manifest.tools if isinstance(t.live, McpLive)]
     if not used:
         raise problem("no-mcp-tools", f"{shown_path(path)} has no tools of an MCP server")
     data: dict[str, Json] = read.data
     notes: list[str] = []
     for server in dict.fromkeys(used):
-        if server is not None and server in manifest.servers:
+        if server in manifest.servers:
             listing = _listing(server, data["servers"][server], path.parent, os.environ)
             updated = update_definitions(data, server, listing)
             data = updated.manifest
@@ -161,7 +163,7 @@ def _write(path: Path, manifest: Mapping[str, Json], origin: str) -> None:
     if written.data != manifest:
         raise problem("not-written", f"{shown_path(path)} would not say what was imported")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
 
 
 def _called(source: str) -> str:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from agentctl.app.runs import StartedRun, load_parts, play_run, queue_approver, state_of
+from agentctl.app.running.runs import StartedRun, load_parts, play_run, queue_approver, state_of
 from agentctl.cli.output import Format
 from agentctl.cli.render.run import observed, show_result
 from agentctl.cli.terminal import warn_of_production
 from agentctl.core.canonical import NotCanonical, parse_strict
 from agentctl.core.clock import stamp
-from agentctl.core.errors import problem
+from agentctl.core.errors import Problem, problem
 from agentctl.core.events import Event
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import RunSession, ScriptedInputs
@@ -58,7 +58,11 @@ def resume(
     observer = observed(quiet=quiet)
     parts = load_parts(project, recipe, observer)
     trace, events = FileTrace.reopen(path, run_id, journal_file(project.root))
-    _fits(fold(events).ended.get("stop"), reply, note)
+    try:
+        _fits(fold(events).ended.get("stop"), reply, note)
+    except Problem:
+        trace.close()
+        raise
     if corrected is not None:
         event = Event(len(events), "correction.made", stamp(datetime.now(UTC)), corrected)
         trace.record(event)

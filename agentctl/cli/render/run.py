@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from agentctl.app.observer import Observer
-from agentctl.app.runs import FinishedRun
+from agentctl.app.running.runs import FinishedRun
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, canonical_text

@@ -11,7 +11,7 @@ from agentctl.core.errors import Problem
 from agentctl.evals.running.turn_sources import ModelSource, TrialModels, TurnSource
 from agentctl.evals.scorers.context import ScoringContext
 from agentctl.evals.scorers.reasons import FailureReason
-from agentctl.evals.scorers.registry import load_scorers
+from agentctl.evals.scorers.registry import scorer_table
 from agentctl.evals.scorers.scoring import TrialRow, score_trial
 from agentctl.models.port import Model
 from agentctl.runtime.harness import Harness
@@ -73,8 +73,8 @@ class TrialRunner:
             loaded.tables,
             loaded.head.now,
             stamp or loaded.head.made_for,
-            load_scorers(loaded.head.scorers),
         )
+        self._scorers = scorer_table(loaded.head.scorers)
 
     def play(self, task: TrialTask) -> PlayedTrial:
         """Play all trials of a task.
@@ -151,7 +151,7 @@ class TrialRunner:
         if trial.events and trial.events[-1].body.get("stop") == "interrupted":
             # The loop ends a run in good order on Ctrl-C; here it ends the whole evaluation.
             raise KeyboardInterrupt
-        return score_trial(trial, scenario, self._context), trial
+        return score_trial(trial, scenario, self._context, self._scorers), trial
 
     def _crashed(
         self, scenario: Scenario, number: int, kind: TurnSourceKind, error: Exception

@@ -1,11 +1,12 @@
-"""Judge what an agent said at the end: its words, its structured output, why it stopped."""
+"""Score what an agent said at the end: its words, its structured output, why it stopped."""
 
 import re
 from collections.abc import Iterable, Mapping
 
 from agentctl.core.canonical import Json
 from agentctl.core.text import folded, keyword_pattern
-from agentctl.evals.scorers.reasons import MISSING, FailureReason, shown_value
+from agentctl.evals.scorers.evidence import Evidence
+from agentctl.evals.scorers.reasons import MISSING, FailureReason, Score, shown_value
 from agentctl.specs.language.matchers import matches, value_differences
 from agentctl.specs.shapes.golden import ExpectedAnswer
 
@@ -17,8 +18,32 @@ UNWANTED_STOPS = frozenset(
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
-def score_answer(
-    expected: ExpectedAnswer, answer: str | None, said: Iterable[str] = ()
+def score_answer(evidence: Evidence) -> Score | None:
+    """Score the text to the user; in a conversation, a mention in an earlier text counts."""
+    expected = evidence.scenario.expect.answer
+    if expected is None:
+        return None
+    said = evidence.said if evidence.scenario.conversation else ()
+    return Score.of(_answer(expected, evidence.answer, said))
+
+
+def score_output(evidence: Evidence) -> Score | None:
+    """Score the structured answer, field by field."""
+    expected = evidence.scenario.expect.output
+    if expected is None:
+        return None
+    return Score.of(_output(expected, evidence.trajectory.ended.get("output")))
+
+
+def score_stop(evidence: Evidence) -> Score | None:
+    """Score why the run ended; without an expectation, an end of its own accord is enough."""
+    expected, ended = evidence.scenario.expect.stop, evidence.trajectory.ended
+    wrong = _stop(expected, ended.get("stop"), ended.get("reason"))
+    return Score.of(wrong) if wrong or expected is not None else None
+
+
+def _answer(
+    expected: ExpectedAnswer, answer: str | None, said: Iterable[str]
 ) -> list[FailureReason]:
     """Compare the text to the user with what it must and must not hold.
 
@@ -69,8 +94,7 @@ def _ungrouped(text: str) -> str:
     return _THOUSANDS.sub("", text) if "," in text else text
 
 
-def score_output(expected: Mapping[str, Json], output: Json) -> list[FailureReason]:
-    """Compare the structured answer field by field."""
+def _output(expected: Mapping[str, Json], output: Json) -> list[FailureReason]:
     if not isinstance(output, dict):
         message = f"structured output expected, got {shown_value(output)}"
         return [
@@ -85,8 +109,7 @@ def score_output(expected: Mapping[str, Json], output: Json) -> list[FailureReas
     return found
 
 
-def score_stop(expected: str | None, stop: str | None, detail: str | None) -> list[FailureReason]:
-    """Compare why the run ended; without an expectation, an end of its own accord is enough."""
+def _stop(expected: str | None, stop: str | None, detail: str | None) -> list[FailureReason]:
     why = f" ({detail})" if detail else ""
     if expected is not None and stop != expected:
         message = f"ended `{stop}`{why}, expected `{expected}`"

@@ -1,12 +1,11 @@
-"""What judging the trials of one golden set needs, worked out once per set."""
+"""What scoring the trials of one golden set needs, worked out once per set."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 
 from agentctl.core.messages import Principal
 from agentctl.evals.scorers.data_leak import DataLeakCheck
 from agentctl.evals.scorers.reasons import Freshness
-from agentctl.evals.scorers.registry import Scorer
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import Trial, expected_world, scenario_principal
 from agentctl.specs.shapes.bundle import Fingerprints, WorldSnapshot
@@ -25,7 +24,6 @@ class ScoringContext:
         tables: The world of the set.
         now: The moment its trials start, where a scenario names none.
         stamp: What the set's written turns were made for.
-        scorers: Scorers besides the built-in ones, by name.
     """
 
     def __init__(
@@ -34,19 +32,17 @@ class ScoringContext:
         tables: WorldSnapshot,
         now: datetime,
         stamp: Stamp | None = None,
-        scorers: Mapping[str, Scorer] | None = None,
     ) -> None:
         self._harness = harness
         self._tables = tables
         self._now = now
         self._stamp = stamp
-        self.scorers: Mapping[str, Scorer] = scorers or {}
         self.money = harness.agent.limits.cost_usd.session
         tools = harness.authorizer.tools
         self.defaults = {name: tool.defaults for name, tool in tools.items() if tool.defaults}
         self._effects = {name: tool.spec.effect for name, tool in tools.items()}
         self._marks = {name: _tables_of(tool.spec) for name, tool in tools.items()}
-        self.foreign = DataLeakCheck(harness, tables)
+        self.data_leaks = DataLeakCheck(harness, tables)
         self._worlds: tuple[Scenario, list[World]] | None = None
 
     def leaves_no_mark(self, tool: str, effect: str | None = None) -> bool:

@@ -1,4 +1,4 @@
-"""Judge whether a person was brought in when one was needed: from the trace, never from prose.
+"""Score whether a person was brought in when one was needed: from the trace, never from prose.
 
 An agent that says "I will pass you on" and does nothing has not escalated; that it offered to is
 noted, and counts as missing.
@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.text import folded, keyword_pattern
-from agentctl.evals.scorers.reasons import FailureReason, shown_value
+from agentctl.evals.scorers.evidence import Evidence
+from agentctl.evals.scorers.reasons import FailureReason, Score, shown_value
 from agentctl.specs.language.matchers import matches
 from agentctl.specs.shapes.golden import ExpectedEscalation
 
@@ -56,7 +57,17 @@ class EscalationOutcome(NamedTuple):
     reasons: tuple[FailureReason, ...]
 
 
-def score_escalation(
+def score_escalation(evidence: Evidence) -> Score:
+    """Score whether, where and when the case went to a person; the detail is the outcome."""
+    body, step = evidence.trajectory.escalation, evidence.trajectory.escalated_at_step or 0
+    happened = (
+        None if body is None else Happened(body["queue"], body["reason"], body["packet"], step)
+    )
+    outcome = compare_escalation(evidence.scenario.expect.escalation, happened, evidence.answer)
+    return Score.of(outcome.reasons, detail=outcome)
+
+
+def compare_escalation(
     expected: ExpectedEscalation, happened: Happened | None, answer: str | None
 ) -> EscalationOutcome:
     """Compare what should have happened with what the trace says.
@@ -116,6 +127,7 @@ __all__ = [
     "Cell",
     "EscalationOutcome",
     "Happened",
+    "compare_escalation",
     "missing_parts",
     "score_escalation",
 ]

@@ -1,7 +1,8 @@
 """What a check found, in a form that people and programs can read."""
 
 import json
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple, Self
 
 from agentctl.core.canonical import Json
 from agentctl.core.text import shorten
@@ -69,10 +70,35 @@ class FailureReason(NamedTuple):
 
 
 class Score(NamedTuple):
-    """What one scorer says: a bool is a check, a number a score, text a label."""
+    """What one scorer returns: a bool is a check, a number a score, text a label."""
 
     value: bool | int | float | str
     reason: str | None = None
+    """One sentence; reports show it beside the value."""
+    reasons: tuple[FailureReason, ...] = ()
+    """Each thing that is wrong, where there may be several."""
+    notes: tuple[FailureReason, ...] = ()
+    """What is worth reporting without counting."""
+    detail: Any = None
+    """What figures count besides the value, in a shape of the scorer's own."""
+
+    @classmethod
+    def of(
+        cls,
+        wrong: Iterable[FailureReason],
+        notes: tuple[FailureReason, ...] = (),
+        detail: Any = None,
+    ) -> Self:
+        """Return a check that holds exactly where nothing is wrong.
+
+        >>> Score.of([FailureReason("stop", "ended `loop`")]).value
+        False
+        """
+        reasons = tuple(wrong)
+        if not reasons:
+            return cls(True, None, (), notes, detail)
+        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        return cls(False, reasons[0].message + more, reasons, notes, detail)
 
     def as_json(self) -> dict[str, Json]:
         """Return the score; the reason only where there is one."""

@@ -1,4 +1,4 @@
-"""The table of scorers: the built-in ones by name, others through entry points.
+"""The table of scorers: the built-in ones, and others through entry points.
 
 A third party registers `NAME = "package.module:function"` under the entry-point group
 `agentctl.scorers`; a golden set asks for it with `scorers: [NAME]`. Only what is installed can be
@@ -6,69 +6,61 @@ named, so a golden set alone never causes code to run, and nothing is looked for
 named.
 """
 
-from collections.abc import Callable, Iterable
-from importlib.metadata import entry_points
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
 
-from agentctl.core.errors import Location, problem
-from agentctl.core.text import did_you_mean
-from agentctl.evals.scorers.reasons import Score
-from agentctl.specs.shapes.golden import Scenario
-from agentctl.traces.views.fold import Trajectory
+from agentctl.core.errors import Location
+from agentctl.core.extensions import load_extension
+from agentctl.evals.scorers.answers import score_answer, score_output, score_stop
+from agentctl.evals.scorers.calls import score_action, score_attempts, score_blocked, score_calls
+from agentctl.evals.scorers.escalation import score_escalation
+from agentctl.evals.scorers.evidence import Scorer
+from agentctl.evals.scorers.invariants import score_invariants
+from agentctl.evals.scorers.state import score_state
 
-Scorer = Callable[[Trajectory, Scenario], Score]
-"""Scores one trial. `Score(False)` fails it; numbers and text are reported beside the checks."""
 
-GROUP = "agentctl.scorers"
-BUILT_IN = (
-    "action",
-    "answer",
-    "attempts",
-    "blocked",
-    "calls",
-    "escalation",
-    "invariants",
-    "output",
-    "state",
-    "stop",
+class ScorerEntry(NamedTuple):
+    """One scorer of the table."""
+
+    name: str
+    scorer: Scorer
+    counts: Literal["always", "scored", "shown"] = "scored"
+    """Whether its reasons fail a trial: `always`, even one that is otherwise inconclusive;
+    `scored`, in a trial that can be scored; `shown`, not by themselves."""
+
+
+SCORERS = (
+    ScorerEntry("action", score_action),
+    ScorerEntry("calls", score_calls, "shown"),
+    ScorerEntry("state", score_state, "shown"),
+    ScorerEntry("invariants", score_invariants, "always"),
+    ScorerEntry("blocked", score_blocked),
+    ScorerEntry("attempts", score_attempts),
+    ScorerEntry("escalation", score_escalation),
+    ScorerEntry("answer", score_answer),
+    ScorerEntry("output", score_output),
+    ScorerEntry("stop", score_stop),
 )
-"""These always run, each where the scenario says something about it."""
+"""These run in every trial, in the order in which reports show them."""
 
 
-def load_scorers(names: Iterable[str], at: Location | None = None) -> dict[str, Scorer]:
-    """Return the scorers that must be fetched for `names`; built-in ones need none.
+def scorer_table(names: Iterable[str], at: Location | None = None) -> tuple[ScorerEntry, ...]:
+    """Return the built-in scorers and those that a golden set names.
 
     Args:
-        names: As a golden set lists them.
+        names: As a golden set lists them; built-in ones need not be named.
         at: Where it lists them.
 
     Raises:
         Problem: For a name nobody registered, or one whose code cannot be loaded.
     """
-    wanted = [name for name in names if name not in BUILT_IN]
-    if not wanted:
-        return {}
-    registered = {point.name: point for point in entry_points(group=GROUP)}
-    found: dict[str, Scorer] = {}
-    for name in wanted:
-        point = registered.get(name)
-        if point is None:
-            known = [*BUILT_IN, *registered]
-            raise problem(
-                "unknown-scorer",
-                f"unknown scorer `{name}`; there are {', '.join(sorted(known))}",
-                at=at,
-                hint=did_you_mean(name, known)
-                or f"install the package that registers it under `{GROUP}`",
-            )
-        try:
-            found[name] = point.load()
-        except Exception as error:
-            raise problem(
-                "broken-scorer",
-                f"scorer `{name}` ({point.value}) cannot be loaded: {error}",
-                at=at,
-            ) from error
-    return found
+    built_in = [entry.name for entry in SCORERS]
+    found = (
+        ScorerEntry(name, load_extension("scorer", name, built_in, at))
+        for name in names
+        if name not in built_in
+    )
+    return (*SCORERS, *found)
 
 
-__all__ = ["BUILT_IN", "GROUP", "Scorer", "load_scorers"]
+__all__ = ["SCORERS", "ScorerEntry", "scorer_table"]

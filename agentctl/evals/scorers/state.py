@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import NamedTuple
 
-from agentctl.core.canonical import Json
+from agentctl.core.canonical import Json, same_value
 from agentctl.core.errors import problem
 from agentctl.core.text import did_you_mean
-from agentctl.evals.scorers.reasons import MISSING, FailureReason, shown_value
+from agentctl.evals.scorers.evidence import Evidence
+from agentctl.evals.scorers.reasons import MISSING, FailureReason, Score, shown_value
 from agentctl.specs.language.matchers import matcher_name, value_differences
 from agentctl.specs.shapes.tools import Compare, TableSpec
 from agentctl.toolbox.mock.world import Record, World
@@ -36,6 +37,20 @@ class StateDifference(NamedTuple):
         path = ".".join(part for part in (self.table, self.key, self.field) if part is not None)
         want, have = shown_value(self.expected), shown_value(self.got)
         return FailureReason("state", f"state: `{path}`: {want} -> {have}", path, want, have)
+
+
+def score_state(evidence: Evidence) -> Score | None:
+    """Score the final state of the world, where the scenario expects one."""
+    expect, world = evidence.scenario.expect, evidence.world
+    if expect.state is None:
+        return None
+    if expect.state == "from_calls":
+        worlds = evidence.context.expected_worlds(evidence.scenario)
+        found = min((compare_worlds(wanted, world) for wanted in worlds), key=len)
+    else:
+        free = expect.calls is None and not expect.any_of
+        found = compare_fields(expect.state, world, closed=free)
+    return Score.of(difference.reason() for difference in found)
 
 
 def compare_fields(
@@ -84,29 +99,6 @@ def compare_worlds(expected: World, actual: World) -> list[StateDifference]:
     return found
 
 
-def same_state_value(expected: Json, actual: Json, *, ignore_case: bool = False) -> bool:
-    """Whether two JSON values are equal: numbers by value, and a bool is never a number.
-
-    >>> same(1, 1.0), same(1, True), same("Won", "won", ignore_case=True)
-    (True, False, True)
-    """
-    if isinstance(expected, str) and isinstance(actual, str):
-        return expected == actual or (ignore_case and expected.casefold() == actual.casefold())
-    if isinstance(expected, bool) or isinstance(actual, bool):
-        return expected is actual
-    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
-        return expected.keys() == actual.keys() and all(
-            same_state_value(value, actual[key], ignore_case=ignore_case)
-            for key, value in expected.items()
-        )
-    if isinstance(expected, list) and isinstance(actual, list):
-        return len(expected) == len(actual) and all(
-            same_state_value(a, b, ignore_case=ignore_case)
-            for a, b in zip(expected, actual, strict=True)
-        )
-    return bool(expected == actual)
-
-
 def _table_spec(world: World, name: str) -> TableSpec:
     specs = world.specs()
     if name not in specs:
@@ -133,7 +125,7 @@ def _record(
         if type(want) is str and want == got:
             continue
         if _ignores_case(rule, name) and not _holds_matcher(want) and got is not MISSING:
-            if not same_state_value(want, got, ignore_case=True):
+            if not same_value(want, got, ignore_case=True):
                 found.append(StateDifference(table, key, name, want, got))
             continue
         holder = {} if got is MISSING else {name: got}
@@ -157,7 +149,7 @@ def _records(
     found = []
     for name in dict.fromkeys(chain(wanted, got)):
         want, have = wanted.get(name), got.get(name)
-        if not same_state_value(want, have, ignore_case=_ignores_case(rule, name)):
+        if not same_value(want, have, ignore_case=_ignores_case(rule, name)):
             found.append(StateDifference(table, key, name, want, have))
     return found
 
@@ -185,4 +177,10 @@ def _holds_matcher(value: Json) -> bool:
     return isinstance(value, list) and any(_holds_matcher(part) for part in value)
 
 
-__all__ = ["ABSENT", "StateDifference", "compare_fields", "compare_worlds", "same_state_value"]
+__all__ = [
+    "ABSENT",
+    "StateDifference",
+    "compare_fields",
+    "compare_worlds",
+    "score_state",
+]

@@ -206,7 +206,7 @@ def carry_out_call(run: Run, backend: Backend, call: ToolCall, decision: Decisio
     """Send the call, as decided, to its tool."""
     run.ran[decision.tool] = run.ran.get(decision.tool, 0) + 1
     tool = run.harness.bundle.tools[decision.tool]
-    ask = Ask(decision.arguments, run.principal, run.world_now())
+    ask = Ask(decision.arguments, run.principal, run.world_now(), call_id=call.id)
     held = run.money.hold_call(tool)
     outcome = dispatch(run, backend, call.id, tool, ask)
     cost = run.money.charge_call(tool, outcome.result, held)

@@ -4,23 +4,32 @@ A credential that two agents share cannot be taken from one of them, and says in
 them it was. Each function yields what is wrong, at its place; none of them raises.
 """
 
-import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from agentctl.core.errors import Diagnostic
+from agentctl.core.text import variables_in
 from agentctl.specs.checks.http import secret_in
 from agentctl.specs.reading.decode import Loaded
 from agentctl.specs.reading.yaml import Source, YamlPath
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.bundle import Bundle
-from agentctl.specs.shapes.live import Auth, Live, Server
+from agentctl.specs.shapes.live import (
+    Auth,
+    BasicAuth,
+    BearerAuth,
+    HeaderAuth,
+    Live,
+    OAuth2Auth,
+    Server,
+    server_of,
+)
+from agentctl.specs.shapes.live_kinds import HttpLive
 from agentctl.specs.shapes.project import ProjectSpec
 from agentctl.specs.shapes.tools import ToolManifest
 
-_NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _GIT_S = 10.0
 
 
@@ -37,7 +46,7 @@ def credentials_of(bundle: Bundle) -> dict[str, tuple[str, str]]:
         if tool.live is None:
             continue
         for text in _shown(tool.live, bundle.servers.get(tool.name)):
-            for name in _NAMED.findall(text):
+            for name in variables_in(text):
                 own = bundle.agent.credentials.get(name, name)
                 if own not in plain:
                     found.setdefault(own, (name, tool.name))
@@ -76,18 +85,18 @@ def wide_scopes(
         agent: The agent.
         manifests: Those its tools come from.
     """
-    places: dict[Auth, tuple[Source, YamlPath]] = {}
-    needed: dict[Auth, set[str]] = {}
+    places: dict[OAuth2Auth, tuple[Source, YamlPath]] = {}
+    needed: dict[OAuth2Auth, set[str]] = {}
     where: YamlPath
     for manifest in manifests:
         for index, tool in enumerate(manifest.model.tools):
             if tool.live is None or tool.name not in agent.tools:
                 continue
-            name, where = tool.live.server or "", ("tools", index, "live", "auth")
-            server, auth = manifest.model.servers.get(name), tool.live.auth
+            name, where = server_of(tool.live) or "", ("tools", index, "live", "auth")
+            server, auth = manifest.model.servers.get(name), _own_auth(tool.live)
             if auth is None and server is not None:
                 auth, where = server.auth, ("servers", name, "auth")
-            if auth is not None:
+            if isinstance(auth, OAuth2Auth):
                 places.setdefault(auth, (manifest.source, where))
                 needed.setdefault(auth, set()).update(tool.scopes)
     for auth, (source, where) in places.items():
@@ -133,17 +142,23 @@ def tracked(root: Path, file: str) -> bool:
 
 def _shown(live: Live, server: Server | None) -> Iterator[str]:
     """Yield the texts by which a tool's system knows who calls."""
-    yield from live.headers.values()
+    if isinstance(live, HttpLive):
+        yield from live.headers.values()
     if server is not None:
         yield from server.headers.values()
-    auth = live.auth or (server.auth if server else None)
-    if auth is not None:
-        shown = (auth.token, auth.user, auth.password)
-        yield from (
-            text
-            for text in (*shown, auth.client_id, auth.client_secret, auth.refresh_token)
-            if text is not None
-        )
+    match _own_auth(live) or (server.auth if server else None):
+        case BearerAuth(token=token) | HeaderAuth(token=token):
+            yield token
+        case BasicAuth(user=user, password=password):
+            yield from (user, password)
+        case OAuth2Auth() as auth:
+            yield from (auth.client_id, auth.client_secret)
+            if auth.refresh_token is not None:
+                yield auth.refresh_token
+
+
+def _own_auth(live: Live) -> Auth | None:
+    return live.auth if isinstance(live, HttpLive) else None
 
 
 def _place_of(agent: AgentSpec, tool: str) -> YamlPath:

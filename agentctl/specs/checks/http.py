@@ -12,14 +12,15 @@ from agentctl.core.errors import Diagnostic
 from agentctl.core.masking import masked
 from agentctl.specs.checks.values import (
     CheckedPlace,
+    LiveTool,
     Scope,
-    arguments_of,
     unknown_name,
     value_problems,
 )
 from agentctl.specs.reading.yaml import Source
-from agentctl.specs.shapes.live import Live, Server
-from agentctl.specs.shapes.tools import ToolManifest, ToolSpec
+from agentctl.specs.shapes.live import HeaderAuth, Server
+from agentctl.specs.shapes.live_kinds import HttpLive
+from agentctl.specs.shapes.tools import ToolManifest
 
 PATH = re.compile(r"\$(?:\.\w+)*")
 """`$` for a result itself, `$.items` for a field of it."""
@@ -32,34 +33,21 @@ _SECRET_HEADERS = re.compile(r"(?i)^(?:proxy-authorization|cookie|.*-auth)$")
 _FROM_ENVIRONMENT = "write `${NAME}`; the value comes from the environment of the run"
 
 
-def http_problems(manifest: ToolManifest, source: Source) -> Iterator[Diagnostic]:
-    """Yield what is wrong with the tools of a manifest that are reached over HTTP."""
+def server_problems(manifest: ToolManifest, source: Source) -> Iterator[Diagnostic]:
+    """Yield what is wrong with the servers of a manifest."""
     for name, server in manifest.servers.items():
-        here: CheckedPlace = ("servers", name)
-        yield from _header_problems(server.headers, source, (*here, "headers"))
-        yield from _userinfo_problems(server.url, source, (*here, "url"))
-        if server.auth is not None:
-            yield from _name_problems(server.auth.header, source, (*here, "auth", "header"))
-    for index, tool in enumerate(manifest.tools):
-        if tool.live is not None:
-            here = ("tools", index, "live")
-            yield from _header_problems(tool.live.headers, source, (*here, "headers"))
-            yield from _userinfo_problems(tool.live.url, source, (*here, "url"))
-            if tool.live.auth is not None:
-                yield from _name_problems(tool.live.auth.header, source, (*here, "auth", "header"))
-            key = (*here, "idempotency_header")
-            yield from _name_problems(tool.live.idempotency_header, source, key)
-            if tool.live.kind == "http":
-                server_of = manifest.servers.get(tool.live.server or "")
-                yield from _tool_problems(tool, tool.live, server_of, source, here)
+        yield from _caller_problems(server, source, ("servers", name))
 
 
-def _tool_problems(
-    tool: ToolSpec, live: Live, server: Server | None, source: Source, here: CheckedPlace
-) -> Iterator[Diagnostic]:
-    arguments = arguments_of(tool.input_schema)
+def http_problems(given: LiveTool) -> Iterator[Diagnostic]:
+    """Yield what is wrong with a tool of `kind: http`."""
+    tool, server, arguments, source, here = given
+    live = tool.live
+    assert isinstance(live, HttpLive)
+    yield from _caller_problems(live, source, here)
+    yield from _name_problems(live.idempotency_header, source, (*here, "idempotency_header"))
     yield from _address_problems(tool.name, live, server, source, here)
-    for name in _PLACEHOLDER.findall(live.url or ""):
+    for name in _PLACEHOLDER.findall(live.url):
         if name not in arguments:
             yield unknown_name("argument", name, arguments, source.at(*here, "url"))
     if live.body is not None:
@@ -75,10 +63,20 @@ def _tool_problems(
         yield Diagnostic("bad-path", f"`{live.result}` is no path", at, hint)
 
 
-def _address_problems(
-    tool: str, live: Live, server: Server | None, source: Source, here: CheckedPlace
+def _caller_problems(
+    part: HttpLive | Server, source: Source, here: CheckedPlace
 ) -> Iterator[Diagnostic]:
-    at, url = source.at(*here, "url"), live.url or ""
+    """Yield what is wrong with how a system knows who calls."""
+    yield from _header_problems(part.headers, source, (*here, "headers"))
+    yield from _userinfo_problems(part.url, source, (*here, "url"))
+    if isinstance(part.auth, HeaderAuth):
+        yield from _name_problems(part.auth.header, source, (*here, "auth", "header"))
+
+
+def _address_problems(
+    tool: str, live: HttpLive, server: Server | None, source: Source, here: CheckedPlace
+) -> Iterator[Diagnostic]:
+    at, url = source.at(*here, "url"), live.url
     if live.server is None:
         if not _ABSOLUTE.match(url):
             hint = "begin it with https:// or ${NAME}, or name a `server:`"
@@ -144,4 +142,4 @@ def secret_in(name: str, value: str) -> bool:
     return by_look or ("${" not in value and masked({name: value}) != {name: value})
 
 
-__all__ = ["PATH", "http_problems", "secret_in"]
+__all__ = ["PATH", "http_problems", "secret_in", "server_problems"]

@@ -9,6 +9,7 @@ from agentctl.specs.reading.decode import QUOTE
 from agentctl.specs.reading.yaml import Source
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.golden import Scenario
+from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolManifest, ToolSpec, tables_of
 
 MOST_ARGUMENTS = 8
@@ -72,7 +73,7 @@ def manifest_warnings(manifest: ToolManifest, source: Source) -> Iterator[Diagno
             hint = "one tool, one verb: rules and approvals go by tool"
             yield _warning("mega-tool", message, source, *here, "name", hint=hint)
         live = tool.live
-        if live is not None and live.kind == "mcp" and live.definition is None:
+        if isinstance(live, McpLive) and live.definition is None:
             message = f"`{tool.name}` pins no definition: it will not be called"
             hint = "review what the server lists: agentctl tools import FILE --update"
             yield _warning("not-pinned", message, source, *here, "name", hint=hint)

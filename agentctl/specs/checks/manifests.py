@@ -6,9 +6,9 @@ Each function yields what is wrong, at its place; none of them raises.
 from collections.abc import Collection, Iterator, Mapping
 
 from agentctl.core.errors import Diagnostic
-from agentctl.specs.checks.http import PATH, http_problems
-from agentctl.specs.checks.queries import query_problems
+from agentctl.specs.checks.http import PATH, server_problems
 from agentctl.specs.checks.values import (
+    LiveTool,
     Scope,
     arguments_of,
     expression_problems,
@@ -19,7 +19,8 @@ from agentctl.specs.checks.values import (
 from agentctl.specs.language.matchers import matcher_problems
 from agentctl.specs.reading.yaml import Source
 from agentctl.specs.shapes.agent import BUILT_IN_TOOLS
-from agentctl.specs.shapes.live import Server
+from agentctl.specs.shapes.backends import backend_part
+from agentctl.specs.shapes.live import Server, server_of
 from agentctl.specs.shapes.tools import Mock, Reconcile, TableSpec, ToolManifest, ToolSpec
 
 
@@ -40,7 +41,7 @@ def manifest_problems(
             message = f"`{tool.name}` and `{other}` differ in case only"
             yield Diagnostic("look-alike", message, at, "rename one")
         yield from _tool_problems(tool, source, index, tables, names, manifest.servers)
-    yield from http_problems(manifest, source)
+    yield from server_problems(manifest, source)
 
 
 def _tool_problems(
@@ -87,12 +88,14 @@ def _tool_problems(
         yield from _look_up_problems(tool.reconcile, source, here, names, arguments)
     if tool.draft is not None and tool.draft not in names:
         yield unknown_name("tool", tool.draft, names, source.at(*here, "draft"))
-    if tool.live is not None and tool.live.server is not None and tool.live.server not in servers:
-        yield unknown_name("server", tool.live.server, servers, source.at(*here, "live", "server"))
-    if tool.live is not None and tool.live.kind == "sql":
-        server = servers.get(tool.live.server or "")
-        place = (*here, "live")
-        yield from query_problems(tool.live, tool.effect, server, arguments, source, place)
+    if tool.live is not None:
+        server, place = server_of(tool.live), (*here, "live")
+        if server is not None and server not in servers:
+            yield unknown_name("server", server, servers, source.at(*place, "server"))
+        problems = backend_part(tool.live.kind, "problems")
+        if problems is not None:
+            reached = servers.get(server or "")
+            yield from problems(LiveTool(tool, reached, arguments, source, place))
     if tool.mock is not None:
         yield from _mock_problems(tool.mock, source, (*here, "mock"), tables, arguments)
 

@@ -5,13 +5,12 @@ or a semicolon in them means nothing. What the statement does is for the databas
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from agentctl.core.errors import Diagnostic
-from agentctl.specs.checks.values import unknown_name
-from agentctl.specs.reading.yaml import Source
-from agentctl.specs.shapes.live import Live, Server
+from agentctl.specs.checks.values import LiveTool, unknown_name
+from agentctl.specs.shapes.live_kinds import SqlLive
 
 _PART = re.compile(
     r"""(?P<left>
@@ -64,16 +63,12 @@ def statement(query: str) -> Statement:
     return Statement("".join(made[:end]).strip(), tuple(names), single)
 
 
-def query_problems(
-    live: Live,
-    effect: str,
-    server: Server | None,
-    arguments: Collection[str],
-    source: Source,
-    here: tuple[str | int, ...],
-) -> Iterator[Diagnostic]:
-    """Yield what is wrong with a tool of `kind: sql`, at the place of its `live:`."""
-    read = statement(live.query or "")
+def query_problems(given: LiveTool) -> Iterator[Diagnostic]:
+    """Yield what is wrong with a tool of `kind: sql`."""
+    tool, server, arguments, source, here = given
+    live = tool.live
+    assert isinstance(live, SqlLive)
+    read = statement(live.query)
     at = source.at(*here, "query")
     if not read.single:
         hint = "a tool is one statement: make two tools, or a function in the database"
@@ -81,7 +76,7 @@ def query_problems(
     for name in read.names:
         if name not in arguments:
             yield unknown_name("argument", name, arguments, at)
-    if live.writes and effect == "none":
+    if live.writes and tool.effect == "none":
         hint = "say `internal_write`, `external_write` or `irreversible`"
         message = "a tool that writes is no `effect: none`"
         yield Diagnostic("effect-too-mild", message, source.at(*here, "writes"), hint)

@@ -15,6 +15,8 @@ from agentctl.core.text import did_you_mean
 from agentctl.specs.language.expressions import Expression, ExpressionError, placeholders
 from agentctl.specs.language.schemas import Schema, SchemaProblem
 from agentctl.specs.reading.yaml import Source
+from agentctl.specs.shapes.live import Server
+from agentctl.specs.shapes.tools import ToolSpec
 
 CheckedPlace = tuple[str | int, ...]
 _MEMBER = re.compile(r"(?<![\w.'\"])(args|seen|results)\.([A-Za-z_]\w*)")
@@ -27,6 +29,18 @@ class Scope(NamedTuple):
     variables: tuple[str, ...]
     members: Mapping[str, Collection[str]] = {}
     """Fields that `args`, `seen` and `results` can have; one left out can have any."""
+
+
+class LiveTool(NamedTuple):
+    """A tool with a live side, and where that stands: what a tool backend's checks are given."""
+
+    tool: ToolSpec
+    server: Server | None
+    """The server it names, where there is one of that name."""
+    arguments: Collection[str]
+    source: Source
+    here: CheckedPlace
+    """The place of its `live:`."""
 
 
 def unknown_name(what: str, name: str, known: Collection[str], at: Location) -> Diagnostic:

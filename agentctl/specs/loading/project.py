@@ -31,6 +31,7 @@ from agentctl.specs.reading.locate import (
 from agentctl.specs.reading.yaml import read_yaml
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.bundle import Bundle
+from agentctl.specs.shapes.live import server_of
 from agentctl.specs.shapes.policy import Policy
 from agentctl.specs.shapes.project import ProjectSpec
 from agentctl.specs.shapes.tools import TableSpec, ToolManifest
@@ -150,9 +151,9 @@ class Project:
         _raise(found)
         tools = {name: tool for name, (tool, _) in used.items()}
         servers = {
-            name: manifest.model.servers[tool.live.server]
+            name: manifest.model.servers[server]
             for name, (tool, manifest) in used.items()
-            if tool.live is not None and tool.live.server is not None
+            if (server := server_of(tool.live)) is not None
         }
         return Bundle(
             agent.model,

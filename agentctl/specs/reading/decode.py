@@ -16,6 +16,7 @@ from agentctl.core.errors import Diagnostic, Location, Problem
 from agentctl.core.text import did_you_mean
 from agentctl.specs.language.schemas import path_text
 from agentctl.specs.reading.yaml import Source
+from agentctl.specs.shapes.base import Family
 
 M = TypeVar("M", bound=BaseModel)
 DataPath = tuple[str | int, ...]
@@ -179,7 +180,7 @@ def _bound(kind: str, context: dict[str, Any]) -> str:
             return f"at most {context['le']:g}"
         case "less_than":
             return f"less than {context['lt']:g}"
-        case "string_too_short":
+        case "string_too_short" | "too_short":
             return "not empty"
         case "string_too_long":
             return f"at most {context['max_length']} characters"
@@ -212,8 +213,7 @@ def _fields(model: type[BaseModel], loc: Sequence[str | int]) -> Iterator[str]:
     for part in loc[:-1]:
         found = _below(here, part)
         here = found if found is not None else here
-    models = [here] if _is_model(here) else _models(here)
-    for each in models:
+    for each in _models(here):
         for name, info in each.model_fields.items():
             yield info.alias or name
 
@@ -230,7 +230,8 @@ def _below(annotation: Any, part: str | int) -> Any:
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
     if _is_model(annotation):
-        return [annotation]
+        head = issubclass(annotation, Family) and annotation.is_head()
+        return annotation.members() if head else [annotation]
     return [found for arg in get_args(annotation) for found in _models(arg)]
 
 

@@ -1,11 +1,22 @@
 """What every spec model shares: frozen, strict, and closed to unknown fields."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    Strict,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from agentctl.core.canonical import Json
 
@@ -56,6 +67,63 @@ class Spec(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True
     )
+
+
+class Family(Spec):
+    """A part whose `kind` says which fields it has: one model for each kind.
+
+    The head of a family is used as the type of a field; its members name their `kind`.
+    """
+
+    kind: str
+
+    @classmethod
+    def kinds(cls) -> Collection[str]:
+        """Return the names of the members."""
+        raise NotImplementedError
+
+    @classmethod
+    def member(cls, kind: str) -> type[Self] | None:
+        """Return the model of a kind; `None` where there is no such kind."""
+        raise NotImplementedError
+
+    @classmethod
+    def members(cls) -> list[type[Self]]:
+        """Return the model of every kind."""
+        return [found for kind in cls.kinds() if (found := cls.member(kind)) is not None]
+
+    @classmethod
+    def is_head(cls) -> bool:
+        """Whether this stands for the whole family."""
+        return cls.model_fields["kind"].annotation is str
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _of_its_kind(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not cls.is_head() or not isinstance(data, dict):
+            return handler(data)
+        kind = data.get("kind")
+        model = cls.member(kind) if isinstance(kind, str) else None
+        if model is None:
+            known = ", ".join(f"'{name}'" for name in cls.kinds())
+            wrong: Any = {"type": "missing", "loc": ("kind",), "input": kind}
+            if "kind" in data:
+                wrong |= {"type": "literal_error", "ctx": {"expected": known}}
+            raise ValidationError.from_exception_data(cls.__name__, [wrong])
+        for name, field in model.model_fields.items():
+            if field.is_required() and name not in data:
+                raise ValueError(f"`kind: {kind}` needs `{name}`")
+        for name in data.keys() - model.model_fields.keys():
+            if any(name in other.model_fields for other in cls.members()):
+                raise ValueError(f"`{name}` does not go with `kind: {kind}`")
+        return model.model_validate(data)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> Any:
+        """Return the schema of a member, or of all of them for the head."""
+        if not cls.is_head():
+            return handler(core)
+        return {"oneOf": [handler(model.__pydantic_core_schema__) for model in cls.members()]}
 
 
 class Document(Spec):
@@ -110,6 +178,7 @@ __all__ = [
     "Dollars",
     "Duration",
     "ExpressionText",
+    "Family",
     "Json",
     "JsonObject",
     "JsonSchema",

@@ -4,60 +4,78 @@ No secret stands in any of them: credentials are `${NAME}`, filled from the envi
 is live (`toolbox/variables.py`).
 """
 
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Collection
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, SerializeAsAny, StringConstraints, model_validator
 
-from agentctl.core.messages import ToolErrorKind
-from agentctl.specs.shapes.base import JsonObject, Many, Name, Spec, Text, ToolName
-
-S = TypeVar("S", bound=Spec)
-
-LiveKind = Literal["http", "python", "command", "mcp", "sql"]
+from agentctl.specs.shapes.backends import backend_names, backend_of, backend_part
+from agentctl.specs.shapes.base import Family, Many, Name, Spec, Text
 
 Secret = Annotated[str, StringConstraints(pattern=r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$")]
 """`${NAME}`: the value itself never stands in a file."""
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """The name of an environment variable."""
-HttpStatus = Annotated[str, StringConstraints(pattern=r"^[1-5][0-9][0-9]$")]
-"""An HTTP status."""
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Auth(Spec):
+class Auth(Family):
     """How a server knows who calls: the identity of the agent."""
 
-    kind: Literal["bearer", "basic", "header", "oauth2"]
-    token: Secret | None = None
-    """`bearer` and `header`: the token."""
-    header: Text | None = None
-    """`header`: the name of the header that carries the token."""
-    user: Text | None = None
-    """`basic`."""
-    password: Secret | None = None
-    """`basic`."""
-    token_url: Text | None = None
-    """`oauth2` (RFC 6749): where tokens are given."""
-    client_id: Text | None = None
-    client_secret: Secret | None = None
+    @classmethod
+    def kinds(cls) -> Collection[str]:
+        """Return the names of the ways."""
+        return _AUTH
+
+    @classmethod
+    def member(cls, kind: str) -> "type[Auth] | None":
+        """Return the model of a way."""
+        return _AUTH.get(kind)
+
+
+class BearerAuth(Auth):
+    """A token in the header `Authorization` (RFC 6750)."""
+
+    kind: Literal["bearer"]
+    token: Secret
+
+
+class BasicAuth(Auth):
+    """A user and a password (RFC 7617)."""
+
+    kind: Literal["basic"]
+    user: Text
+    password: Secret
+
+
+class HeaderAuth(Auth):
+    """A token in a header of its own."""
+
+    kind: Literal["header"]
+    header: Text
+    """The name of the header that carries the token."""
+    token: Secret
+
+
+class OAuth2Auth(Auth):
+    """Tokens that a server issues (RFC 6749)."""
+
+    kind: Literal["oauth2"]
+    token_url: Text
+    """Where tokens are issued."""
+    client_id: Text
+    client_secret: Secret
     refresh_token: Secret | None = None
-    """`oauth2`: given = the refresh grant, left out = client credentials."""
+    """Given = the refresh grant, left out = client credentials."""
     scopes: Many[Text] = ()
-    """`oauth2`: what is asked for; no more than the tools' own `scopes:`."""
-
-    @model_validator(mode="after")
-    def _fits(self) -> "Auth":
-        needs, may = _AUTH[self.kind]
-        return _only(self, self.kind, needs, may)
+    """What is asked for; no more than the tools' own `scopes:`."""
 
 
-_AUTH: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "bearer": (("token",), ()),
-    "basic": (("user", "password"), ()),
-    "header": (("header", "token"), ()),
-    "oauth2": (("token_url", "client_id", "client_secret"), ("refresh_token", "scopes")),
+_AUTH: dict[str, type[Auth]] = {
+    "bearer": BearerAuth,
+    "basic": BasicAuth,
+    "header": HeaderAuth,
+    "oauth2": OAuth2Auth,
 }
-"""Kind -> the fields it needs, and those it may have."""
 
 
 class Server(Spec):
@@ -71,7 +89,7 @@ class Server(Spec):
     env: Many[Variable] = ()
     """Variables the program is given, by name; of the others it sees `PATH` only."""
     headers: dict[str, Text] = {}
-    auth: Auth | None = None
+    auth: SerializeAsAny[Auth] | None = None
     allow_private: bool = False
     """Whether the address may lie inside a private network."""
 
@@ -82,95 +100,48 @@ class Server(Spec):
         return self
 
 
-class Live(Spec):
-    """Where the real tool is."""
+class Live(Family):
+    """Where the real tool is. Its kinds are the table of tool backends (`shapes/backends.py`)."""
 
-    kind: LiveKind
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     """Seconds one call may take."""
     max_bytes: Annotated[int, Field(ge=1)] = 1_000_000
     """An answer longer than this is refused."""
+
+    @classmethod
+    def kinds(cls) -> Collection[str]:
+        """Return the names of the tool backends, those of installed packages included."""
+        return backend_names()
+
+    @classmethod
+    def member(cls, kind: str) -> "type[Live] | None":
+        """Return the model of a kind."""
+        model: type[Live] | None = backend_part(kind, "live") if backend_of(kind) else None
+        return model
+
+
+class ServedLive(Live):
+    """A tool of a system that the manifest declares under `servers:`."""
+
     server: Name | None = None
-    """One of the manifest's `servers:`; `mcp` and `sql` need it, `http` may have it."""
-
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None = None
-    """`http`; left out = GET."""
-    url: Text | None = None
-    """`http`: `${NAME}` is an environment variable, `{name}` an argument, which is never a part of
-    the host; with `server`, what comes after the server's `url`. Arguments that do not stand in
-    the URL are the query of GET and DELETE, and the JSON body of the others."""
-    headers: dict[str, Text] = {}
-    """`http`: `${NAME}` is an environment variable: no secret stands in a manifest."""
-    body: JsonObject | None = None
-    """`http`: the JSON body, where it is not simply the arguments; a string that begins with `=` is
-    CEL over `args` and `principal`."""
-    result: Text = "$"
-    """`http`: which part of the answer is the result; `$` for all, `$.data.items` for a field."""
-    idempotency_header: Text | None = None
-    """`http`: the header by which the system recognises an effect it was sent before. Without it,
-    an effect whose answer is lost is never sent again."""
-    errors: dict[HttpStatus, ToolErrorKind] = {}
-    """`http`: status -> the error it means, where it is not the usual one."""
-    auth: Auth | None = None
-    """`http`: used instead of the server's."""
-    allow_private: bool = False
-    """`http`: whether the address may lie inside a private network."""
-
-    function: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
-    """`python`: `package.module:function`, called with the arguments in a process of its own."""
-    command: Many[Text] | None = None
-    """`command`: a program and its arguments, run without a shell: JSON on stdin and stdout."""
-    env: Many[Variable] = ()
-    """`python` and `command`: variables it is given, by name; of the others it sees `PATH` only."""
-    memory_mb: Annotated[int, Field(ge=16)] = 512
-    """`python` and `command`: most memory each of its processes may take; it holds on Linux."""
-
-    tool: ToolName | None = None
-    """`mcp`: the tool's name at the server, where it is another."""
-    definition: Sha256 | None = None
-    """`mcp`: sha256 of the definition that was reviewed (`agentctl tools import` writes it); a tool
-    with another one, or without one here, is not called."""
-
-    query: Text | None = None
-    """`sql`: one statement; `:name` is an argument, always bound and never pasted."""
-    writes: bool = False
-    """`sql`: whether the statement changes anything; without it, it cannot."""
-    max_rows: Annotated[int, Field(ge=1)] = 1000
-    """`sql`: more rows than this are neither returned nor changed."""
-
-    @model_validator(mode="after")
-    def _fits(self) -> "Live":
-        needs, may = _LIVE[self.kind]
-        return _only(self, self.kind, needs, (*may, "timeout_s", "max_bytes"))
+    """One of the manifest's `servers:`."""
 
 
-_LIVE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "http": (
-        ("url",),
-        ("method", "server", "headers", "body", "result", "idempotency_header", "errors", "auth",
-         "allow_private"),
-    ),
-    "python": (("function",), ("env", "memory_mb")),
-    "command": (("command",), ("env", "memory_mb")),
-    "mcp": (("server",), ("tool", "definition")),
-    "sql": (("server", "query"), ("writes", "max_rows")),
-}  # fmt: skip
-"""Kind -> the fields it needs, and those it may have besides a time-out and a size."""
+def server_of(live: Live | None) -> str | None:
+    """Return the name of the server a tool is reached through, where it names one."""
+    return live.server if isinstance(live, ServedLive) else None
 
 
-def _only(model: S, kind: str, needs: tuple[str, ...], may: tuple[str, ...]) -> S:
-    """Return `model` if it has the fields its kind needs, and none of another kind.
-
-    Raises:
-        ValueError: Naming the first that is missing or does not fit.
-    """
-    for name in needs:
-        if not getattr(model, name):
-            raise ValueError(f"`kind: {kind}` needs `{name}`")
-    for name in type(model).model_fields:
-        if name in model.model_fields_set and name not in ("kind", *needs, *may):
-            raise ValueError(f"`{name}` does not go with `kind: {kind}`")
-    return model
-
-
-__all__ = ["Auth", "HttpStatus", "Live", "LiveKind", "Secret", "Server", "Sha256", "Variable"]
+__all__ = [
+    "Auth",
+    "BasicAuth",
+    "BearerAuth",
+    "HeaderAuth",
+    "Live",
+    "OAuth2Auth",
+    "Secret",
+    "ServedLive",
+    "Server",
+    "Variable",
+    "server_of",
+]

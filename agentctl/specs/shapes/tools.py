@@ -6,7 +6,7 @@ annotations); the rest says what it does to the world and who may see what it re
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from agentctl.core.messages import EffectKind, ToolErrorKind
 from agentctl.specs.shapes.base import (
@@ -221,7 +221,7 @@ class ToolSpec(Spec):
     it does none of it, where its name or description sounds as if it did."""
     accept_risk: Text | None = None
     """Why this tool may do so without any of them, or may write without an idempotency key."""
-    live: Live | None = None
+    live: SerializeAsAny[Live] | None = None
     mock: Mock | None = None
 
 

@@ -16,7 +16,7 @@ import httpx
 
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.messages import ToolErrorKind
-from agentctl.specs.shapes.live import Auth
+from agentctl.specs.shapes.live import Auth, BasicAuth, BearerAuth, HeaderAuth, OAuth2Auth
 from agentctl.toolbox.http.exchange import (
     HttpAnswer,
     HttpFailure,
@@ -162,19 +162,19 @@ def identity_of(auth: Auth, variables: ManifestVariables, tool: str) -> Identity
         Problem: If a variable is not set, or no header can carry its value.
     """
 
-    def value(text: str | None) -> str:
-        return variables.credential(text or "", tool)
+    def value(text: str) -> str:
+        return variables.credential(text, tool)
 
-    match auth.kind:
-        case "bearer":
-            return Fixed({"Authorization": f"Bearer {value(auth.token)}"})
-        case "header":
-            return Fixed({auth.header or "": value(auth.token)})
-        case "basic":
-            header = basic(value(auth.user), value(auth.password))
-            variables.hide(header.removeprefix("Basic "))
-            return Fixed({"Authorization": header})
-        case "oauth2":
+    match auth:
+        case BearerAuth(token=token):
+            return Fixed({"Authorization": f"Bearer {value(token)}"})
+        case HeaderAuth(header=header, token=token):
+            return Fixed({header: value(token)})
+        case BasicAuth(user=user, password=password):
+            shown = basic(value(user), value(password))
+            variables.hide(shown.removeprefix("Basic "))
+            return Fixed({"Authorization": shown})
+        case OAuth2Auth():
             grant = {"grant_type": "client_credentials"}
             if auth.refresh_token is not None:
                 refresh = value(auth.refresh_token)
@@ -182,8 +182,9 @@ def identity_of(auth: Auth, variables: ManifestVariables, tool: str) -> Identity
             if auth.scopes:
                 grant["scope"] = " ".join(auth.scopes)
             client = (value(auth.client_id), value(auth.client_secret))
-            url = httpx.URL(variables.address(auth.token_url or "", tool))
+            url = httpx.URL(variables.address(auth.token_url, tool))
             return OAuth2(url, client, grant, variables.hide)
+    raise AssertionError(auth.kind)
 
 
 def basic(user: str, password: str) -> str:

@@ -16,7 +16,8 @@ from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_st
 from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
 from agentctl.specs.language.expressions import ExpressionError, literal_or_expression
 from agentctl.specs.language.expressions import Variables as Facts
-from agentctl.specs.shapes.live import Auth, Live
+from agentctl.specs.shapes.live import Auth
+from agentctl.specs.shapes.live_kinds import HttpLive
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.backends import Opening
 from agentctl.toolbox.http.auth import Identity, identity_of
@@ -46,7 +47,7 @@ _KINDS: dict[int, ToolErrorKind] = {
 class _Endpoint(NamedTuple):
     """A tool, ready to be called: variables filled in, expressions compiled."""
 
-    live: Live
+    live: HttpLive
     method: str
     url: str
     """`{argument}` still stands in it."""
@@ -106,7 +107,7 @@ class HttpTools:
 
 def _endpoint(tool: ToolSpec, opening: Opening, identities: dict[Auth, Identity]) -> _Endpoint:
     live = tool.live
-    assert live is not None and live.url is not None  # the schema of a manifest holds this
+    assert isinstance(live, HttpLive)
     variables = opening.variables
     server = opening.bundle.servers.get(tool.name)
     url = live.url if server is None else (server.url or "").rstrip("/") + live.url

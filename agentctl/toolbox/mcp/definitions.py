@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from agentctl.core.canonical import Json, NotCanonical, digest
-from agentctl.core.lookalikes import plain
+from agentctl.core.text import plain
+from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolSpec
 
 Definition = Mapping[str, Json]
@@ -64,7 +65,7 @@ def refusal(
         first: Its definition as the server listed it earlier in this run.
     """
     live = tool.live
-    assert live is not None  # only tools with a live side have a server
+    assert isinstance(live, McpLive)
     name = live.tool or tool.name
     wrong = bad_name(name, listing)
     if wrong is not None:
@@ -93,7 +94,7 @@ def _reviewed(tool: ToolSpec) -> Definition:
     live = tool.live
     hints = tool.annotations.model_dump(by_alias=True, exclude_none=True)
     return {
-        "name": (live.tool if live else None) or tool.name,
+        "name": (live.tool if isinstance(live, McpLive) else None) or tool.name,
         "description": tool.description,
         "inputSchema": tool.input_schema,
         "outputSchema": tool.output_schema,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, check_plain, parse_strict
 from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
 from agentctl.core.text import shorten
+from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.backends import Opening
 from agentctl.toolbox.mcp.definitions import Definition, refusal
@@ -41,7 +42,7 @@ class McpTools:
         sessions: dict[int, McpSession] = {}
         self._sessions: dict[str, McpSession] = {}
         for name, tool in tools.items():
-            assert tool.live is not None and tool.live.server is not None  # the schema holds this
+            assert isinstance(tool.live, McpLive)
             server = opening.bundle.servers[name]
             if id(server) not in sessions:
                 mine = [t.live for n, t in tools.items() if opening.bundle.servers[n] is server]
@@ -67,8 +68,8 @@ class McpTools:
     def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:  # noqa: ARG002
         """Look at the tool's definition, send one call, and return what the server answers."""
         tool, session = self._tools[name], self._sessions[name]
-        assert tool.live is not None
         live = tool.live
+        assert isinstance(live, McpLive)
         try:
             session.open(ask.within(CONNECT_S))
             seconds = ask.within(live.timeout_s)

@@ -66,6 +66,7 @@ class MockTools:
     def call(self, world: World, name: str, ask: Ask) -> ToolResult:
         """Run one call against `world` and return what the mocked system answers."""
         operation, latency = self._operations[name]
+        world.writes.caller = ask.call_id
         try:
             return ToolResult(operation(world, ask), None, 1, latency)
         except MockError as error:

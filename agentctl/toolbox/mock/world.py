@@ -5,7 +5,8 @@ record by record; nothing is copied until it is written. Records are plain objec
 change in place: a write puts a new object.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.specs.shapes.bundle import WorldSnapshot
@@ -15,15 +16,52 @@ Record = Mapping[str, Json]
 _EMPTY: Mapping[str, Record] = {}
 
 
+class WorldWrite(NamedTuple):
+    """One record that a call put or removed."""
+
+    call_id: str
+    """Empty where no call of a run wrote it."""
+    table: str
+    key: str
+    before: Record | None
+    after: Record | None
+
+
+class WriteLog(list[WorldWrite]):
+    """What was written into a world, in order, and by which call."""
+
+    __slots__ = ("caller",)
+
+    def __init__(self) -> None:
+        self.caller = ""
+
+
 class WorldTable:
-    """One table: the records it started with, under the changes made since."""
+    """One table: the records it started with, under the changes made since.
 
-    __slots__ = ("_added", "_base", "_changed", "_moved", "name", "spec")
+    Args:
+        name: The table.
+        spec: Its key, from the manifest.
+        base: The records it starts with.
+        log: Where writes are noted; shared by the tables of a world.
+        laid: Keys whose records in `base` are not those of the golden set.
+    """
 
-    def __init__(self, name: str, spec: TableSpec, base: Mapping[str, Record]) -> None:
+    __slots__ = ("_added", "_base", "_changed", "_laid", "_log", "_moved", "name", "spec")
+
+    def __init__(
+        self,
+        name: str,
+        spec: TableSpec,
+        base: Mapping[str, Record],
+        log: WriteLog,
+        laid: Iterable[str] = (),
+    ) -> None:
         self.name = name
         self.spec = spec
         self._base = base
+        self._log = log
+        self._laid = set(laid)
         self._changed: dict[str, Record | None] = {}
         self._moved: set[str] = set()
         self._added = 0
@@ -49,6 +87,7 @@ class WorldTable:
         """Add or replace a record; its key field is set to `key`."""
         if record.get(self.spec.key) != key:
             record = {**record, self.spec.key: key}
+        self._log.append(WorldWrite(self._log.caller, self.name, key, self.get(key), record))
         if self._changed.get(key, record) is None:
             # Deleted before and added again: it goes to the end.
             del self._changed[key]
@@ -57,6 +96,7 @@ class WorldTable:
 
     def delete(self, key: str) -> None:
         """Remove a record."""
+        self._log.append(WorldWrite(self._log.caller, self.name, key, self.get(key), None))
         self._changed[key] = None
 
     def free_key(self) -> str:
@@ -70,12 +110,17 @@ class WorldTable:
     def disturb(self, key: str, fields: Mapping[str, Json] | str) -> None:
         """Let somebody else change or (`absent`) remove a record; it does not count as a change."""
         base = dict(self._base)
+        self._laid.add(key)
         for layer in (base, self._changed) if key in self._changed else (base,):
             if fields == "absent":
                 layer.pop(key, None)
             elif not isinstance(fields, str):
                 layer[key] = {self.spec.key: key, **(layer.get(key) or {}), **fields}
         self._base = base
+
+    def own_keys(self) -> Set[str]:
+        """Return the keys whose records may differ from the golden set's own."""
+        return self._laid | self._changed.keys()
 
     def changes(self) -> dict[str, Record | None]:
         """Return the records that differ from the start; `None` for those that are gone."""
@@ -92,7 +137,7 @@ class World:
             the start too and do not count as changes. `absent` removes a record.
     """
 
-    __slots__ = ("_overlay", "_specs", "_start", "_tables")
+    __slots__ = ("_overlay", "_specs", "_start", "_tables", "writes")
 
     def __init__(
         self,
@@ -104,6 +149,8 @@ class World:
         self._specs = specs
         self._overlay = overlay or {}
         self._tables: dict[str, WorldTable] = {}
+        self.writes = WriteLog()
+        """Every record that was put or removed, with the call that did it."""
 
     def table(self, name: str) -> WorldTable:
         """Return a table.
@@ -117,7 +164,8 @@ class World:
             over = self._overlay.get(name)
             if over:
                 base = overlaid(base, over, self._specs[name].key)
-            table = self._tables[name] = WorldTable(name, self._specs[name], base)
+            table = WorldTable(name, self._specs[name], base, self.writes, over or ())
+            self._tables[name] = table
         return table
 
     def disturb(self, overlay: Mapping[str, Mapping[str, Json]]) -> None:
@@ -149,4 +197,4 @@ def overlaid(
     return result
 
 
-__all__ = ["Record", "World", "WorldTable", "overlaid"]
+__all__ = ["Record", "World", "WorldTable", "WorldWrite", "WriteLog", "overlaid"]

@@ -19,6 +19,7 @@ from agentctl.core.errors import problem
 from agentctl.core.masking import MASK, masked
 from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
 from agentctl.core.text import shorten
+from agentctl.specs.shapes.live_kinds import CommandLive, ProcessLive
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.backends import Opening
 from agentctl.toolbox.port import Ask
@@ -80,10 +81,11 @@ class CommandTools:
         return _result(self._processes.run(program, given), self._tools[name], program)
 
     def _prepared(self, tool: ToolSpec, opening: Opening) -> Program:
-        assert tool.live is not None and tool.live.command  # the schema of a manifest holds this
+        live = tool.live
+        assert isinstance(live, CommandLive)
         folder = opening.bundle.folders[tool.name].resolve()
         environment = process_environment(tool, opening)
-        program, *rest = tool.live.command
+        program, *rest = live.command
         found = _found(program, folder, environment["PATH"])
         if found is None:
             where = f"in {folder.name}/" if Path(program).name != program else "on the PATH"
@@ -93,7 +95,7 @@ class CommandTools:
                 hint="install it, or correct `live: {command: ...}`; relative paths begin at the"
                 " folder of the manifest",
             )
-        return Program("run", (found, *rest), folder, environment, tool.live)
+        return Program("run", (found, *rest), folder, environment, live)
 
 
 def process_environment(tool: ToolSpec, opening: Opening) -> dict[str, str]:
@@ -106,7 +108,7 @@ def process_environment(tool: ToolSpec, opening: Opening) -> dict[str, str]:
     found = {"PATH": variables.get("PATH") or os.defpath}
     if sys.platform == "win32":
         found["SYSTEMROOT"] = os.environ.get("SYSTEMROOT", "")  # nothing starts without it
-    for name in tool.live.env if tool.live else ():
+    for name in tool.live.env if isinstance(tool.live, ProcessLive) else ():
         found[name] = variables.fill(f"${{{name}}}", tool.name)
     return found
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
-from agentctl.specs.shapes.live import Live
+from agentctl.specs.shapes.live_kinds import ProcessLive
 
 _WORKER = str(Path(__file__).with_name("worker.py"))
 _CHUNK = 65_536
@@ -40,7 +40,7 @@ class Program(NamedTuple):
     """Where it is run."""
     environment: Mapping[str, str]
     """All it sees."""
-    live: Live
+    live: ProcessLive
     """Its caps."""
 
     def within(self, seconds: float) -> "Program":
@@ -116,7 +116,7 @@ def _argv(program: Program, word: str) -> list[str]:
 class _Call:
     """A process that runs, and the threads that feed it and listen to it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], live: Live, given: bytes) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], live: ProcessLive, given: bytes) -> None:
         assert process.stdin and process.stdout and process.stderr  # they were asked for
         self.over = threading.Event()
         """Set when it has ended, or has said too much."""

@@ -6,6 +6,7 @@ beside the manifest, at the project's root, or among the installed packages.
 """
 
 from agentctl.core.errors import problem
+from agentctl.specs.shapes.live_kinds import PythonLive
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.backends import Opening
 from agentctl.toolbox.process.command import CommandTools, process_environment, result_text
@@ -25,7 +26,7 @@ class PythonTools(CommandTools):
 
     def _prepared(self, tool: ToolSpec, opening: Opening) -> Program:
         live = tool.live
-        assert live is not None and live.function is not None  # the schema of a manifest holds this
+        assert isinstance(live, PythonLive)
         folder = opening.bundle.folders[tool.name].resolve()
         places = (live.function, str(folder), str(opening.bundle.root.resolve()))
         program = Program("call", places, folder, process_environment(tool, opening), live)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from agentctl.core.canonical import MAX_SAFE_INTEGER, Json
 from agentctl.core.messages import ToolErrorKind
-from agentctl.specs.shapes.live import Live
+from agentctl.specs.shapes.live_kinds import SqlLive
 
 READS_ONLY = "this tool only reads, and the database refused to write"
 
@@ -42,11 +42,11 @@ class Database(Protocol):
         """Seconds a statement may run over its time before it is stopped from here."""
         ...
 
-    def options(self, live: Live) -> dict[str, Any]:
+    def options(self, live: SqlLive) -> dict[str, Any]:
         """Return how SQLAlchemy opens a connection for a tool, besides the address."""
         ...
 
-    def begin(self, live: Live, seconds: float) -> tuple[str, ...]:
+    def begin(self, live: SqlLive, seconds: float) -> tuple[str, ...]:
         """Return the statements that begin a transaction which may take so long."""
         ...
 
@@ -71,7 +71,7 @@ class SQLite:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def options(self, live: Live) -> dict[str, Any]:
+    def options(self, live: SqlLive) -> dict[str, Any]:
         """Return how a connection is opened."""
         mode = "rw" if live.writes else "ro"
         address = f"{self._path.as_uri()}?mode={mode}"
@@ -83,7 +83,7 @@ class SQLite:
 
         return {"creator": connect}
 
-    def begin(self, live: Live, seconds: float) -> tuple[str, ...]:  # noqa: ARG002
+    def begin(self, live: SqlLive, seconds: float) -> tuple[str, ...]:  # noqa: ARG002
         """Return the statements that begin a transaction; who writes waits for the others here."""
         return ("BEGIN IMMEDIATE",) if live.writes else ("BEGIN",)
 
@@ -120,12 +120,12 @@ class PostgreSQL:
     grace_s = 1.0
     """Seconds after which the connection is cut, should the server not end the statement itself."""
 
-    def options(self, live: Live) -> dict[str, Any]:
+    def options(self, live: SqlLive) -> dict[str, Any]:
         """Return how a connection is opened: every statement is prepared, so it can be but one."""
         seconds = math.ceil(live.timeout_s)
         return {"connect_args": {"prepare_threshold": 0, "connect_timeout": seconds}}
 
-    def begin(self, live: Live, seconds: float) -> tuple[str, ...]:
+    def begin(self, live: SqlLive, seconds: float) -> tuple[str, ...]:
         """Return the statements that begin a transaction."""
         limit = f"SET LOCAL statement_timeout = {math.ceil(seconds * 1000)}"
         return (limit,) if live.writes else ("SET TRANSACTION READ ONLY", limit)

@@ -18,7 +18,7 @@ from agentctl.core.masking import masked
 from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
 from agentctl.core.text import count, shorten
 from agentctl.specs.checks.queries import statement
-from agentctl.specs.shapes.live import Live
+from agentctl.specs.shapes.live_kinds import SqlLive
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.backends import Opening
 from agentctl.toolbox.port import Ask
@@ -74,8 +74,8 @@ class _Refused(Exception):  # noqa: N818 - it says what is so
 class _Query:
     """One statement, ready to be asked."""
 
-    def __init__(self, live: Live, database: Database, engine: sqlalchemy.Engine) -> None:
-        read = statement(live.query or "")
+    def __init__(self, live: SqlLive, database: Database, engine: sqlalchemy.Engine) -> None:
+        read = statement(live.query)
         self._live = live
         self._names = read.names
         self._text = sqlalchemy.text(read.text)
@@ -164,7 +164,7 @@ class _Query:
 
 def _prepared(tool: ToolSpec, opening: Opening) -> _Query:
     live, server = tool.live, opening.bundle.servers[tool.name]
-    assert live is not None  # it was routed here by its kind
+    assert isinstance(live, SqlLive)
     address = opening.variables.fill(server.url or "", tool.name)
     place = f"server `{live.server}` of `{tool.name}`"
     try:

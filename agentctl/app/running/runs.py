@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agentctl.app.models import live_model
 from agentctl.app.observer import UNOBSERVED, ObservedTrace, Observer
-from agentctl.app.run_result import run_result
-from agentctl.app.spending import budget_of, state_file
+from agentctl.app.running.models import live_model
+from agentctl.app.running.result import run_result
+from agentctl.app.running.spending import budget_of, state_file
 from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.events import Event, StopReason
 from agentctl.core.exits import ExitCode

@@ -1,0 +1,90 @@
+"""The table of tool backends: what `live: {kind: NAME}` of a manifest may name.
+
+A package adds one under the entry-point group `agentctl.tools`: `NAME = "package.module:BACKEND"`,
+where `BACKEND` is a `ToolBackend`. Only what is installed can be named, and nothing is looked for
+unless a manifest names it.
+"""
+
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
+
+from agentctl.core.errors import problem
+
+GROUP = "agentctl.tools"
+_KINDS = "agentctl.specs.shapes.live_kinds"
+_CHECKS = "agentctl.specs.checks"
+_TOOLS = "agentctl.toolbox"
+
+
+class ToolBackend(NamedTuple):
+    """One kind of live tool. Each part is `module:name`, imported when it is first needed."""
+
+    live: str
+    """The fields of `live:`, a subclass of `Live`: needed to read a manifest."""
+    tools: str
+    """The class of the backend, called with (tools, `Opening`): needed by a live run."""
+    problems: str | None = None
+    """What else can be wrong with a tool: given a `LiveTool`, yields diagnostics."""
+    library: str | None = None
+    """What the extra of the kind's name installs, where there is one."""
+
+
+BACKENDS = {
+    "http": ToolBackend(
+        f"{_KINDS}:HttpLive", f"{_TOOLS}.http.tools:HttpTools", f"{_CHECKS}.http:http_problems"
+    ),
+    "python": ToolBackend(f"{_KINDS}:PythonLive", f"{_TOOLS}.process.python:PythonTools"),
+    "command": ToolBackend(f"{_KINDS}:CommandLive", f"{_TOOLS}.process.command:CommandTools"),
+    "mcp": ToolBackend(f"{_KINDS}:McpLive", f"{_TOOLS}.mcp.tools:McpTools", library="mcp"),
+    "sql": ToolBackend(
+        f"{_KINDS}:SqlLive",
+        f"{_TOOLS}.sql.tools:SqlTools",
+        f"{_CHECKS}.queries:query_problems",
+        "sqlalchemy",
+    ),
+}
+
+
+def backend_names() -> list[str]:
+    """Return every kind: the built-in ones, then those of installed packages."""
+    return list(dict.fromkeys([*BACKENDS, *sorted(entry_points(group=GROUP).names)]))
+
+
+@lru_cache(maxsize=64)
+def backend_of(kind: str) -> ToolBackend | None:
+    """Return the backend of a kind; `None` where there is none.
+
+    Raises:
+        Problem: If the package that registers it cannot be imported.
+    """
+    if kind in BACKENDS:
+        return BACKENDS[kind]
+    for point in entry_points(group=GROUP, name=kind):
+        return ToolBackend(*_imported(kind, point.value))
+    return None
+
+
+def backend_part(kind: str, part: str) -> Any:
+    """Import one part of a kind's backend; `None` where it has no such part.
+
+    Raises:
+        Problem: If it cannot be imported.
+    """
+    found = backend_of(kind)
+    reference = getattr(found, part)
+    return None if reference is None else _imported(kind, reference)
+
+
+def _imported(kind: str, reference: str) -> Any:
+    if kind in BACKENDS:
+        return resolve_name(reference)
+    try:
+        return resolve_name(reference)
+    except Exception as error:
+        message = f"the tool backend `{kind}` cannot be loaded: {type(error).__name__}: {error}"
+        raise problem("bad-backend", message) from error
+
+
+__all__ = ["BACKENDS", "GROUP", "ToolBackend", "backend_names", "backend_of", "backend_part"]

@@ -1,0 +1,95 @@
+"""The fields of each built-in kind of live tool; `shapes/backends.py` names them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SerializeAsAny, StringConstraints
+
+from agentctl.core.messages import ToolErrorKind
+from agentctl.specs.shapes.base import JsonObject, Many, Name, Text, ToolName
+from agentctl.specs.shapes.live import Auth, Live, ServedLive, Variable
+
+HttpStatus = Annotated[str, StringConstraints(pattern=r"^[1-5][0-9][0-9]$")]
+"""An HTTP status."""
+
+
+class HttpLive(ServedLive):
+    """A call of an HTTP API."""
+
+    kind: Literal["http"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None = None
+    """Left out = GET."""
+    url: Text
+    """`${NAME}` is an environment variable, `{name}` an argument, which is never a part of the
+    host; with `server`, what comes after the server's `url`. Arguments that do not stand in the URL
+    are the query of GET and DELETE, and the JSON body of the others."""
+    headers: dict[str, Text] = {}
+    """`${NAME}` is an environment variable: no secret stands in a manifest."""
+    body: JsonObject | None = None
+    """The JSON body, where it is not simply the arguments; a string that begins with `=` is CEL
+    over `args` and `principal`."""
+    result: Text = "$"
+    """Which part of the answer is the result; `$` for all, `$.data.items` for a field."""
+    idempotency_header: Text | None = None
+    """The header by which the system recognises an effect it was sent before. Without it, an effect
+    whose answer is lost is never sent again."""
+    errors: dict[HttpStatus, ToolErrorKind] = {}
+    """Status -> the error it means, where it is not the usual one."""
+    auth: SerializeAsAny[Auth] | None = None
+    """Used instead of the server's."""
+    allow_private: bool = False
+    """Whether the address may lie inside a private network."""
+
+
+class ProcessLive(Live):
+    """A tool that runs in a process of its own."""
+
+    env: Many[Variable] = ()
+    """Variables it is given, by name; of the others it sees `PATH` only."""
+    memory_mb: Annotated[int, Field(ge=16)] = 512
+    """Most memory each of its processes may take; it holds on Linux."""
+
+
+class PythonLive(ProcessLive):
+    """A Python function."""
+
+    kind: Literal["python"]
+    function: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")]
+    """`package.module:function`, called with the arguments."""
+
+
+class CommandLive(ProcessLive):
+    """A program, run without a shell: JSON on stdin and stdout."""
+
+    kind: Literal["command"]
+    command: Annotated[Many[Text], Field(min_length=1)]
+    """The program and its arguments."""
+
+
+class McpLive(ServedLive):
+    """A tool of an MCP server."""
+
+    kind: Literal["mcp"]
+    server: Name
+    """One of the manifest's `servers:`."""
+    tool: ToolName | None = None
+    """The tool's name at the server, where it is another."""
+    definition: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """sha256 of the definition that was reviewed (`agentctl tools import` writes it); a tool with
+    another one, or without one here, is not called."""
+
+
+class SqlLive(ServedLive):
+    """A statement of a database."""
+
+    kind: Literal["sql"]
+    server: Name
+    """One of the manifest's `servers:`."""
+    query: Text
+    """One statement; `:name` is an argument, always bound and never pasted."""
+    writes: bool = False
+    """Whether the statement changes anything; without it, it cannot."""
+    max_rows: Annotated[int, Field(ge=1)] = 1000
+    """More rows than this are neither returned nor changed."""
+
+
+__all__ = ["CommandLive", "HttpLive", "McpLive", "ProcessLive", "PythonLive", "SqlLive"]
