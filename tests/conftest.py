@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest
+from hypothesis import settings
 
 # A run that was started in the background inherits an ignored Ctrl-C, and would hand it on to
 # every process that a test starts and interrupts.
@@ -13,9 +14,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["TZ"] = "UTC"
 time.tzset()
 
+# `make test` plays the same sample of every property each time; `make soak` looks for new cases.
+settings.register_profile("sample", max_examples=50, derandomize=True, deadline=None)
+settings.register_profile("soak", max_examples=300, database=None, deadline=None)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[STARTED] = time.monotonic()
+    settings.load_profile("sample" if config.option.markexpr == "not soak" else "soak")
 
 
 def pytest_terminal_summary(

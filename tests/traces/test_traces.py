@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.core.canonical import canonical_text
@@ -127,7 +127,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(bodies=st.lists(st.dictionaries(st.text(), JSON), min_size=1, max_size=5))
 def test_whatever_is_written_verifies(bodies: list[dict[str, object]]):
     """Any events make a chain that verifies and reads back."""
