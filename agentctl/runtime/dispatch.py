@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agentctl.core.canonical import Json, canonical_text
-from agentctl.core.messages import ToolError, ToolResult
+from agentctl.core.canonical import Json
+from agentctl.core.messages import ToolError, ToolResult, call_key
 from agentctl.core.waiting import pause_s
 from agentctl.effects.ledger import EffectIntent
 from agentctl.runtime.exactly_once import SendResult, send_once
@@ -132,10 +132,10 @@ def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask)
         return _played_back(call, recorded) if recorded else call.read()
     key = effect_key(tool, ask.args)
     # Without a key of its own, an effect is known by its place in its run.
-    own_key = key or f"{tool.name} {session.run_id} {len(run.events)}"
+    ledger_key = key or f"{tool.name} {session.run_id} {len(run.events)}"
     if run.context.environment is not None:
         # What was done in staging has not been done in production.
-        own_key = f"{run.context.environment} {own_key}"
+        ledger_key = f"{run.context.environment} {ledger_key}"
     run.record(
         "effect.intended",
         {"call_id": call_id, "tool": tool.name, "effect": tool.effect, "key": key},
@@ -150,7 +150,7 @@ def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask)
     else:
         remembered = duration(tool.idempotency.within).total_seconds() if tool.idempotency else 0.0
         intent = EffectIntent(
-            session.run_id, own_key, tool.name, ask.args, run.tickets.get(call_id), remembered
+            session.run_id, ledger_key, tool.name, ask.args, run.approvals.get(call_id), remembered
         )
         sent = send_once(session.ledger, intent, call)
         outcome = DispatchOutcome(sent.result, sent.state, sent.by)
@@ -165,7 +165,7 @@ def effect_key(tool: ToolSpec, arguments: dict[str, Json]) -> str | None:
     """Return what makes two calls the same effect: the fields the manifest names."""
     if tool.idempotency is None:
         return None
-    return tool.name + canonical_text([arguments.get(name) for name in tool.idempotency.key])
+    return call_key(tool.name, [arguments.get(name) for name in tool.idempotency.key])
 
 
 def _played_back(

@@ -164,7 +164,7 @@ class Run:
         self.replay = context.session.replay
         self.pending: set[str] = set()
         """Hashes of the calls that wait for a person."""
-        self.tickets: dict[str, int] = {}
+        self.approvals: dict[str, int] = {}
         """Call id -> the approval it uses up."""
         self.seen: Seen = {}
         self.declined: set[str] = set()

@@ -9,9 +9,9 @@ import pytest
 
 from agentctl.core.clock import VirtualClock
 from agentctl.core.errors import Problem
-from agentctl.core.messages import Approval, ModelReply, Principal, ToolCall
+from agentctl.core.messages import Approval, ApprovalRequest, ModelReply, Principal, ToolCall
 from agentctl.models.port import Request
-from agentctl.runtime.approvals.approver import Approver, Pending, ScriptedApprover
+from agentctl.runtime.approvals.approver import Approver, ScriptedApprover
 from agentctl.runtime.conversation.loop import play
 from agentctl.runtime.dispatch import MockBackend
 from agentctl.runtime.harness import Harness
@@ -74,10 +74,10 @@ class Watching:
     """An approver who says yes to everything, and remembers what was shown."""
 
     def __init__(self) -> None:
-        self.shown: list[Pending] = []
+        self.shown: list[ApprovalRequest] = []
 
-    def ask(self, pending: Pending) -> Approval:
-        self.shown.append(pending)
+    def ask(self, request: ApprovalRequest) -> Approval:
+        self.shown.append(request)
         return Approval("approve", "boss")
 
 

@@ -78,7 +78,7 @@ def test_the_older_function_call_is_a_call():
 
 
 def test_each_side_gets_only_its_own_next_entry():
-    """The agent may speak first and twice in a row; the user is asked for when it is their turn."""
+    """The agent may speak first and twice in a row; the user is asked when it is their turn."""
     turns = [
         Turn(say="Welcome"),
         Turn(user="Hi"),

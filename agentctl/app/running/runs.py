@@ -15,7 +15,7 @@ from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.events import Event, StopReason
 from agentctl.core.exits import ExitCode
 from agentctl.core.messages import Principal
-from agentctl.effects.approvals import Approvals
+from agentctl.effects.approvals import ApprovalBinding, Approvals
 from agentctl.effects.db import open_db
 from agentctl.effects.ledger import Ledger
 from agentctl.effects.paused_runs import PausedRuns, RunRecipe
@@ -23,7 +23,7 @@ from agentctl.evals.running.turn_sources import first_recording
 from agentctl.models.cassette import CassetteModel
 from agentctl.models.port import Model, ModelFault
 from agentctl.runtime.approvals.approver import Approver, Nobody
-from agentctl.runtime.approvals.queue import ApprovalBinding, QueueApprover
+from agentctl.runtime.approvals.queue import QueueApprover
 from agentctl.runtime.conversation.loop import play
 from agentctl.runtime.conversation.speaking import unscreened
 from agentctl.runtime.dispatch import MockBackend, live_backend
