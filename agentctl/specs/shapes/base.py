@@ -28,7 +28,9 @@ Many = Annotated[tuple[T, ...], Strict(False)]
 """A YAML list, kept as a tuple (pydantic's strict mode would refuse the list)."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-"""Agents, intents, rules, queues and scenarios: lower case, digits, `-` and `_`."""
+"""Agents, intents, rules and queues: lower case, digits, `-` and `_`."""
+ScenarioId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,127}$")]
+"""Scenarios, as other tools name theirs too: letters, digits, `-`, `_`, `.` and `/`."""
 ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 """Dots become `__` at the model's port only."""
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -190,6 +192,7 @@ __all__ = [
     "JsonSchema",
     "Many",
     "Name",
+    "ScenarioId",
     "Spec",
     "Text",
     "ToolName",
