@@ -42,7 +42,7 @@ def decide(case: Case) -> Decision:
         ran=case.ran,
     )
     declined = {
-        authorizer.decide(ToolCall("c0", name, arguments), facts).signature
+        authorizer.decide(ToolCall("c0", name, arguments), facts).key
         for name, arguments in case.declined
     }
     return authorizer.decide(
