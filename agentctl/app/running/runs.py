@@ -181,7 +181,7 @@ def new_trace(project: Project) -> tuple[str, FileTrace]:
     """Begin the trace of a new run."""
     run_id = new_run_id(datetime.now(UTC), secrets.token_bytes(5))
     path = traces_folder(project.root) / f"{run_id}.jsonl"
-    return run_id, FileTrace(path, run_id, kept_content(project.spec))
+    return run_id, FileTrace(path, run_id, kept_content(project.spec.audit.content))
 
 
 def queue_approver(parts: RunParts, recipe: RunRecipe, state: RunState, run_id: str,
