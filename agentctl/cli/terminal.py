@@ -1,15 +1,16 @@
 """A person at the terminal: answers the agent's questions and decides on calls that ask."""
 
+import getpass
 import sys
-from collections.abc import Callable
 
-from agentctl.cli.output import note, report_problem
+from agentctl.app.running.participants import Participants
+from agentctl.cli.output import note
 from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
-from agentctl.core.errors import Problem
 from agentctl.core.messages import Approval
 from agentctl.core.text import shorten
 from agentctl.runtime.approvals.approver import Pending
+from agentctl.runtime.run import ScriptedInputs
 from agentctl.specs.language.schemas import Schema, SchemaProblem
 
 _MOST_SHOWN = 1000
@@ -60,20 +61,13 @@ class TerminalApprover:
 
     Args:
         identity: Who sits here. Asserted, not proven.
-        may: Raises a problem if they may not approve a call.
     """
 
-    def __init__(self, identity: str, may: Callable[[Pending], None]) -> None:
+    def __init__(self, identity: str) -> None:
         self._identity = identity
-        self._may = may
 
     def ask(self, pending: Pending) -> Approval | None:
-        """Ask for one call; whoever may not approve it is not asked."""
-        try:
-            self._may(pending)
-        except Problem as refused:
-            report_problem(refused)
-            return None
+        """Ask for one call."""
         note(f"\napproval needed: {pending.tool} ({pending.effect.replace('_', ' ')})")
         for name, value in pending.arguments.items():
             origin = pending.origins.get(name, "model")
@@ -131,11 +125,24 @@ def elicited(message: str, schema: dict[str, Json]) -> dict[str, Json] | None:
     return None
 
 
+def people_here(task: str | dict[str, Json] | None, approver: str | None) -> Participants:
+    """Return who can be asked: the person at this terminal, else nobody.
+
+    Args:
+        task: What the agent is to do; left out where it was told before.
+        approver: Who sits here; left out = the system's user.
+    """
+    identity = approver or getpass.getuser()
+    if on_terminal():
+        return Participants(TerminalInputs(task), TerminalApprover(identity), identity, elicited)
+    return Participants(ScriptedInputs(*([] if task is None else [task])), identity=identity)
+
+
 __all__ = [
     "TerminalApprover",
     "TerminalInputs",
-    "elicited",
     "on_terminal",
+    "people_here",
     "prompt_line",
     "warn_of_production",
 ]

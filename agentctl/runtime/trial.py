@@ -16,13 +16,12 @@ from agentctl.core.messages import Principal, ToolResult
 from agentctl.models.port import Model, ModelFault
 from agentctl.models.scripted import ScriptedModel
 from agentctl.runtime.approvals.approver import Approver, ScriptedApprover
-from agentctl.runtime.conversation.loop import OUT_OF_TURNS, play
-from agentctl.runtime.dispatch import MockBackend
+from agentctl.runtime.assembly import mock_backend, run_agent
+from agentctl.runtime.conversation.loop import OUT_OF_TURNS
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import (
     NO_SESSION,
     EventRecorder,
-    Run,
     RunContext,
     RunSession,
     ScriptedInputs,
@@ -89,38 +88,32 @@ def play_trial(
     if kind is None:
         kind = "live" if model is not None else "recorded" if recording else "written"
     name = (recording.model if recording else None) or harness.model_name
-    world = World(tables, harness.bundle.tables, scenario.world)
-    replay = session.replay
-    scripted = ScriptedModel(turns or (), name, replay.count("model.replied") if replay else 0)
-    lines = user_lines(scenario)[replay.lines_heard if replay else 0 :]
-    run = Run(
-        harness,
-        RunContext(
-            principal=scenario_principal(scenario, harness),
-            model=model or scripted,
-            clock=VirtualClock(scenario.now or now),
-            approver=approver or ScriptedApprover(scenario.approvals),
-            inputs=ScriptedInputs(*lines),
-            recorder=recorder,
-            scenario={"set": set_name, "id": scenario.id, "trial": number, "kind": kind},
-            session=session,
-        ),
-    )
-    backend = MockBackend(harness.mocks, world, scenario.faults)
-    fault, met = None, None
+    backend = mock_backend(harness, tables, scenario)
+    fault: str | None = None
     if turns is None and model is None:
         fault = "no recorded turns: record them, or run with a model"
-    else:
-        try:
-            play(run, backend)
-        except ModelFault as raised:
-            met = raised
-            fault = _fault(met, recorded_end=end is not None, left_out=turns is None)
+        return Trial(scenario.id, number, kind, name, [], backend.world, fault, end)
+    replay = session.replay
+    lines = user_lines(scenario)[replay.lines_heard if replay else 0 :]
+    context = RunContext(
+        principal=scenario_principal(scenario, harness),
+        model=model
+        or ScriptedModel(turns or (), name, replay.count("model.replied") if replay else 0),
+        clock=VirtualClock(scenario.now or now),
+        approver=approver or ScriptedApprover(scenario.approvals),
+        inputs=ScriptedInputs(*lines),
+        recorder=recorder,
+        scenario={"set": set_name, "id": scenario.id, "trial": number, "kind": kind},
+        session=session,
+    )
+    run, met = run_agent(harness, context, backend)
     if run.missing_mock is not None:
         fault = f"missing mock: {run.missing_mock}"
     elif kind == "written" and run.unknown_tools:
         fault = f"the turns call `{run.unknown_tools[0]}`, which no manifest defines"
-    return Trial(scenario.id, number, kind, name, run.events, world, fault, end, met)
+    elif met is not None:
+        fault = _fault(met, recorded_end=end is not None, left_out=turns is None)
+    return Trial(scenario.id, number, kind, name, run.events, backend.world, fault, end, met)
 
 
 def _fault(met: ModelFault, *, recorded_end: bool, left_out: bool) -> str | None:
