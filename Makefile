@@ -15,8 +15,8 @@ demo: $(VENV)/.installed  ## Replay the shipped golden sets, then one mutant tha
 	$(BIN)/python -m tests.mutants drop-cancel-rule
 	$(BIN)/agentctl eval
 
-test: $(VENV)/.tested  ## The tests: offline, a few minutes.
-	$(BIN)/python -m pytest -m "not soak"
+test: $(VENV)/.tested  ## The tests: offline, in as many processes as there are processors.
+	$(BIN)/python -m pytest -m "not soak" --numprocesses auto
 
 soak: $(VENV)/.tested $(VENV)/.local  ## The long and heavy tests as well.
 	$(BIN)/python -m pytest
@@ -31,6 +31,7 @@ bench: $(VENV)/.tested  ## Speed, as ratios against a baseline of the same run.
 	$(BIN)/python -m compileall -q agentctl benchmarks
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.replay
+	$(BIN)/python -m benchmarks.worlds
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.gate
 	$(BIN)/python -m benchmarks.live

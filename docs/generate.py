@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from agentctl.core.events import EVENT_TYPES, STOP_REASONS
+from agentctl.app.checking.table import CHECKS
+from agentctl.core.events import EVENTS, STOP_REASONS, EventDeclaration, Keep
 from agentctl.core.exits import ExitCode
 from agentctl.specs.checks.risks import DOES
 from agentctl.specs.language.matchers import MATCHERS
@@ -109,7 +110,7 @@ def closed_sets() -> str:
                 "# Closed sets",
                 "## Exit codes\n\n" + codes,
                 "## Why a run ends\n\n" + ", ".join(f"`{s}`" for s in STOP_REASONS),
-                "## Events of a trace\n\n" + ", ".join(f"`{e}`" for e in EVENT_TYPES),
+                "## Events of a trace\n\n[Each with its fields](events.md)",
                 "## Matchers\n\n" + ", ".join(f"`{m}`" for m in MATCHERS),
                 "## Risks of a tool\n\n" + "\n".join(f"- `{r}`: {d}" for r, d in DOES.items()),
             )
@@ -118,10 +119,67 @@ def closed_sets() -> str:
     )
 
 
+def checks() -> str:
+    """Return the page of everything that `agentctl check` can report."""
+    parts = [
+        "# Checks",
+        "What `agentctl check` reports; `agentctl check --explain CODE` shows one.",
+    ]
+    for check in sorted(CHECKS.values()):
+        parts.append(f"## {check.code}\n\n{check.title} ({check.severity}). {check.explanation}")
+        parts.append(f"```yaml\n{check.example}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def event(declared: EventDeclaration) -> str:
+    """Return the section of one type of event."""
+    said = [declared.meaning, f"Phase: {declared.phase or 'none'}."]
+    if declared.barrier:
+        said.append("It is on the disk before anything else happens.")
+    if declared.while_paused:
+        said.append("A paused run may record it without going on.")
+    if declared.aside:
+        said.append("A run that is played back need not come to it again.")
+    lines = [f"## {declared.type}", "", " ".join(said), ""]
+    lines += ["| field | always there | meaning | with `content: hashed` | must agree |"]
+    lines += ["|---|---|---|---|---|"]
+    for field in declared.fields:
+        agrees = {"replay": "resume, fork", "resume": "resume", None: ""}[field.agrees]
+        there = "" if field.optional else "yes"
+        kept = _kept(field.keep)
+        lines.append(f"| `{field.name}` | {there} | {field.meaning} | {kept} | {agrees} |")
+    return "\n".join(lines)
+
+
+def _kept(keep: Keep) -> str:
+    if isinstance(keep, str):
+        return {"whole": "kept", "hash": "hashed", "values": "a hash of each value"}[keep]
+    parts = "; ".join(f"`{name}` {_kept(below)}" for name, below in keep.items())
+    return f"{parts}; the rest hashed"
+
+
+EVENTS_PAGE = """# Events of a trace
+
+A run is an ordered list of events. Each is a line of its trace: position, type, moment, run and
+hashes as the header, beside it the fields below as the body.
+
+*With `content: hashed`* says what a trace keeps where the project says `audit: {content: hashed}`;
+a field that is not listed is hashed. *Must agree* says where a field must be as recorded when the
+events are played back: `agentctl resume` refuses any difference, a fork (`run --from`) fewer.
+
+"""
+
+
 def pages() -> dict[str, str]:
     """Return every page by its file name."""
     made = {f"{kind.lower()}.md": page(kind) for kind in KINDS}
-    return {**made, "closed-sets.md": closed_sets()}
+    events = "\n\n".join(event(EVENTS[name]) for name in sorted(EVENTS))
+    return {
+        **made,
+        "checks.md": checks(),
+        "closed-sets.md": closed_sets(),
+        "events.md": EVENTS_PAGE + events + "\n",
+    }
 
 
 if __name__ == "__main__":

@@ -85,6 +85,32 @@ def digest(value: Json) -> str:
     return hashlib.sha256(canonical_text(value).encode()).hexdigest()
 
 
+def same_value(left: Json, right: Json, *, ignore_case: bool = False) -> bool:
+    """Whether two values are equal as JSON: numbers by value, and a bool is never a number.
+
+    Args:
+        left: A value.
+        right: Another one.
+        ignore_case: Whether text is compared without case.
+
+    >>> same_value(1, 1.0), same_value(True, 1), same_value("1", 1)
+    (True, False, False)
+    """
+    if isinstance(left, str) and isinstance(right, str):
+        return left == right or (ignore_case and left.casefold() == right.casefold())
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(
+            same_value(value, right[key], ignore_case=ignore_case) for key, value in left.items()
+        )
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(
+            same_value(a, b, ignore_case=ignore_case) for a, b in zip(left, right, strict=True)
+        )
+    return bool(left == right)
+
+
 def parse_strict(text: str, *, max_bytes: int = 1_000_000, max_depth: int = MAX_DEPTH) -> Json:
     """Parse JSON, refusing what two readers could understand differently.
 
@@ -192,4 +218,5 @@ __all__ = [
     "check_plain",
     "digest",
     "parse_strict",
+    "same_value",
 ]

@@ -1,9 +1,25 @@
-"""Small questions about words: what was meant, and does this word occur."""
+# ruff: noqa: RUF001, RUF002 - letters that look alike are a part of this
+"""Small questions about text: what was meant, does this word occur, which variables stand in it.
+
+Words are compared without what hides their letters: case, width, accents, invisible characters and
+the Cyrillic and Greek letters that look Latin make no difference; letters written as digits
+(`r3fund`) are not seen through.
+"""
 
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_LOOK_ALIKES = str.maketrans(
+    # Cyrillic, then Greek: capitals look like other letters than small ones do.
+    "АВЕЅІЈКМНОРСТУХԌԚԜавекмнорстухѕіјһԁԛԝӏѵΑΒΕΖΗΙΚΜΝΟΡΤΥΧαβεικνορτυχςɩɡıⅼ",
+    "ABESIJKMHOPCTYXGQWabekmhopctyxsijhdqwlvABEZHIKMNOPTYXabeikvoptuxcigil",
+)
+"""The letters of other scripts that pass for Latin ones."""
+_ACCENT_OR_INVISIBLE = ("Mn", "Me", "Cf")
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
@@ -60,4 +76,75 @@ def folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-__all__ = ["count", "did_you_mean", "folded", "keyword_pattern", "shorten", "writable"]
+def plain(text: str) -> str:
+    """Return text in the form in which words are compared; paragraphs stay apart.
+
+    >>> plain("ＲＥＦＵＮＤ,  réfund, rеfund")
+    'refund, refund, refund'
+    """
+    if not text.isascii():
+        letters = unicodedata.normalize("NFKD", text).translate(_LOOK_ALIKES)
+        text = "".join(c for c in letters if unicodedata.category(c) not in _ACCENT_OR_INVISIBLE)
+        text = text.replace("’", "'")
+    parts = re.split(r"\n\s*\n", text.casefold())
+    return "\n".join(" ".join(part.split()) for part in parts)
+
+
+def unmasked(text: str, *, fold: bool = False) -> tuple[str, Sequence[int]]:
+    """Take off what hides letters: width, invisible characters, look-alikes.
+
+    Args:
+        text: Any text.
+        fold: Take away case and accents too.
+
+    Returns:
+        The text, and for each of its characters where it stands in `text`.
+    """
+    if text.isascii():
+        return (text.lower() if fold else text), range(len(text))
+    out: list[str] = []
+    places: list[int] = []
+    form: Literal["NFKD", "NFKC"] = "NFKD" if fold else "NFKC"
+    gone = _ACCENT_OR_INVISIBLE if fold else ("Cf",)
+    for place, char in enumerate(text):
+        if unicodedata.category(char) in gone:
+            continue
+        for part in unicodedata.normalize(form, char).translate(_LOOK_ALIKES):
+            if unicodedata.category(part) in gone:
+                continue
+            folded = part.casefold() if fold else part
+            out.append(folded)
+            places.extend([place] * len(folded))
+    return "".join(out), places
+
+
+def variables_in(text: str) -> list[str]:
+    """Return the names that stand as `${NAME}` in `text`, in order.
+
+    >>> variables_in("https://${HOST}/v1?key=${KEY}")
+    ['HOST', 'KEY']
+    """
+    return _VARIABLE.findall(text)
+
+
+def fill_variables(text: str, value: Callable[[str], str]) -> str:
+    """Return `text` with the value of each variable in the place of `${NAME}`.
+
+    >>> fill_variables("https://${HOST}/v1", {"HOST": "crm.example"}.__getitem__)
+    'https://crm.example/v1'
+    """
+    return _VARIABLE.sub(lambda found: value(found[1]), text)
+
+
+__all__ = [
+    "count",
+    "did_you_mean",
+    "fill_variables",
+    "folded",
+    "keyword_pattern",
+    "plain",
+    "shorten",
+    "unmasked",
+    "variables_in",
+    "writable",
+]

@@ -7,7 +7,6 @@ whose process dies while it is being sent is not sent a second time.
 
 import json
 import os
-import re
 import sqlite3
 import subprocess
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from typing import NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.money import money_text
+from agentctl.core.text import fill_variables
 from agentctl.effects.budget import BudgetBreach
 from agentctl.specs.shapes.project import Alerts
 
@@ -33,7 +33,6 @@ CREATE TABLE IF NOT EXISTS alerts (
 """
 COMMAND_TIMEOUT_S = 10.0
 WEBHOOK_TIMEOUT_S = 5.0
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class Alert(NamedTuple):
@@ -160,10 +159,11 @@ class AlertSender:
     def _address(self) -> str:
         """Return the webhook's address with `${NAME}` filled in from the environment."""
         webhook = self._spec.webhook or ""
-        for name in _VARIABLE.findall(webhook):
-            if name not in self._env:
-                raise _NotSent(f"the webhook needs the variable {name}, which is not set")
-        return _VARIABLE.sub(lambda found: self._env[found.group(1)], webhook)
+        try:
+            return fill_variables(webhook, self._env.__getitem__)
+        except KeyError as missing:
+            why = f"the webhook needs the variable {missing.args[0]}, which is not set"
+            raise _NotSent(why) from missing
 
 
 __all__ = ["COMMAND_TIMEOUT_S", "SCHEMA", "WEBHOOK_TIMEOUT_S", "Alert", "AlertSender"]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.events import Event
-from agentctl.core.lookalikes import unmasked
+from agentctl.core.text import unmasked
 from agentctl.guardrails.claim_words import (
     ALREADY,
     FIRST_PERSON,

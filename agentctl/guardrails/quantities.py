@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from agentctl.core.lookalikes import unmasked
+from agentctl.core.text import unmasked
 
 QuantityKind = Literal["amounts", "dates", "times", "ids"]
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from agentctl.core.canonical import Json
-from agentctl.core.lookalikes import unmasked
 from agentctl.core.masking import masked
+from agentctl.core.text import unmasked
 from agentctl.guardrails.personal_data import Span, personal_data
 from agentctl.guardrails.review_words import contract_terms, prices
 from agentctl.guardrails.words import Words

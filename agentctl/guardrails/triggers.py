@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from agentctl.core.canonical import Json
-from agentctl.core.lookalikes import plain
+from agentctl.core.text import plain
 from agentctl.guardrails.escalation_words import escalation_words
 from agentctl.guardrails.words import Words, texts
 from agentctl.specs.shapes.agent import EscalationSpec, Trigger

@@ -1,7 +1,7 @@
 # ruff: noqa: RUF001 - dashes and apostrophes as people type them
 """Find words in what people write, however they write them.
 
-Words are whole words, compared as `core.lookalikes` sees them: case, width, accents, invisible
+Words are whole words, compared as `core.text` sees them: case, width, accents, invisible
 characters and letters of other alphabets make no difference.
 
 Negation is one simple rule: a word is passed over when one of the two words before it, in the same
@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from agentctl.core.canonical import Json
-from agentctl.core.lookalikes import plain, unmasked
+from agentctl.core.text import plain, unmasked
 
 _NEAR = 100
 """Characters before a word in which the two words before it are looked for."""

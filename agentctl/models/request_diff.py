@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.canonical import Json, canonical_text, same_value
 from agentctl.core.text import shorten
 
 _BEFORE, _AFTER = 24, 40
@@ -48,11 +48,11 @@ def _of_messages(recorded: Sequence[Json], now: Sequence[Json]) -> Iterator[str]
             verb = "is gone" if new is None else "is new"
             yield f"message {number} ({there['role']}) {verb}: {_start(_text(there['content']))}"
             return
-        if not _same(old, new):
+        if not same_value(old, new):
             role = old["role"]
             if new["role"] != role:
                 role = f"{role}, now {new['role']}"
-            part = "content" if not _same(old["content"], new["content"]) else "calls"
+            part = "content" if not same_value(old["content"], new["content"]) else "calls"
             was, is_now = _text(old.get(part)), _text(new.get(part))
             if was == is_now:
                 # Then it is the call that it answers.
@@ -72,7 +72,7 @@ def _of_tools(recorded: Sequence[Json], now: Sequence[Json]) -> Iterator[str]:
             yield f"tool {name} was not offered then"
             continue
         for part in ("description", "parameters"):
-            if not _same(before[name][part], tool[part]):
+            if not same_value(before[name][part], tool[part]):
                 apart = _apart(_text(before[name][part]), _text(tool[part]))
                 yield f"the {part} of tool {name}: {apart}"
 
@@ -82,13 +82,8 @@ def _of_model(recorded: dict[str, Json], now: dict[str, Json]) -> Iterator[str]:
         yield f"the model: recorded {recorded['name']}, now {now['name']}"
     for key in sorted((recorded.keys() | now.keys()) - {"name"}):
         was, is_now = recorded.get(key), now.get(key)
-        if not _same(was, is_now):
+        if not same_value(was, is_now):
             yield f"`{key}` of the model: {_apart(_text(was), _text(is_now))}"
-
-
-def _same(left: Json, right: Json) -> bool:
-    # `1 == True` in Python, and not to a model.
-    return canonical_text([left]) == canonical_text([right])
 
 
 def _text(value: Json) -> str:

@@ -5,12 +5,8 @@ from typing import NamedTuple
 
 from agentctl.models.port import ModelFault
 from agentctl.runtime.conversation.loop import play
-from agentctl.runtime.dispatch import MockBackend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import Run, RunContext
-from agentctl.specs.shapes.bundle import WorldSnapshot
-from agentctl.specs.shapes.golden import Scenario
-from agentctl.toolbox.mock.world import World
 from agentctl.toolbox.port import Backend
 
 
@@ -42,21 +38,4 @@ def run_agent(harness: Harness, context: RunContext, backend: Backend) -> Played
     return PlayedRun(run, None)
 
 
-def mock_backend(
-    harness: Harness, tables: WorldSnapshot, scenario: Scenario | None = None
-) -> MockBackend:
-    """Return an agent's mocked tools over a world of their own.
-
-    Args:
-        harness: The agent.
-        tables: The world it starts from.
-        scenario: What differs from that world, and what goes wrong in it.
-    """
-    declared = harness.bundle.tables
-    if scenario is None:
-        return MockBackend(harness.mocks, World(tables, declared))
-    world = World(tables, declared, scenario.world)
-    return MockBackend(harness.mocks, world, scenario.faults)
-
-
-__all__ = ["PlayedRun", "mock_backend", "run_agent"]
+__all__ = ["PlayedRun", "run_agent"]

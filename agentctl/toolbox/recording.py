@@ -9,7 +9,6 @@ Answers are real data: secrets are masked, people are not. The folder keeps itse
 """
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.files import replacing
 from agentctl.core.masking import masked
 from agentctl.core.messages import ToolResult
 from agentctl.specs.checks.values import arguments_of
@@ -121,10 +121,8 @@ class ReplyRecorder:
             raise _strange(self.path) from error
 
     def _write(self) -> None:
-        new = self.path.with_suffix(".new")
-        with os.fdopen(os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-            file.write(self._text())
-        new.replace(self.path)
+        with replacing(self.path, mode=0o600) as file:
+            file.write(self._text().encode())
 
     def _text(self) -> str:
         lines = [_HEAD.format(run=self.path.stem).rstrip("\n"), *(f"# {n}" for n in self._notes)]

@@ -6,20 +6,20 @@ credentials are remembered, and masked in whatever comes back.
 """
 
 import os
-import re
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from agentctl.core.errors import problem
 from agentctl.core.masking import without
 from agentctl.core.messages import ToolResult
+from agentctl.core.text import fill_variables, variables_in
 from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.project import EnvironmentSpec
 
 LEAST_SECRET = 6
 """Characters of the shortest value that is masked; a shorter one would be found in any text."""
-_NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class ManifestVariables:
@@ -61,10 +61,10 @@ class ManifestVariables:
             Problem: If a variable is not set.
         """
 
-        def value(match: re.Match[str]) -> str:
-            found = self.get(match[1])
+        def value(variable: str) -> str:
+            found = self.get(variable)
             if not found:
-                name = self._own.get(match[1], match[1])
+                name = self._own.get(variable, variable)
                 raise problem(
                     "missing-variable",
                     f"`{tool}` needs the environment variable {name}, which is not set",
@@ -72,7 +72,7 @@ class ManifestVariables:
                 )
             return found
 
-        return _NAMED.sub(value, text)
+        return fill_variables(text, value)
 
     def credential(self, text: str, tool: str) -> str:
         """Return `text` filled in for a header, and mask its variables from now on.
@@ -86,7 +86,7 @@ class ManifestVariables:
         Raises:
             Problem: If a variable is not set, or holds what no header can carry.
         """
-        for name in _NAMED.findall(text):
+        for name in variables_in(text):
             found = self.get(name) or ""
             if not (found.isascii() and found.isprintable()):
                 own = self._own.get(name, name)
@@ -159,29 +159,27 @@ def variables_of(bundle: Bundle, environment: str | None = None) -> ManifestVari
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Return the variables of a file of `NAME=value` lines; `#` begins a comment line.
+    """Return the variables of a file, as python-dotenv reads it but for `${NAME}` in a value.
 
     Raises:
-        Problem: If it cannot be read, or a line is neither.
+        Problem: If it cannot be read, or a line is not `NAME=value`.
     """
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - only live runs need it
+
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise problem("unreadable-file", f"cannot read {path.name}: {why}") from error
     found: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
-        text = line.strip().removeprefix("export ").strip()
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name.strip()):
+    for line in parse_stream(StringIO(text)):
+        if line.error or (line.key is not None and line.value is None):
+            written = line.original.string
+            number = line.original.line + written[: -len(written.lstrip())].count("\n")
             # The line is not repeated: it may hold a secret.
             raise problem("bad-env-file", f"{path.name}:{number} is not NAME=value")
-        value = value.strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        found[name.strip()] = value
+        if line.key is not None and line.value is not None:
+            found[line.key] = line.value
     return found
 
 

@@ -1,13 +1,13 @@
 """Many tasks at once: one line a result, nothing done twice, whatever breaks in between."""
 
+import fcntl
 import json
-import os
 import random
 import signal
-import subprocess
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from agentctl.app.batch.batch import MOST_FAULTS
 from agentctl.app.batch.tasks import check_tasks, read_tasks
-from tests.cli.test_cli import command, environment
+from tests.support.command import Apart, until
 from tests.support.here import Here
 from tests.support.live_project import tools
 from tests.support.loopback import Asked, Loopback, Step, calls, fails, says
@@ -63,14 +63,8 @@ def shop() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def here(
-    tmp_path: Path,
-    model: Desk,
-    shop: Provider,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Here:
-    made = Here(tmp_path, model, shop, monkeypatch, capsys)
+def here(tmp_path: Path, model: Desk, shop: Provider) -> Here:
+    made = Here(tmp_path, model, shop)
     may_cancel(made)
     return made
 
@@ -303,17 +297,9 @@ def test_a_run_that_cannot_be_taken_up_is_told_and_not_begun_anew(
 def test_two_batches_do_not_share_a_results_file(here: Here, model: Desk):
     """The second is told that the file is being written."""
     write_tasks(here, *numbered(1))
-    held = subprocess.Popen(
-        ["flock", "out.jsonl", "sleep", "30"], cwd=here.root, start_new_session=True
-    )
-    try:
-        while not (here.root / "out.jsonl").exists():
-            time.sleep(0.01)
-        time.sleep(0.1)
+    with (here.root / "out.jsonl").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         _, err = here(*KEPT, exits=3)
-    finally:
-        os.killpg(held.pid, signal.SIGKILL)
-        held.wait()
     assert "error[in-use]" in err
 
 
@@ -332,52 +318,11 @@ def test_a_batch_takes_no_more_memory_the_longer_it_is(tmp_path: Path):
         tracemalloc.stop()
 
 
-class Apart:
-    """A batch in a process of its own."""
-
-    def __init__(self, here: Here, shop: Provider, *more: str) -> None:
-        self.running = subprocess.Popen(
-            command(*more),
-            cwd=here.root,
-            env={**environment(), "SHOP_API": shop.url, "OPENAI_API_KEY": "k"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def gone(self) -> None:
-        self.running.kill()
-        self.running.wait()
-        for pipe in (self.running.stdout, self.running.stderr):
-            if pipe is not None:
-                pipe.close()
-
-    def ended(self) -> tuple[int, str, str]:
-        out, err = self.running.communicate(timeout=120)
-        assert "Traceback" not in err
-        return self.running.returncode, out, err
-
-
 @pytest.fixture
-def apart(here: Here, shop: Provider) -> Iterator[Callable[..., Apart]]:
+def apart(here: Here) -> Iterator[Callable[..., Apart]]:
     """Start batches that do not outlive the test."""
-    begun: list[Apart] = []
-
-    def begin(*words: str) -> Apart:
-        begun.append(Apart(here, shop, *words))
-        return begun[-1]
-
-    yield begin
-    for batch in begun:
-        batch.gone()
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    with ExitStack() as begun:
+        yield lambda *words: begun.enter_context(Apart(here.root, *words, env=here.env))
 
 
 def test_a_batch_killed_between_effect_and_answer_goes_on_and_acts_once(
@@ -400,8 +345,7 @@ def test_a_batch_killed_between_effect_and_answer_goes_on_and_acts_once(
             len(shop.effects) == 3 and sum(len(a.body["messages"]) > 5 for a in model.asked) == 3
         )
     )
-    batch.running.kill()
-    batch.running.communicate()
+    batch.kill()
     assert [line["id"] for line in results(here)] == ["words"]
     stall[0] = False
     runs = len(here.traces())
@@ -422,7 +366,7 @@ def test_an_interrupted_batch_finishes_what_runs(
     model.before = lambda task, turn: time.sleep(0.2)  # type: ignore[func-returns-value]
     batch = apart(*KEPT, "--jobs", "2")
     until(lambda: len(model.asked) >= 3)
-    batch.running.send_signal(signal.SIGINT)
+    batch.send(signal.SIGINT)
     code, _, err = batch.ended()
     assert code == 130, err
     assert "finishing what runs" in err
@@ -447,9 +391,9 @@ def test_a_second_interrupt_leaves_at_once(
     )
     batch = apart(*KEPT, "--jobs", "2")
     until(lambda: len(model.asked) == 2)
-    batch.running.send_signal(signal.SIGINT)
+    batch.send(signal.SIGINT)
     time.sleep(0.3)
-    batch.running.send_signal(signal.SIGINT)
+    batch.send(signal.SIGINT)
     code, _, err = batch.ended()
     assert code == 130, err
     assert results(here) == []
@@ -464,13 +408,10 @@ def test_a_reader_that_goes_ends_the_batch(
     """`| head -1`: no money is spent on results that nobody reads."""
     write_tasks(here, *numbered(60))
     batch = apart(*BATCH, "--jobs", "1")
-    assert batch.running.stdout is not None
-    assert json.loads(batch.running.stdout.readline())["stop"] == "answered"
-    batch.running.stdout.close()
-    assert batch.running.stderr is not None
-    err = batch.running.stderr.read()
-    assert batch.running.wait(timeout=120) == 130
-    batch.running.stderr.close()
+    assert json.loads(batch.stdout.readline())["stop"] == "answered"
+    batch.stdout.close()
+    err = batch.stderr.read()
+    assert batch.wait() == 130
     assert "nobody reads the results any more" in err
     assert len(model.asked) < 60
 
@@ -488,11 +429,11 @@ def test_a_batch_killed_anywhere_acts_once_for_each_task(
     for _ in range(6):
         asked = len(model.asked) + chance.randrange(1, 25)
         batch = apart(*KEPT, "--live", *AS, "--jobs", "6")
-        while len(model.asked) < asked and batch.running.poll() is None:
-            time.sleep(0.01)
+        until(
+            lambda asked=asked, batch=batch: len(model.asked) >= asked or batch.poll() is not None
+        )
         time.sleep(chance.random() * 0.05)
-        batch.running.kill()
-        batch.running.communicate()
+        batch.kill()
     here(*KEPT, "--live", *AS, "--jobs", "6")
     assert sorted(line["id"] for line in results(here)) == sorted(f"t{n}" for n in range(40))
     assert {line["stop"] for line in results(here)} == {"answered"}

@@ -16,8 +16,8 @@ from agentctl.traces.log.file import FileTrace
 from agentctl.traces.log.store import moment_of, new_run_id, traces_folder
 from agentctl.traces.views.cost import read_costs
 from agentctl.traces.views.trend import Forecast, Spike, forecast, spikes
-from tests.cli.test_cli import agentctl, environment
 from tests.runtime.test_spending import desk
+from tests.support.command import agentctl, environment
 from tests.support.loopback import Loopback, says
 from tests.support.project import AGENT, make
 

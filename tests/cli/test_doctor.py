@@ -20,8 +20,6 @@ from tests.support.live_project import write_project
 from tests.support.loopback import Loopback, Step, calls, fails, says
 from tests.support.project import make, passing
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:litellm")
-
 KEY = "loopback-key-0123456789"
 ACTS = calls(("add", '{"a": 17, "b": 25}'))
 Doctor = Callable[..., tuple[int, list[dict[str, Any]], str]]

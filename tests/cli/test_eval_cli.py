@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from agentctl.cli.program import run_cli
+from tests.support.command import Apart, until
 from tests.support.project import CANCEL, GET, SAY, failing, make, passing, unclear
 
 ENVIRONMENT = {
@@ -298,19 +298,19 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_leaves_no_traceback_and_no_broken_file(tmp_path, jobs):
-    """Interrupted in the middle: exit 130, said on stderr, and nothing half-written."""
-    make(tmp_path, [failing(f"s-{n}") for n in range(4000)])
-    process = start(tmp_path, "--jobs", jobs, "--report", "r.json")
+def test_ctrl_c_leaves_no_traceback_and_no_broken_file(agentctl, tmp_path, jobs):
+    """Interrupted in the middle: exit 130, nothing half-written, and it runs again."""
+    make(tmp_path, [failing(f"s-{n}") for n in range(2000)])
+    process = Apart(tmp_path, "eval", "--jobs", jobs, "--report", "r.json")
     folder = tmp_path / ".agentctl/traces/evals"
-    deadline = time.monotonic() + 60
-    while not list(folder.glob(".*")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: any(folder.glob(".*")))
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 130, err
-    assert out == b""
-    assert b"Traceback" not in err
-    assert b"interrupted in `orders`" in err
+    code, out, err = process.ended()
+    assert code == 130, err
+    assert out == ""
+    assert "Traceback" not in err
+    assert "interrupted in `orders`" in err
     assert not (tmp_path / "r.json").exists()
     assert list(folder.iterdir()) == []
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert agentctl("orders", "--select", "s-1")[0] == 1

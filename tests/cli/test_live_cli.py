@@ -15,8 +15,6 @@ from tests.support.live_project import write_project
 from tests.support.loopback import Handler, Loopback, Step, cuts, fails, says, stream
 from tests.support.loopback_wires import WIRES, Said, Wire
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:litellm")
-
 KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY"}
 TASK = ["run", "order-desk", "Where is o_1?"]
 

@@ -1,12 +1,7 @@
 """`agentctl tools`: what a project's tools are, one call by hand, and tools from elsewhere."""
 
 import json
-import os
-import pty
-import select
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +15,7 @@ from agentctl.toolbox.importing.definitions import import_definitions, imported_
 from agentctl.toolbox.importing.manifests import to_yaml
 from agentctl.toolbox.importing.openapi import import_openapi
 from agentctl.toolbox.mcp.definitions import definition_hash
+from tests.support.command import Screen
 from tests.support.live_project import write_project
 from tests.support.mcp_server import TOOLS, State, over_http
 from tests.support.project import make, passing
@@ -198,31 +194,11 @@ def test_a_person_at_the_terminal_approves_a_call_by_hand(shop: Path):
     (shop / "agents" / "policy.yaml").write_text(ASK)
     words = ["tools", "call", "cancel_order", '{"order_id": "o_1"}', "--agent", "order-desk"]
     words += SEEN
-    out, code = at_terminal(shop, words, "approve?", "y\n")
-    assert code == 0
-    assert 'order_id = "o_1"' in out and '"status": "cancelled"' in out
-
-
-def at_terminal(folder: Path, words: list[str], until: str, typed: str) -> tuple[str, int]:
-    """Run a command at a terminal and type something when it asks."""
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "agentctl", *words],
-        cwd=folder, stdin=follower, stdout=follower, stderr=follower, env=dict(os.environ),
-    )  # fmt: skip
-    os.close(follower)
-    seen, end, answered = "", time.monotonic() + 60, False
-    while time.monotonic() < end:
-        if select.select([leader], [], [], 0.1)[0]:
-            try:
-                seen += os.read(leader, 65536).decode()
-            except OSError:
-                break
-        if until in seen and not answered:
-            os.write(leader, typed.encode())
-            answered = True
-    os.close(leader)
-    return seen, process.wait(10)
+    screen = Screen(shop, *words)
+    screen.wait_for("approve?")
+    screen.type("y")
+    assert screen.end() == 0
+    assert 'order_id = "o_1"' in screen.text and '"status": "cancelled"' in screen.text
 
 
 OPENAPI = parse_yaml((IMPORTS / "clinic.yaml").read_text(), "clinic.yaml").data

@@ -19,8 +19,8 @@ from agentctl.effects.budgets import DayLimits, SpendingStore
 from agentctl.effects.db import open_db
 from agentctl.effects.shared_budget import SharedBudget
 from agentctl.specs.shapes.project import Alerts
-from tests.cli.test_cli import agentctl, command, environment
 from tests.runtime.test_spending import CALL_GET, NOON, SAY, desk, end, run_with
+from tests.support.command import Apart, agentctl
 from tests.support.loopback import Loopback, says
 
 ROOT = Path(__file__).parent.parent.parent
@@ -312,20 +312,9 @@ def test_the_command_line_sends_the_alerts_of_the_project(desk: tuple[Path, Loop
         settings.write(f"alerts: {{command: {json.dumps(tell())}}}\n")
     assert agentctl(folder, "check").returncode == 0
     server.script(*[says("Hello.", (0, 100))] * 4)
-    started = [
-        subprocess.Popen(
-            command("run", "library-desk", "Hello", "-q"),
-            cwd=folder,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-        for _ in range(4)
-    ]
-    errors = [process.communicate()[1] for process in started]
-    assert sorted(process.returncode for process in started) == [0, 0, 1, 1], errors
+    started = [Apart(folder, "run", "library-desk", "Hello", "-q") for _ in range(4)]
+    done = [process.ended() for process in started]
+    assert sorted(one.returncode for one in done) == [0, 0, 1, 1], done
     kinds = sorted(alert["what"] for alert, _, _ in told(folder))
     assert kinds == ["cost_limit", "cost_warning"]
 

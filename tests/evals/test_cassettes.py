@@ -1,11 +1,7 @@
 """Recording what a model says, and playing it back: the same words to the same request only."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +11,7 @@ from agentctl.cli.program import run_cli
 from agentctl.evals.running.recording_session import RecordingSession
 from agentctl.specs.loading.project import Project
 from tests.support.answering import Desk, bare, make_desk, point
+from tests.support.command import Apart, until
 from tests.support.loopback import calls, fails, says
 from tests.support.project import CANCEL, GET, SAY, passing
 
@@ -467,20 +464,14 @@ def test_a_stale_turn_is_found_wherever_it_is(tmp_path, agentctl, desk):
 
 def interrupted(root: Path, desk: Desk, end: signal.Signals) -> tuple[int, str]:
     """Begin a recording, end it in the middle, and return how it ended."""
-    env = {**os.environ, "NO_COLOR": "1", "TERM": "dumb"}
     words = ["eval", "orders", "--record", "missing", "--in-flight", "2"]
-    running = subprocess.Popen(
-        [sys.executable, "-m", "agentctl", *words],
-        cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
     asked = len(desk.asked)
-    deadline = time.monotonic() + 60
-    while len(desk.asked) < asked + 14 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    running.send_signal(end)
-    _, err = running.communicate(timeout=30)
-    assert "Traceback" not in err
-    return running.returncode, err
+    with Apart(root, *words, env={"OPENAI_API_KEY": "k"}) as running:
+        until(lambda: len(desk.asked) >= asked + 14)
+        running.send(end)
+        done = running.ended()
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
 
 
 def goes_on(root: Path, agentctl: Call, desk: Desk) -> None:

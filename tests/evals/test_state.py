@@ -2,8 +2,9 @@
 
 import pytest
 
+from agentctl.core.canonical import same_value
 from agentctl.core.errors import Problem
-from agentctl.evals.scorers.state import compare_fields, compare_worlds, same_state_value
+from agentctl.evals.scorers.state import compare_fields, compare_worlds
 from agentctl.specs.shapes.bundle import WorldSnapshot
 from agentctl.specs.shapes.tools import TableSpec
 from agentctl.toolbox.mock.world import World
@@ -117,9 +118,9 @@ def test_the_order_of_rows_counts_only_where_it_is_declared():
 )
 def test_equality_is_jsons(left, right, equal):
     """A bool is no number and text is no number."""
-    assert same_state_value(left, right) is equal
-    assert same_state_value([left], [right]) is equal
-    assert same_state_value({"a": left}, {"a": right}) is equal
+    assert same_value(left, right) is equal
+    assert same_value([left], [right]) is equal
+    assert same_value({"a": left}, {"a": right}) is equal
 
 
 def test_a_difference_reads_as_a_sentence():

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from agentctl.core.lookalikes import plain
+from agentctl.core.text import plain
 from agentctl.guardrails.escalation_words import ESCALATION_WORDS
 from agentctl.guardrails.triggers import Triggers
 from agentctl.guardrails.words import Words

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutants import ROOT, Mutant, load, mutants, plant, replay
+from tests.mutants.__main__ import main
 
 MUTANTS = mutants()
 
@@ -70,30 +71,19 @@ def test_demo_shows_the_change_and_the_red_reason() -> None:
     assert "caught: " in done.stdout
 
 
-def test_mutants_are_played_in_a_copy() -> None:
+def test_mutants_are_played_in_a_copy(capsys: pytest.CaptureFixture[str]) -> None:
     """Playing a mutant leaves the shipped files as they are."""
     before = {path: path.read_bytes() for path in (ROOT / "agents").rglob("*.yaml")}
 
-    subprocess.run(
-        [sys.executable, "-m", "tests.mutants", "drop-cancel-window"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
+    assert main(["drop-cancel-window"]) == 0
 
     assert {path: path.read_bytes() for path in (ROOT / "agents").rglob("*.yaml")} == before
 
 
-def test_unknown_mutant_is_a_wrong_request() -> None:
+def test_unknown_mutant_is_a_wrong_request(capsys: pytest.CaptureFixture[str]) -> None:
     """A name that is no mutant ends with exit code 2 and the names there are."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.mutants", "drop-everything"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    assert main(["drop-everything"]) == 2
 
-    assert done.returncode == 2
-    assert "drop-cancel-rule" in done.stderr
-    assert done.stdout == ""
+    shown = capsys.readouterr()
+    assert "drop-cancel-rule" in shown.err
+    assert shown.out == ""

@@ -1,12 +1,11 @@
 """The code that decides is held by its tests: no small change of it goes unnoticed."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.mutation import ROOT, Target, equivalent, mutants_of, survivors, targets
+from tests.mutation.__main__ import main
 
 SOURCE = '''"""A module."""
 
@@ -74,8 +73,9 @@ def test_each_mutant_is_one_small_change():
         "adult: 150 -> 151",
     ]
     for mutant in mutants_of("door.py", SOURCE):
-        compile(mutant.source, "door.py", "exec")
-        assert mutant.source != SOURCE
+        source = mutant.render()
+        compile(source, "door.py", "exec")
+        assert source != SOURCE
 
 
 def project(folder: Path, test: str) -> Target:
@@ -110,9 +110,7 @@ def test_red_tests_prove_nothing(tmp_path: Path):
         list(survivors(target, tmp_path / "copy", tmp_path / "red"))
 
 
-def test_a_file_without_tests_is_a_wrong_request():
+def test_a_file_without_tests_is_a_wrong_request(capsys: pytest.CaptureFixture[str]):
     """Only files of `targets.yaml` can be broken; the others are named in the hint."""
-    command = [sys.executable, "-m", "tests.mutation", "agentctl/nothing.py"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "agentctl/policy/authorizer.py" in done.stderr
+    assert main(["agentctl/nothing.py"]) == 2
+    assert "agentctl/policy/authorizer.py" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The README's commands, run as they stand there."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_cli import ROOT, SHIPPED, environment
+from tests.support.command import ROOT, SHIPPED, Done, agentctl, environment
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)
@@ -32,7 +33,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+def shell(folder: Path, line: str) -> Done | subprocess.CompletedProcess[str]:
+    if line.startswith("agentctl ") and not set(line) & set("|><&;$*"):
+        _, *words = shlex.split(line)
+        return agentctl(folder, *words, env={"AGENTCTL_HOME": str(folder / "state")})
     path = f"{folder / 'bin'}:{environment()['PATH']}"
     return subprocess.run(
         ["sh", "-c", line],

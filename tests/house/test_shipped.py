@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,8 @@ from agentctl.runtime.trial import play_trial
 from agentctl.specs.loading.project import Project
 from agentctl.specs.shapes.golden import Scenario
 from tests.mutants import ROOT
+from tests.support import command
+from tests.support.command import Done
 
 SETS = ("order-support", "support-triage")
 FILES = sorted(
@@ -92,16 +92,9 @@ def _play(project: Project, name: str) -> dict[str, Played]:
     }
 
 
-def agentctl(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def agentctl(home: Path, *arguments: str) -> Done:
     """Run a command in the shipped project, with its state elsewhere."""
-    return subprocess.run(
-        [sys.executable, "-m", "agentctl", *arguments],
-        cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "AGENTCTL_HOME": str(home), "NO_COLOR": "1", "TERM": "dumb"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return command.agentctl(ROOT, *arguments, env={"AGENTCTL_HOME": str(home)})
 
 
 def test_check_finds_nothing_to_say(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.core.messages import Message, ModelReply, ToolCall, Usage
@@ -190,7 +190,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60)
 @given(st.dictionaries(st.text("abé", max_size=3), VALUES, max_size=3), st.booleans())
 def test_any_object_is_found_again(value: dict[str, Any], python: bool):
     """What is written as JSON, or as Python writes it, between words, is read as it was."""

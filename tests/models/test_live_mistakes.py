@@ -28,8 +28,6 @@ from tests.support.loopback import Loopback, Step, calls, cuts, fails, says
 from tests.support.loopback_wires import ANTHROPIC, GEMINI, OPENAI, WIRES
 from tests.support.provider import Provider, serving
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:litellm")
-
 GET = ("get_order", '{"order_id": "o_1"}')
 CANCEL = ("cancel_order", '{"order_id": "o_1"}')
 DONE = says("Order o_1 is cancelled.")

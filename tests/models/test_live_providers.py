@@ -31,7 +31,6 @@ from tests.support.loopback import (
 from tests.support.loopback_wires import ANTHROPIC, GEMINI, OPENAI, WIRES, Wire
 
 # The door ignores what litellm is warned about; pytest sets the filters anew for each test.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:litellm")
 
 KEY = "loopback-key-0123456789"
 ORDER = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}

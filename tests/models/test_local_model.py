@@ -15,8 +15,8 @@ import pytest
 
 from agentctl.core.events import StopReason
 from agentctl.models import local
-from tests.cli.test_cli import environment
 from tests.support.answering import bare
+from tests.support.command import environment
 from tests.support.local_model import local_model, why_not
 from tests.support.project import AGENT, make
 

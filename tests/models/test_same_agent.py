@@ -16,8 +16,6 @@ from tests.support.loopback import Loopback, calls, says
 from tests.support.loopback_wires import ANTHROPIC, GEMINI, OPENAI, Wire
 from tests.support.project import AGENT, CANCEL, GET, make, passing
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:litellm")
-
 ORDER = '{"order_id": "o_1"}'
 DONE = "Order o_1 is cancelled."
 TURNS = [

@@ -7,18 +7,15 @@ mutant that was not caught. Nothing is ever changed in place: mutants are played
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from tests.support.command import ROOT, SHIPPED, agentctl
+
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-SHIPPED = ("agents", "tools", "golden_sets", "agentctl.yaml")
-"""What makes up the shipped project."""
 
 
 class Edit(NamedTuple):
@@ -82,14 +79,7 @@ def plant(mutant: Mutant, folder: Path) -> Path:
 
 def replay(folder: Path, golden_set: str) -> tuple[int, dict[str, Any]]:
     """Replay a golden set of the project in `folder`; return exit code and report."""
-    command = [sys.executable, "-m", "agentctl", "eval", golden_set, "--format", "json"]
-    done = subprocess.run(
-        [*command, "--keep", "none"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = agentctl(folder, "eval", golden_set, "--format", "json", "--keep", "none")
     if not done.stdout:
         raise ValueError(f"no report, exit code {done.returncode}: {done.stderr}")
     report: dict[str, Any] = json.loads(done.stdout)

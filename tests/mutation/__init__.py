@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,8 +62,8 @@ class Mutant(NamedTuple):
     file: str
     name: str
     """Where and what, the same wherever the line moves: `Gate.decide: a and b -> a or b`."""
-    source: str
-    """The whole file with the change."""
+    render: Callable[[], str]
+    """Write the whole file with the change."""
 
 
 def targets() -> list[Target]:
@@ -82,16 +83,23 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
     tree = ast.parse(source)
     found: list[Mutant] = []
     names: Counter[str] = Counter()
-    for where, holder, field, index, old in list(_places(tree, "")):
+    for place in list(_places(tree, "")):
+        where, *_, old = place
         for new in _replacements(old):
             name = f"{where}: {_line(old)} -> {_line(new)}"
             names[name] += 1
             if names[name] > 1:
                 name += f" #{names[name]}"
-            _put(holder, field, index, new)
-            found.append(Mutant(file, name, ast.unparse(ast.fix_missing_locations(tree)) + "\n"))
-            _put(holder, field, index, old)
+            found.append(Mutant(file, name, partial(_render, tree, place, new)))
     return found
+
+
+def _render(tree: ast.Module, place: "Place", new: ast.AST) -> str:
+    _, holder, field, index, old = place
+    _put(holder, field, index, new)
+    source = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+    _put(holder, field, index, old)
+    return source
 
 
 Place = tuple[str, ast.AST, str, int | None, ast.AST]
@@ -234,7 +242,7 @@ class Copy:
         # Byte code is looked up by second and size: a mutant could be taken for the one before.
         for stale in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
             stale.unlink()
-        path.write_text(mutant.source, encoding="utf-8")
+        path.write_text(mutant.render(), encoding="utf-8")
         try:
             return self.holds(tests, write_bytecode=False)
         finally:

@@ -2,19 +2,15 @@
 
 import json
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_cli import environment
-from tests.support.live_project import write_project
+from tests.support.command import Apart, agentctl
+from tests.support.here import Here
 from tests.support.loopback import Loopback, calls, says
 from tests.support.provider import Provider, serving
 
@@ -35,31 +31,8 @@ def shop() -> Iterator[Provider]:
         yield provider
 
 
-class Desk:
-    """A live project and its command line."""
-
-    def __init__(self, root: Path, model: Loopback, shop: Provider) -> None:
-        self.root = root
-        self.env = {**environment(), "SHOP_API": shop.url, "OPENAI_API_KEY": "k"}
-
-    def start(self, *words: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "agentctl", *words]
-        return subprocess.Popen(
-            command,
-            cwd=self.root,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def __call__(self, *words: str, exits: int = 0) -> tuple[str, str]:
-        running = self.start(*words)
-        out, err = running.communicate(timeout=60)
-        assert running.returncode == exits, (words, running.returncode, err)
-        assert "Traceback" not in err
-        return out, err
+class Desk(Here):
+    """A live project, and ways to see what it does."""
 
     def sql(self, statement: str) -> None:
         """Change the project's database behind its back."""
@@ -79,7 +52,6 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, model: Loopback, shop: Provider) -> Desk:
-    write_project(tmp_path, model_url=model.base_url)
     return Desk(tmp_path, model, shop)
 
 
@@ -92,10 +64,8 @@ def test_a_paused_run_survives_the_machine_and_acts_exactly_once(
     assert shop.effects == []
     # A second start of the same machine: whatever was in memory is gone; even a resume that is
     # killed while it starts takes nothing with it.
-    killed = desk.start("resume", run)
-    time.sleep(0.15)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
+    with Apart(desk.root, "resume", run, env=desk.env) as killed:
+        killed.kill()
     assert desk("inbox", "list", exits=4)[0].startswith("approval 1  cancel_order")
     desk("inbox", "approve", "1", "--as", "dana", "--reason", "asked by the customer")
     model.script(DONE)
@@ -128,10 +98,10 @@ def test_an_approval_replayed_by_a_second_process_at_the_same_instant_acts_once(
     run = desk.asks()
     desk("inbox", "approve", "1", "--as", "dana")
     model.script(DONE, DONE, DONE)
-    racing = [desk.start("resume", run) for _ in range(3)]
-    ended = [(process.communicate(timeout=60)[1], process.returncode) for process in racing]
-    assert sorted(code for _, code in ended)[0] == 0, ended
-    assert all("Traceback" not in err for err, _ in ended)
+    racing = [Apart(desk.root, "resume", run, env=desk.env) for _ in range(3)]
+    ended = [process.ended() for process in racing]
+    assert min(one.returncode for one in ended) == 0, ended
+    assert all("Traceback" not in one.stderr for one in ended)
     assert shop.effects_on("o_1") == 1
     assert "intact" in desk("trace", "verify", run)[0]
 
@@ -252,10 +222,9 @@ def test_a_database_edited_before_the_resume_approves_nothing(
     if "standing" not in edit:
         desk("inbox", "approve", "1", "--as", "dana")
     desk.sql(edit)
-    running = desk.start("resume", run, "--quiet")
-    _, err = running.communicate(timeout=60)
-    assert running.returncode in (1, 2, 4), err
-    assert "Traceback" not in err
+    ended = agentctl(desk.root, "resume", run, "--quiet", env=desk.env)
+    assert ended.returncode in (1, 2, 4), ended.stderr
+    assert "Traceback" not in ended.stderr
     assert shop.effects == []
 
 

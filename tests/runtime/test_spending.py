@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,7 +21,6 @@ from agentctl.models.port import Model, ModelFault, Request
 from agentctl.models.scripted import ScriptedModel
 from agentctl.runtime.approvals.approver import Nobody
 from agentctl.runtime.conversation.loop import play
-from agentctl.runtime.dispatch import MockBackend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import Run, RunContext, RunSession, ScriptedInputs
@@ -32,9 +30,10 @@ from agentctl.specs.shapes.bundle import WorldSnapshot
 from agentctl.specs.shapes.project import Alerts
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.specs.shapes.turns import Turn
+from agentctl.toolbox.mock.tools import MockBackend
 from agentctl.toolbox.mock.world import World
-from tests.cli.test_cli import agentctl, command, environment
 from tests.support.build import CANCEL, GET, ORDERS, bundle, ended, events, trial
+from tests.support.command import Apart, agentctl
 from tests.support.loopback import Loopback, says
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -348,22 +347,12 @@ def test_runs_of_several_processes_share_one_day(desk: tuple[Path, Loopback]):
     """Four runs start at once on money for two; two are answered, two stopped by the limit."""
     folder, server = desk
     server.script(*[says("Hello.", (0, 100))] * 4)
-    started = [
-        subprocess.Popen(
-            command("run", "library-desk", "Hello", "-q", "--format", "json"),
-            cwd=folder,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-        for _ in range(4)
-    ]
-    done = [(*process.communicate(), process.returncode) for process in started]
-    stops = sorted(json.loads(out)["stop"] for out, _, _ in done)
+    words = ("run", "library-desk", "Hello", "-q", "--format", "json")
+    started = [Apart(folder, *words) for _ in range(4)]
+    done = [process.ended() for process in started]
+    stops = sorted(json.loads(one.stdout)["stop"] for one in done)
     assert stops == ["answered", "answered", "limit", "limit"], done
-    assert sorted(code for _, _, code in done) == [0, 0, 1, 1]
+    assert sorted(one.returncode for one in done) == [0, 0, 1, 1]
     assert len(server.asked) == 2
 
 

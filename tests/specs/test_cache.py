@@ -2,11 +2,13 @@
 
 import json
 import time
+import tracemalloc
 
 import pytest
 
 from agentctl.specs.loading import sets
 from agentctl.specs.loading.project import Project
+from agentctl.specs.reading.yaml import MAX_BYTES
 from tests.support.project import make, passing
 
 
@@ -157,3 +159,31 @@ def test_lines_are_kept(root):
     for _ in range(2):
         for one in Project.find(root).golden_set("orders").scenarios():
             assert json.dumps(one.scenario.id) in text[one.line - 1]
+
+
+def test_json_lines_of_any_size_are_read(root, monkeypatch):
+    """A set in JSON Lines may be larger than a YAML file, and stays out of memory."""
+    head = {"kind": "GoldenSet", "agent": "order-desk", "world": "worlds/shop.yaml",
+            "defaults": {"principal": {"id": "cus_7"}}}  # fmt: skip
+    rows = [passing(f"case-{n}", description="long " * 20_000) for n in range(100)]
+    file = root / "golden_sets" / "large.jsonl"
+    file.write_text("\n".join(map(json.dumps, [head, *rows])))
+    assert file.stat().st_size > MAX_BYTES
+    tracemalloc.start()
+    for _ in range(2):
+        found = Project.find(root).golden_set("golden_sets/large.jsonl")
+        assert [(one.line, one.scenario.id) for one in found.scenarios()] == [
+            (n + 2, f"case-{n}") for n in range(100)
+        ]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < file.stat().st_size / 2
+
+
+def test_two_readers_of_one_set_do_not_disturb_each_other(root):
+    """Streams of the same set may be read in turns."""
+    make(root, [passing(f"case-{number}", description="x" * 5000) for number in range(40)])
+    scenarios(root)
+    loaded = Project.find(root).golden_set("orders")
+    pairs = list(zip(loaded.scenarios(), loaded.scenarios(), strict=True))
+    assert [a.scenario.id for a, _ in pairs] == [b.scenario.id for _, b in pairs] == loaded.ids()

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from agentctl.app.running.environments import environment_of
 from agentctl.core.errors import Problem
 from agentctl.specs.shapes.project import ProjectSpec
+from tests.support.command import Screen
 from tests.support.here import Here
 from tests.support.loopback import Loopback, calls, says
 from tests.support.provider import Provider, serving
@@ -36,14 +36,8 @@ def shop() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def here(
-    tmp_path: Path,
-    model: Loopback,
-    shop: Provider,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Here:
-    return Here(tmp_path, model, shop, monkeypatch, capsys)
+def here(tmp_path: Path, model: Loopback, shop: Provider) -> Here:
+    return Here(tmp_path, model, shop)
 
 
 def declare(root: Path, **environments: Any) -> None:
@@ -98,9 +92,7 @@ def test_production_is_entered_by_its_name_alone(
         assert found == expected
 
 
-def test_a_run_acts_where_its_environment_is(
-    here: Here, model: Loopback, shop: Provider, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_run_acts_where_its_environment_is(here: Here, model: Loopback, shop: Provider):
     """The environment's variables come before the shell's, and the trace says which it was."""
     with serving(Provider()) as real:
         declare(
@@ -108,7 +100,7 @@ def test_a_run_acts_where_its_environment_is(
             staging={"variables": {"SHOP_API": shop.url}},
             production={"variables": {"SHOP_API": real.url}},
         )
-        monkeypatch.setenv("SHOP_API", "http://127.0.0.1:1")
+        here.env["SHOP_API"] = "http://127.0.0.1:1"
         model.script(GET, DONE)
         _, err = here(*LIVE)
         assert "live tools of staging, acting for customer:cus_7" in err
@@ -192,22 +184,25 @@ def test_check_warns_of_environments_that_lead_to_the_same_place(here: Here):
     )
     out, _ = here("check", "agentctl.yaml")
     assert "warning[same-address]: SHOP_API is the same in staging and in production" in out
-    assert "warning[missing-file]: there is no .env.production here" in out
+    assert "warning[missing-env-file]: there is no .env.production here" in out
     assert ".env.staging here" not in out
 
 
-def test_production_is_said_plainly_at_a_terminal(
-    here: Here, model: Loopback, monkeypatch: pytest.MonkeyPatch
-):
+def test_production_is_said_plainly_at_a_terminal(here: Here, model: Loopback):
     """Somebody who sits there reads it, even with --quiet; staging needs no warning."""
     declare(here.root, staging={}, production={})
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    def seen(*words: str) -> str:
+        screen = Screen(here.root, *words, "--quiet", env=here.env)
+        screen.end()
+        return screen.text
+
     warning = "PRODUCTION: what this run does is done to real systems"
     model.script(DONE, DONE)
-    assert warning in here(*LIVE, "--env", "production", "--quiet")[1]
-    assert warning not in here(*LIVE, "--quiet")[1]
+    assert warning in seen(*LIVE, "--env", "production")
+    assert warning not in seen(*LIVE)
     model.script(GET, CANCEL)
     asks(here, "--env", "production", "--quiet")
     here("inbox", "reject", "1", "--as", "dana")
     model.script(DONE)
-    assert warning in here("resume", "latest", "--quiet")[1]
+    assert warning in seen("resume", "latest")

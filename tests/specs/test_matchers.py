@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentctl.core.canonical import same_value
 from agentctl.specs.language.matchers import (
     MATCHERS,
     ValueDifference,
     matcher_problems,
     matches,
-    same_value,
     value_differences,
 )
 

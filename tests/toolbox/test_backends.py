@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from agentctl.core.canonical import canonical_text
-from agentctl.runtime.dispatch import MockBackend
 from agentctl.specs.shapes.backends import BACKENDS
 from agentctl.specs.shapes.bundle import Bundle, WorldSnapshot
-from agentctl.toolbox.backends import LiveTools, Opening
+from agentctl.toolbox.backends import LiveTools
 from agentctl.toolbox.mcp.definitions import definition_hash
-from agentctl.toolbox.mock.tools import MockTools
+from agentctl.toolbox.mock.operations import compile_mocks
+from agentctl.toolbox.mock.tools import MockBackend
 from agentctl.toolbox.mock.world import World
-from agentctl.toolbox.port import Ask, Backend
+from agentctl.toolbox.port import Ask, Backend, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 from tests.support.provider import Provider, serving
@@ -155,8 +155,7 @@ def mcp(folder: Path) -> Made:
         name: {"definition": definition_hash({"name": name, **tool})}
         for name in ("read", "refuse", "stall")
     }
-    # Long enough for a listing before the call, on a busy machine too.
-    pinned["stall"] |= {"timeout_s": 3.0}
+    pinned["stall"] |= {"timeout_s": TIMEOUT_S}
     how = {"kind": "mcp", "server": "shop"}
     return live(folder, how, {"command": [sys.executable, "server.py"]}, **pinned)
 
@@ -207,21 +206,28 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=sorted(KINDS))
+@pytest.fixture(scope="module", params=sorted(KINDS))
 def kind(request: pytest.FixtureRequest) -> Kind:
     return KINDS[request.param]
 
 
-@pytest.fixture
-def backend(kind: Kind, tmp_path: Path) -> Iterator[Backend]:
-    with kind.made(tmp_path) as owner:
-        opened: Backend
+@pytest.fixture(scope="module")
+def backend(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """Open one backend of each kind: what a test does to it, the next must not notice."""
+    with opened(kind, tmp_path_factory.mktemp("backend")) as backend:
+        yield backend
+
+
+@contextmanager
+def opened(kind: Kind, folder: Path) -> Iterator[Backend]:
+    with kind.made(folder) as owner:
+        backend: Backend
         if kind.made is mock:
-            opened = MockBackend(MockTools(owner), World(WorldSnapshot({}), owner.tables))
+            backend = MockBackend(compile_mocks(owner), World(WorldSnapshot({}), owner.tables))
         else:
-            opened = LiveTools(Opening(owner, variables_of(owner)))
-        yield opened
-        opened.close()
+            backend = LiveTools(Opening(owner, variables_of(owner)))
+        yield backend
+        backend.close()
 
 
 def ask(**args: Any) -> Ask:
@@ -251,6 +257,7 @@ def test_a_refusal_is_a_result_and_no_exception(backend: Backend, kind: Kind):
 
 def test_no_call_takes_longer_than_it_may(backend: Backend):
     """What stalls is a time-out."""
+    assert backend.send("read", ask(id="o_1"), None).ok, "what takes long to start has started"
     result = backend.send("stall", ask(id="o_1"), None)
     assert result.error is not None and result.error.kind == "timeout"
 
@@ -291,7 +298,9 @@ def test_calls_side_by_side_get_their_own_answers(backend: Backend, kind: Kind):
     assert len(results) == 4
 
 
-def test_closing_twice_does_no_harm(backend: Backend):
+def test_closing_twice_does_no_harm(kind: Kind, tmp_path: Path):
     """A run that broke off closes what it opened, and so does its caller."""
-    backend.close()
+    with opened(kind, tmp_path) as backend:
+        assert backend.send("read", ask(id="o_1"), None).ok
+        backend.close()
     backend.close()

@@ -1,8 +1,6 @@
 """An agent at work in a real CRM: `agentctl run --live`, a model server, a token, a database."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,7 +10,7 @@ import pytest
 
 from agentctl.cli.program import run_cli
 from agentctl.models.provider.live import open_litellm
-from tests.cli.test_cli import environment
+from tests.support.command import agentctl
 from tests.support.crm_server import Crm, answers, drips, loses_the_answer, redirects
 from tests.support.loopback import Loopback, calls, says
 
@@ -137,10 +135,7 @@ def test_an_agent_reads_and_writes_in_a_real_crm(desk: Desk):
     """One token, one read, one ticket; opened for the principal, who is known to the CRM."""
     assert run_cli(["check"]) == 0
     desk.model.script(READ, OPEN, says("Ticket t_1 is open."))
-    done = subprocess.run(
-        [sys.executable, "-m", "agentctl", *TASK],
-        env={**environment(), **desk.env}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = agentctl(desk.root, *TASK, env=desk.env)
     assert (done.returncode, done.stdout) == (0, "Ticket t_1 is open.\n"), done.stderr
     assert "-of-support" not in done.stderr
     assert desk.crm.calls() == ["GET /accounts/acc_1", "POST /accounts/acc_1/tickets"]

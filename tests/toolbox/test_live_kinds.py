@@ -2,14 +2,14 @@
 
 import json
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_cli import environment
+from tests.support import command
+from tests.support.command import Done
 from tests.support.loopback import Loopback, calls, says
 
 AGENT = """\
@@ -97,16 +97,9 @@ def desk(tmp_path: Path, model: Loopback) -> Path:
     return tmp_path
 
 
-def agentctl(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "agentctl", *words],
-        cwd=root,
-        env={**environment(), "OPENAI_API_KEY": "k", "DESK_CRM_TOKEN": "tok-4711-long"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def agentctl(root: Path, *words: str) -> Done:
+    keys = {"OPENAI_API_KEY": "k", "DESK_CRM_TOKEN": "tok-4711-long"}
+    return command.agentctl(root, *words, env=keys)
 
 
 def test_one_run_uses_a_database_a_function_and_a_program(desk: Path, model: Loopback):

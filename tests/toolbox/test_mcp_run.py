@@ -1,7 +1,6 @@
 """Whole runs against an MCP server: a definition that changes, a question to a person, no SDK."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.toolbox.mcp.definitions import definition_hash
-from tests.cli.test_cli import environment
-from tests.cli.test_tools_cli import at_terminal
+from tests.support.command import Screen, agentctl
 from tests.support.mcp_server import TOOLS, State
 
 SERVER = Path(__file__).parent.parent / "support" / "mcp_server.py"
@@ -33,7 +31,7 @@ ARGS = "{type: object, properties: {path: {type: string}, text: {type: string}}}
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path) -> Path:
     """Return a project whose tools are those of an MCP server over stdio."""
     for name in ("agents", "tools", "state"):
         (tmp_path / name).mkdir()
@@ -57,20 +55,10 @@ tools:
     live: {{kind: mcp, server: files, definition: {pins["greet"]}}}
 """
     )
-    for name, value in environment().items():
-        monkeypatch.setenv(name, value)
     return tmp_path
 
 
 WHO = ("--agent", "filer", "--live", "--as", "clerk:c_1")
-
-
-def agentctl(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "agentctl", *words],
-        cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-        check=False, env=dict(os.environ),
-    )  # fmt: skip
 
 
 def test_a_server_that_changes_its_definition_in_the_middle_of_a_run_loses_nothing(project: Path):
@@ -98,11 +86,15 @@ def test_a_server_that_changes_its_definition_in_the_middle_of_a_run_loses_nothi
 def test_a_person_at_the_terminal_answers_what_a_server_asks(project: Path):
     """They see whose question it is and what is wanted; a wrong answer is not passed on."""
     words = ["tools", "call", "greet", *WHO]
-    out, code = at_terminal(project, words, "decline: ", '{"nam": 1}\n{"name": "Ana"}\n')
-    assert code == 0
-    assert "MCP server `files` asks: Who is there?" in out and '"required":["name"]' in out
-    assert 'not taken: "name" is a required property' in out
-    assert "Hello Ana" in out
+    screen = Screen(project, *words)
+    screen.wait_for("decline: ")
+    screen.type('{"nam": 1}')
+    screen.type('{"name": "Ana"}')
+    assert screen.end() == 0
+    assert "MCP server `files` asks: Who is there?" in screen.text
+    assert '"required":["name"]' in screen.text
+    assert 'not taken: "name" is a required property' in screen.text
+    assert "Hello Ana" in screen.text
 
 
 def test_without_the_sdk_it_is_told_what_to_install(project: Path):

@@ -17,7 +17,7 @@ from agentctl.traces.audit.verify import RunCheck, against
 from agentctl.traces.log import journal as journal_module
 from agentctl.traces.log.chain import START
 from agentctl.traces.log.journal import TAIL, Seal, read_journal, seal_run
-from tests.cli.test_cli import agentctl
+from tests.support.command import agentctl
 
 AT = "2026-01-15T09:00:00.000Z"
 

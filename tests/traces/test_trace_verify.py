@@ -13,7 +13,7 @@ from agentctl.core.canonical import parse_strict
 from agentctl.traces.log.chain import START, Chain
 from agentctl.traces.log.journal import Seal, read_journal, seal_run
 from agentctl.traces.log.store import event_of
-from tests.cli.test_cli import agentctl
+from tests.support.command import agentctl
 
 AT = "2026-01-15T09:00:00.000Z"
 

@@ -5,7 +5,6 @@ connects to servers, and only where that was asked for.
 """
 
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ from typing import NamedTuple
 
 from agentctl.app.doctor.machine import HealthFinding
 from agentctl.core.errors import Problem
-from agentctl.core.text import count
+from agentctl.core.text import count, variables_in
 from agentctl.models.pricing import price_of
 from agentctl.models.provider.live import target_of
 from agentctl.specs.loading.project import Project
@@ -25,8 +24,6 @@ from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.live import Server
 from agentctl.specs.shapes.live_kinds import CommandLive, ProcessLive
 from agentctl.toolbox.variables import variables_of
-
-_NAMED = re.compile(r"\$\{(\w+)\}")
 
 
 class ExaminedAgent(NamedTuple):
@@ -158,7 +155,7 @@ def _wanted(bundle: Bundle) -> Iterator[str]:
             if isinstance(part, ProcessLive | Server):
                 yield from part.env
             if part is not None:
-                yield from _NAMED.findall(part.model_dump_json())
+                yield from variables_in(part.model_dump_json())
 
 
 def _programs(bundle: Bundle) -> Iterator[HealthFinding]:

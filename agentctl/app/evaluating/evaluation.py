@@ -4,10 +4,10 @@ A request goes in, an `Evaluation` comes out. Progress and notes reach the calle
 nothing here prints.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -18,6 +18,7 @@ from agentctl.app.evaluating.turn_sources import (
     open_turn_source,
 )
 from agentctl.core.errors import Problem, problem
+from agentctl.core.files import replacing
 from agentctl.core.text import count
 from agentctl.evals.results.gates import Verdict, combined
 from agentctl.evals.running.recordings import read_recordings
@@ -202,16 +203,10 @@ def _kept_traces(loaded: LoadedSet, keep: KeptTraces) -> Iterator[TextIO | None]
     folder = evals_folder(loaded.bundle.root)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{loaded.name}.jsonl"
-    temporary = folder / f".{loaded.name}.{os.getpid()}.tmp"
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-        if temporary.stat().st_size:
-            temporary.replace(target)
-        else:
-            target.unlink(missing_ok=True)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(target) as file, TextIOWrapper(file, "utf-8", newline="\n") as text:
+        yield text
+    if not target.stat().st_size:
+        target.unlink()
 
 
 def _stamp(results: Sequence[SetResult], on_note: Note) -> None:

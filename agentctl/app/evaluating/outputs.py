@@ -1,12 +1,12 @@
 """Write the files of an evaluation; one that could not be written is refused before playing."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from agentctl.app.evaluating.evaluation import Evaluation
 from agentctl.core.errors import problem
+from agentctl.core.files import write_whole
 from agentctl.evals.results.report import report_json_text
 from agentctl.evals.running.runner import SetResult
 from agentctl.reports.junit import junit_text
@@ -55,23 +55,14 @@ def write_outputs(outputs: EvalOutputs, evaluation: Evaluation, root: Path) -> N
     """
     for name, path in outputs._asdict().items():
         if path is not None:
-            _write_whole(path, _TEXTS[name](evaluation.results, path))
+            write_whole(path, _TEXTS[name](evaluation.results, path))
     if outputs.report is not None:
         # What differs from run to run stays out of the report.
         folder = state_folder(root) / "reports"
         folder.mkdir(parents=True, exist_ok=True)
         trials = sum(result.summary.trials for result in evaluation.results)
         times = f'{{"seconds": {evaluation.seconds:.3f}, "trials": {trials}}}\n'
-        _write_whole(folder / "timings.json", times)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        write_whole(folder / "timings.json", times)
 
 
 __all__ = ["EvalOutputs", "check_outputs", "write_outputs"]

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from agentctl.core.errors import Problem
-from agentctl.core.messages import Approval
-from agentctl.runtime.approvals.approver import Approver, Nobody, Pending
+from agentctl.core.messages import Approval, ApprovalRequest
+from agentctl.runtime.approvals.approver import Approver, Nobody
 from agentctl.runtime.approvals.queue import may_approve
 from agentctl.runtime.run import Inputs
 from agentctl.specs.shapes.project import Person
-from agentctl.toolbox.backends import Elicit
+from agentctl.toolbox.port import Elicit
 
 
 class Participants(NamedTuple):
@@ -48,13 +48,13 @@ class _EntitledApprover:
     principal: str
     note: Callable[[str], None]
 
-    def ask(self, pending: Pending) -> Approval | None:
+    def ask(self, request: ApprovalRequest) -> Approval | None:
         try:
-            may_approve(self.known, self.identity, pending.by, self.principal)
+            may_approve(self.known, self.identity, request.by, self.principal)
         except Problem as refused:
             self.note(str(refused))
             return None
-        return self.approver.ask(pending)
+        return self.approver.ask(request)
 
 
 __all__ = ["Participants"]

@@ -7,16 +7,15 @@ from agentctl.app.running.models import live_model
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.evals.running.turn_sources import first_recording
 from agentctl.models.port import Model
-from agentctl.runtime.assembly import mock_backend
 from agentctl.runtime.conversation.speaking import unscreened
-from agentctl.runtime.dispatch import live_backend
+from agentctl.runtime.dispatch import live_backend, mock_backend
 from agentctl.runtime.harness import Harness
 from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.bundle import WorldSnapshot
 from agentctl.specs.shapes.golden import Scenario
-from agentctl.toolbox.backends import Elicit
-from agentctl.toolbox.port import Backend
+from agentctl.toolbox.mock.world import World
+from agentctl.toolbox.port import Backend, Elicit
 
 
 class RunParts(NamedTuple):
@@ -88,7 +87,8 @@ def backend_of(
     """
     if recipe.mode == "live":
         return live_backend(harness.bundle, recipe.environment, elicit)
-    return mock_backend(harness, lender.tables if lender is not None else WorldSnapshot({}))
+    tables = lender.tables if lender is not None else WorldSnapshot({})
+    return mock_backend(harness, World(tables, harness.bundle.tables))
 
 
 def _model(harness: Harness, model: str | None, observer: Observer) -> Model:

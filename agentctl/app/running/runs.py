@@ -15,11 +15,12 @@ from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.events import Event, StopReason
 from agentctl.core.exits import ExitCode
 from agentctl.core.messages import Principal
+from agentctl.effects.approvals import ApprovalBinding
 from agentctl.effects.paused_runs import PausedRuns, RunRecipe
 from agentctl.models.cassette import CassetteModel
 from agentctl.models.port import ModelFault
 from agentctl.runtime.approvals.approver import Approver, Nobody
-from agentctl.runtime.approvals.queue import ApprovalBinding, QueueApprover
+from agentctl.runtime.approvals.queue import QueueApprover
 from agentctl.runtime.assembly import run_agent
 from agentctl.runtime.replay.fork import Fork, Remembered
 from agentctl.runtime.replay.replay import Replay

@@ -12,7 +12,7 @@ from agentctl.cli.render.console import neutralised, paint
 from agentctl.core.money import money_text
 from agentctl.core.text import count
 from agentctl.traces.views.cost import Dimension, Total
-from agentctl.traces.views.trend import HISTORY_DAYS, SPIKE_FACTOR, Budget, Forecast, Spike
+from agentctl.traces.views.trend import HISTORY_DAYS, SPIKE_FACTOR, BudgetUse, Forecast, Spike
 
 CostTable = Mapping[tuple[str | None, ...], Total]
 _NUMBERS = ("runs", "tokens in", "tokens out", "models USD", "tools USD", "USD")
@@ -27,7 +27,7 @@ class CostReport(NamedTuple):
     """One row, or none when nothing was spent."""
     forecast: Forecast
     spikes: tuple[Spike, ...]
-    budgets: tuple[Budget, ...]
+    budgets: tuple[BudgetUse, ...]
     replayed: int
     unread: tuple[str, ...]
 

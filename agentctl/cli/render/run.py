@@ -7,6 +7,7 @@ from agentctl.app.observer import Observer
 from agentctl.app.running.runs import FinishedRun
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.console import neutralised
+from agentctl.cli.render.events import event_note
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import PHASES, Event
 from agentctl.core.text import shorten
@@ -28,7 +29,7 @@ def observed(*, quiet: bool) -> Observer:
 
 def show_event(event: Event) -> None:
     """Show one event on stderr, where it says anything to a person."""
-    line = _line(event)
+    line = event_note(event)
     if line is not None:
         phase = PHASES.get(event.type, "")
         note(f"{phase:<9}{shorten(neutralised(line), _WIDTH - 9)}")
@@ -37,43 +38,6 @@ def show_event(event: Event) -> None:
 def show_text(text: str) -> None:
     """Show words of the model as they arrive."""
     note(neutralised(text), end="")
-
-
-def _line(event: Event) -> str | None:
-    body = event.body
-    match event.type:
-        case "input.received":
-            content = body["content"]
-            return f"{body['source']}: {content if isinstance(content, str) else _json(content)}"
-        case "model.replied":
-            calls = ", ".join(call["name"] for call in body["calls"])
-            tries = body.get("attempts", ())
-            said = f"step {body['step']}: {calls or body['text'] or _json(body.get('output'))}"
-            return f"{said} ({body['model']}, attempt {len(tries) + 1})" if tries else said
-        case "call.decided":
-            rules = f" [{', '.join(body['rules'])}]" if body["rules"] else ""
-            why = "" if body["verdict"] == "allow" else f": {body['reason']}"
-            arguments = _json(body["arguments"])
-            return f"{body['verdict']} {body['tool']} {arguments}{rules}{why}"
-        case "approval.requested":
-            return f"approval asked of {body['by'] or 'anybody'} for {body['tool']}"
-        case "approval.given":
-            return f"{body['answer']} by {body['by'] or 'nobody'}"
-        case "effect.settled":
-            return f"effect of {body['tool']}: {body['state']}"
-        case "tool.returned":
-            dropped = f" ({body['dropped']} not visible)" if body["dropped"] else ""
-            shown = body["value"] if body["ok"] else body["error"]
-            return f"{body['tool']}: {_json(shown)}{dropped}"
-        case "limit.warned":
-            return f"limit {body['limit']}: {body['used']} of {body['most']}"
-        case "guardrail.hit":
-            return f"guardrail {body['rail']} on {body['on']}: {body['action']}"
-        case "question.asked":
-            return f"asks the user: {body['question']}"
-        case "escalated":
-            return f"escalated to {body['queue']}: {body['reason']}"
-    return None
 
 
 def _text_answer(result: dict[str, Any]) -> str:

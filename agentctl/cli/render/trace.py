@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agentctl.cli.render.console import neutralised, paint
+from agentctl.cli.render.events import event_lines, plain
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import PHASES, Event
 from agentctl.core.text import shorten
@@ -11,7 +12,6 @@ from agentctl.traces.log.store import ERASED, StoredRun
 from agentctl.traces.views.diff import Change, StepDifference, TraceDiff
 
 _WIDTH = 96
-_INDENT = " " * 13
 
 
 class View:
@@ -35,7 +35,7 @@ class View:
                 yield ""
                 yield paint(f"step {event.body['step']}", "bold")
             phase = PHASES.get(event.type, "")
-            for number, line in enumerate(self._event(event)):
+            for number, line in enumerate(event_lines(event, self._value)):
                 label = phase if number == 0 else ""
                 yield f"  {label:<9}  {line}"
 
@@ -50,101 +50,9 @@ class View:
         if started.get("content") == "hashed":
             yield "content is kept as keyed hashes"
 
-    def _event(self, event: Event) -> Iterator[str]:
-        body = event.body
-        if body == ERASED:
-            yield f"{event.type}: content erased"
-            return
-        match event.type:
-            case "input.received":
-                yield f"{body['source']}: {self._value(body['content'])}"
-            case "model.replied":
-                yield from self._reply(body)
-            case "call.decided":
-                yield from self._decision(body)
-            case "approval.requested":
-                asked = body["by"] or "anybody"
-                yield f"approval asked of {asked}: {body['tool']} {self._value(body['arguments'])}"
-                for name, origin in body.get("origins", {}).items():
-                    yield f"    {name}: from {origin}"
-            case "approval.given":
-                reason = f": {self._value(body['reason'])}" if body["reason"] else ""
-                yield f"{body['answer']} by {body['by'] or 'nobody'}{reason}"
-            case "effect.intended":
-                yield f"effect of {body['tool']} intended ({body['effect']})"
-            case "effect.settled":
-                yield f"effect of {body['tool']} {body['state']}"
-            case "tool.returned":
-                yield from self._result(body)
-            case "escalated":
-                yield from self._escalation(body)
-            case "run.ended":
-                yield from self._end(body)
-            case _:
-                fields = ", ".join(f"{key} {self._value(value)}" for key, value in body.items())
-                yield f"{event.type}: {fields}"
-
-    def _reply(self, body: Mapping[str, Json]) -> Iterator[str]:
-        usage = body["usage"]
-        price = body["cost"]["usd"]
-        about = "~" if usage["estimated"] else ""
-        cost = f"{about}${price}" if price is not None else "price unknown"
-        for attempt in body.get("attempts", ()):
-            yield f"no reply from {attempt['model']}: {self._value(attempt['message'])}"
-        if body["text"]:
-            yield f"says: {self._value(body['text'])}"
-        if body.get("output") is not None:
-            yield f"output: {self._value(body['output'])}"
-        for call in body["calls"]:
-            yield f"wants {call['name']} {self._value(call['arguments'])}"
-        heard = f"{about}{usage['in']} tokens in" + _of_these(usage, "cached")
-        said = f"{about}{usage['out']} out" + _of_these(usage, "reasoning")
-        yield f"{heard}, {said}, {cost}"
-
-    def _decision(self, body: Mapping[str, Json]) -> Iterator[str]:
-        colour = {"allow": "green", "deny": "red"}.get(body["verdict"], "yellow")
-        verdict = paint(body["verdict"], colour)
-        rules = f" [{', '.join(body['rules'])}]" if body["rules"] else ""
-        yield f"{verdict} {neutralised(body['tool'])} {self._value(body['arguments'])}{rules}"
-        if body["verdict"] != "allow":
-            yield f"    because ({body['stage']}): {self._value(body['reason'])}"
-
-    def _result(self, body: Mapping[str, Json]) -> Iterator[str]:
-        dropped = f", {body['dropped']} records not visible" if body["dropped"] else ""
-        attempts = f", {body['attempts']} attempts" if body["attempts"] > 1 else ""
-        untrusted = ", untrusted" if body.get("untrusted") else ""
-        state = "ok" if body["ok"] else "error"
-        shown = body["value"] if body["ok"] else body["error"]
-        notes = f"{dropped}{attempts}{untrusted}"
-        yield f"{neutralised(body['tool'])} {state}{notes}: {self._value(shown)}"
-
-    def _escalation(self, body: Mapping[str, Json]) -> Iterator[str]:
-        yield f"escalated to {body['queue']} by {body['by']}: {self._value(body['reason'])}"
-        packet = body["packet"]
-        if not isinstance(packet, dict):
-            yield f"    packet: {self._value(packet)}"
-            return
-        for part in ("done", "pending", "blocked", "doubts", "questions"):
-            for entry in packet.get(part, []):
-                yield f"    {part}: {self._value(entry)}"
-        yield f"    next: {packet['how_to_continue']}"
-
-    def _end(self, body: Mapping[str, Json]) -> Iterator[str]:
-        price = body["cost"]["usd"]
-        about = "~" if body["cost"]["status"] == "estimated" else ""
-        cost = f"{about}${price}" if price is not None else "price unknown"
-        yield paint(f"ended: {body['stop']}", "bold") + f" ({self._value(body['reason'])})"
-        if body["answer"]:
-            yield f"answer: {self._value(body['answer'])}"
-        yield (f"{body['steps']} steps, {body['calls']} calls, {cost}, {body['duration_s']} s")
-
     def _value(self, value: Json) -> str:
-        text = neutralised(value if isinstance(value, str) else canonical_text(value))
+        text = neutralised(plain(value))
         return text if self._full else shorten(text, _WIDTH)
-
-
-def _of_these(usage: Mapping[str, Json], part: str) -> str:
-    return f" ({usage[part]} {part})" if part in usage else ""
 
 
 def run_lines(runs: Sequence[StoredRun]) -> Iterator[str]:

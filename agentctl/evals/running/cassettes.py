@@ -6,15 +6,22 @@ out from what its lines say, and cannot contradict it.
 """
 
 import json
-import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from agentctl.core.canonical import Json, NotCanonical, canonical_text, digest, parse_strict
+from agentctl.core.canonical import (
+    Json,
+    NotCanonical,
+    canonical_text,
+    digest,
+    parse_strict,
+    same_value,
+)
 from agentctl.core.errors import Diagnostic, Location, Problem, problem
+from agentctl.core.files import replacing
 from agentctl.evals.running.recordings import explained
 from agentctl.models.cassette import Exchange, Rendered, reply_message
 from agentctl.models.port import ToolOffer
@@ -105,14 +112,14 @@ class Cassette:
     def _line(self, at: tuple[str, int, int], one: Exchange, before: Exchange | None) -> str:
         request, turn = one
         line: dict[str, Json] = dict(zip(("scenario", "trial", "turn"), at, strict=True))
-        if before is None or not _equal(before.request.model, request.model):
+        if before is None or not same_value(before.request.model, request.model):
             line["to"] = self._label("model", request.model)
-        if before is None or not _equal(before.request.tools, request.tools):
+        if before is None or not same_value(before.request.tools, request.tools):
             labels = [self._label(f"tool {tool['name']}", tool) for tool in request.tools]
             line["tools"] = self._label("tools", labels)
         asked = request.messages
         went = [*before.request.messages, reply_message(before.turn, at[2] - 1)] if before else []
-        if before is not None and _equal(asked[: len(went)], went):
+        if before is not None and same_value(asked[: len(went)], went):
             asked = asked[len(went) :]
         else:
             if before is not None:
@@ -221,15 +228,8 @@ def write_cassette(path: Path, cassette: Cassette, before: Mapping[str, Json]) -
         path.unlink(missing_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(cassette.text(before))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path, sync=True) as file:
+        file.writelines(line.encode() for line in cassette.text(before))
 
 
 def _parsed(lines: Iterable[str], file: str, *, replace: bool) -> Cassette:
@@ -320,10 +320,6 @@ def _text(line: dict[str, Json]) -> str:
 
 def _value(value: Json) -> str:
     return canonical_text([value])[1:-1]
-
-
-def _equal(left: Json, right: Json) -> bool:
-    return _value(left) == _value(right)
 
 
 def _kind(label: str) -> str:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import Diagnostic, Location, Problem, problem
 from agentctl.core.text import did_you_mean
+from agentctl.specs.reading.compiled import compiled, normalised
 from agentctl.specs.shapes.turns import Recording
 
 _MOST_TOLD = 20
@@ -73,12 +74,16 @@ def _lines(path: Path, shown: str, wrong: list[Diagnostic]) -> Iterator[tuple[in
             reader = jsonlines.Reader(file, loads=_strict)
             for number, data in _numbered(reader, shown, wrong):
                 try:
-                    yield number, Recording.model_validate(data)
+                    yield number, _recording(normalised(Recording.model_validate(data)))
                 except ValidationError as error:
                     wrong.extend(explained(error, Location(shown, number)))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise problem("unreadable-file", f"cannot read {shown}: {why}") from error
+
+
+_recording = compiled(Recording)
+"""The form that is quick to play and quick to send to another process."""
 
 
 def _numbered(

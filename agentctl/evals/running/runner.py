@@ -4,6 +4,7 @@ Scenarios are streamed and never gathered; rows come back in the order of the fi
 number of processes, and are then sorted by scenario, so that neither shows in a report.
 """
 
+import gc
 import multiprocessing
 import signal
 import threading
@@ -82,12 +83,17 @@ def evaluate_set(
         Problem: If the set is wrong, or nothing of it is selected.
     """
     rows: list[TrialRow] = []
-    for done, played in enumerate(_play_all(loaded, plan), start=1):
-        rows += played.rows
-        if traces is not None and played.trace:
-            traces.write(played.trace)
-        if progress is not None:
-            progress(done)
+    # What is there now stays: the collector need not look at it again and again.
+    gc.freeze()
+    try:
+        for done, played in enumerate(_play_all(loaded, plan), start=1):
+            rows += played.rows
+            if traces is not None and played.trace:
+                traces.write(played.trace)
+            if progress is not None:
+                progress(done)
+    finally:
+        gc.unfreeze()
     if not rows:
         raise _nothing(loaded, plan)
     rows.sort(key=lambda row: (row.scenario, row.trial))

@@ -5,11 +5,11 @@ mind. When one of them changes, the turns are stale until somebody looks again.
 """
 
 import json
-import os
 import re
 from pathlib import Path
 
 from agentctl.core.errors import Location, problem
+from agentctl.core.files import write_whole
 from agentctl.specs.shapes.bundle import Fingerprints
 from agentctl.specs.shapes.golden import Stamp
 
@@ -66,12 +66,7 @@ def write_stamp(path: Path, shown: str, stamp: Stamp) -> bool:
     after = stamped(before, stamp)
     if after == before:
         return False
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(after.encode("utf-8"))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, after)
     return True
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from agentctl.core.assignment import assign
-from agentctl.core.canonical import Json
+from agentctl.core.canonical import Json, same_value
 from agentctl.evals.scorers.reasons import MISSING, FailureReason, shown_call, shown_value
-from agentctl.specs.language.matchers import ABSENT, same_value, value_differences
+from agentctl.specs.language.matchers import ABSENT, value_differences
 from agentctl.specs.shapes.golden import ExpectedCall
 
 Order = Literal["any", "in_order", "exact"]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import NamedTuple
 
-from agentctl.core.canonical import Json
+from agentctl.core.canonical import Json, same_value
 from agentctl.core.errors import problem
 from agentctl.core.text import did_you_mean
 from agentctl.evals.scorers.evidence import Evidence
@@ -99,29 +99,6 @@ def compare_worlds(expected: World, actual: World) -> list[StateDifference]:
     return found
 
 
-def same_state_value(expected: Json, actual: Json, *, ignore_case: bool = False) -> bool:
-    """Whether two JSON values are equal: numbers by value, and a bool is never a number.
-
-    >>> same(1, 1.0), same(1, True), same("Won", "won", ignore_case=True)
-    (True, False, True)
-    """
-    if isinstance(expected, str) and isinstance(actual, str):
-        return expected == actual or (ignore_case and expected.casefold() == actual.casefold())
-    if isinstance(expected, bool) or isinstance(actual, bool):
-        return expected is actual
-    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
-        return expected.keys() == actual.keys() and all(
-            same_state_value(value, actual[key], ignore_case=ignore_case)
-            for key, value in expected.items()
-        )
-    if isinstance(expected, list) and isinstance(actual, list):
-        return len(expected) == len(actual) and all(
-            same_state_value(a, b, ignore_case=ignore_case)
-            for a, b in zip(expected, actual, strict=True)
-        )
-    return bool(expected == actual)
-
-
 def _table_spec(world: World, name: str) -> TableSpec:
     specs = world.specs()
     if name not in specs:
@@ -148,7 +125,7 @@ def _record(
         if type(want) is str and want == got:
             continue
         if _ignores_case(rule, name) and not _holds_matcher(want) and got is not MISSING:
-            if not same_state_value(want, got, ignore_case=True):
+            if not same_value(want, got, ignore_case=True):
                 found.append(StateDifference(table, key, name, want, got))
             continue
         holder = {} if got is MISSING else {name: got}
@@ -172,7 +149,7 @@ def _records(
     found = []
     for name in dict.fromkeys(chain(wanted, got)):
         want, have = wanted.get(name), got.get(name)
-        if not same_state_value(want, have, ignore_case=_ignores_case(rule, name)):
+        if not same_value(want, have, ignore_case=_ignores_case(rule, name)):
             found.append(StateDifference(table, key, name, want, have))
     return found
 
@@ -205,6 +182,5 @@ __all__ = [
     "StateDifference",
     "compare_fields",
     "compare_worlds",
-    "same_state_value",
     "score_state",
 ]

@@ -19,6 +19,7 @@ from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.messages import ModelReply
 from agentctl.core.text import did_you_mean
+from agentctl.core.waiting import pause_s
 from agentctl.models.port import ModelFault, Request
 from agentctl.models.provider.failures import (
     PASSING,
@@ -162,7 +163,7 @@ class LiveModel:
                 before.append({"model": target.name, "kind": kind, "message": said})
                 if target is self._targets[0] and got.fault.kind not in PASSING:
                     raise got.fault
-                wait = got.wait_s if got.wait_s is not None else BACKOFF_S * 2**attempt
+                wait = pause_s(got.wait_s, BACKOFF_S, attempt + 1)
                 if not self._worth_waiting(got, wait, deadline, attempt + 1 < attempts):
                     break
                 self._sleep(wait)

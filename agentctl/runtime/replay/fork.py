@@ -12,19 +12,13 @@ from dataclasses import dataclass
 
 from agentctl.core.canonical import Json
 from agentctl.core.errors import Problem, problem
-from agentctl.core.events import Event, EventType
+from agentctl.core.events import Event, EventType, must_agree
 from agentctl.core.exits import ExitCode
-from agentctl.core.messages import Approval
-from agentctl.runtime.approvals.approver import Approver, Pending
+from agentctl.core.messages import Approval, ApprovalRequest
+from agentctl.runtime.approvals.approver import Approver
 from agentctl.runtime.replay.replay import ASIDE, Replay
 
-_MUST_AGREE: dict[str, tuple[str, ...]] = {
-    "run.started": ("principal",),
-    "call.decided": ("call_id", "tool", "arguments", "verdict"),
-    "approval.requested": ("call_id",),
-    "effect.intended": ("call_id", "tool"),
-}
-"""What must be as it was, or what was recorded after it would not follow from it."""
+_MUST_AGREE = must_agree("replay")
 _MAY_GO_ON = frozenset({"model_error", "interrupted"})
 """Ends after which the run was about to ask the model once more."""
 
@@ -61,7 +55,7 @@ class Fork(Replay):
         found = self._events[at]
         if found.type != kind:
             raise self._parted(found, f"`{found.type}`, now it would be `{kind}`")
-        for name in _MUST_AGREE.get(kind, ()):
+        for name in _MUST_AGREE[kind]:
             was, now = found.body.get(name), body.get(name)
             if was != now:
                 what = f"{name} {was}, now it would be {now}" if name == "verdict" else f"`{name}`"
@@ -89,11 +83,11 @@ class Remembered:
     fork: Fork
     then: Approver
 
-    def ask(self, pending: Pending) -> Approval | None:
+    def ask(self, request: ApprovalRequest) -> Approval | None:
         """Return the recorded answer, or what the other approver says."""
         given = self.fork.approval()
-        # Its ticket was used up by the run that it was given to.
-        return given._replace(ticket=None) if given is not None else self.then.ask(pending)
+        # Its approval was used up by the run that it was given to.
+        return given._replace(id=None) if given is not None else self.then.ask(request)
 
 
 def _before(events: Sequence[Event], step: int, run: str) -> int:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from agentctl.core.canonical import Json
 from agentctl.core.errors import Problem, problem
-from agentctl.core.events import Event, EventType
+from agentctl.core.events import EVENTS, WHILE_PAUSED, Event, EventType, must_agree
 from agentctl.core.exits import ExitCode
 from agentctl.core.messages import (
     Approval,
@@ -20,22 +20,11 @@ from agentctl.core.messages import (
     ToolResult,
     Usage,
 )
+from agentctl.runtime.approvals.approver import answer_in
 
-ASIDE: frozenset[str] = frozenset(
-    {"run.paused", "guardrail.hit", "limit.warned", "correction.made", "content.erased"}
-)
+ASIDE: frozenset[str] = frozenset(d.type for d in EVENTS.values() if d.aside)
 """Events that need not come again when a run is played back."""
-_MUST_AGREE: dict[str, tuple[str, ...]] = {
-    "run.started": ("agent", "mode", "environment", "principal", "fingerprints", "rights"),
-    "call.decided": ("call_id", "tool", "arguments", "verdict", "rules"),
-    "approval.requested": ("call_id", "call_hash"),
-    "effect.intended": ("call_id", "tool", "key"),
-}
-"""What must be as it was for a run to be the same run."""
-
-
-_WAITING = frozenset({"run.paused", "approval.given", "correction.made", "content.erased"})
-"""After these, time passes without the run."""
+_MUST_AGREE = must_agree("replay", "resume")
 
 
 class Replay:
@@ -68,7 +57,7 @@ class Replay:
             now = datetime.fromisoformat(event.at)
             if before is not None:
                 total += max(0.0, (now - before).total_seconds())
-            before = None if event.type in _WAITING else now
+            before = None if event.type in WHILE_PAUSED else now
         return total
 
     def count(self, kind: EventType) -> int:
@@ -92,7 +81,7 @@ class Replay:
             if kind in ASIDE:
                 return (), True
             raise _diverged(found, kind)
-        for name in _MUST_AGREE.get(kind, ()):
+        for name in _MUST_AGREE[kind]:
             if found.body.get(name) != body.get(name):
                 raise _diverged(found, kind, name)
         self._next = at + 1
@@ -116,11 +105,7 @@ class Replay:
     def approval(self) -> Approval | None:
         """Return the answer that a person gave at this point, if they did."""
         body = self.peek("approval.given")
-        if body is None:
-            return None
-        return Approval(
-            body["answer"], body["by"], body["reason"], body.get("arguments"), body.get("ticket")
-        )
+        return None if body is None else answer_in(body)
 
     def approval_used(self) -> bool:
         """Whether anything was recorded after the answer at this point."""

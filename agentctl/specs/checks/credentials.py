@@ -4,13 +4,13 @@ A credential that two agents share cannot be taken from one of them, and says in
 them it was. Each function yields what is wrong, at its place; none of them raises.
 """
 
-import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from agentctl.core.errors import Diagnostic
+from agentctl.core.text import variables_in
 from agentctl.specs.checks.http import secret_in
 from agentctl.specs.reading.decode import Loaded
 from agentctl.specs.reading.yaml import Source, YamlPath
@@ -30,7 +30,6 @@ from agentctl.specs.shapes.live_kinds import HttpLive
 from agentctl.specs.shapes.project import ProjectSpec
 from agentctl.specs.shapes.tools import ToolManifest
 
-_NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _GIT_S = 10.0
 
 
@@ -47,7 +46,7 @@ def credentials_of(bundle: Bundle) -> dict[str, tuple[str, str]]:
         if tool.live is None:
             continue
         for text in _shown(tool.live, bundle.servers.get(tool.name)):
-            for name in _NAMED.findall(text):
+            for name in variables_in(text):
                 own = bundle.agent.credentials.get(name, name)
                 if own not in plain:
                     found.setdefault(own, (name, tool.name))

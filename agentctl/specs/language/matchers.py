@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import NamedTuple
 
-from agentctl.core.canonical import Json
+from agentctl.core.canonical import Json, same_value
 
 ABSENT = "absent"
 _NOTHING = object()
@@ -25,25 +25,6 @@ class ValueDifference(NamedTuple):
     got: Json
     """`None` also where nothing stands; see `missing`."""
     missing: bool = False
-
-
-def same_value(left: Json, right: Json) -> bool:
-    """Whether two values are equal as JSON.
-
-    >>> same(1, 1.0), same(True, 1), same("1", 1)
-    (True, False, False)
-    """
-    if type(left) is type(right) and not isinstance(left, dict | list):
-        return bool(left == right)
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same_value(v, right[k]) for k, v in left.items())
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same_value, left, right))
-    if isinstance(left, int | float) and isinstance(right, int | float):
-        return left == right
-    return False
 
 
 def matches(expected: Json, actual: Json) -> bool:
@@ -248,6 +229,5 @@ __all__ = [
     "matcher_name",
     "matcher_problems",
     "matches",
-    "same_value",
     "value_differences",
 ]

@@ -5,27 +5,30 @@ set that was read and checked before comes from the cache, which is keyed by eve
 checked against.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from agentctl.core.canonical import Json, NotCanonical, digest, parse_strict
 from agentctl.core.errors import Diagnostic, Location, Problem, problem
 from agentctl.core.text import did_you_mean
 from agentctl.specs.checks.scenarios import scenario_problems, world_problems
-from agentctl.specs.reading.cache import SetCache
+from agentctl.specs.reading.cache import Cached, SetCache, SetRow
+from agentctl.specs.reading.compiled import compiled, normalised
 from agentctl.specs.reading.decode import decode
 from agentctl.specs.reading.locate import shown_path
 from agentctl.specs.reading.scenarios import expand
-from agentctl.specs.reading.yaml import Source, read_text, read_yaml
+from agentctl.specs.reading.yaml import Source, read_text, read_yaml, readable, utf8_text
 from agentctl.specs.shapes.bundle import Bundle, WorldSnapshot
 from agentctl.specs.shapes.golden import GoldenSet, Scenario, WorldSpec
 
 T = TypeVar("T")
-ScenarioPlace = tuple[Source, tuple[str | int, ...]]
-"""A file, and where in it a scenario stands."""
+PlacedScenario = tuple[Json, Source, tuple[str | int, ...]]
+"""A scenario as written, the file, and where in it it stands."""
 MOST_PROBLEMS = 100
 
 
@@ -34,14 +37,6 @@ class LoadedScenario(NamedTuple):
 
     scenario: Scenario
     line: int
-
-
-class _Row(NamedTuple):
-    """One scenario as it is cached: expanded, checked, not yet a model."""
-
-    line: int
-    id: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class LoadedSet:
     """The path as it is shown."""
     bundle: Bundle
     tables: WorldSnapshot
-    rows: Callable[[], Iterator[_Row]]
+    rows: Callable[[], Iterator[SetRow]]
     size: int
 
     def __len__(self) -> int:
@@ -65,7 +60,7 @@ class LoadedSet:
     def scenarios(self) -> Iterator[LoadedScenario]:
         """Yield the scenarios in the order of the file."""
         for row in self.rows():
-            yield LoadedScenario(Scenario.model_validate_json(row.text), row.line)
+            yield LoadedScenario(_scenario(row.text), row.line)
 
     def ids(self) -> list[str]:
         """Return the ids of all scenarios."""
@@ -79,7 +74,7 @@ class LoadedSet:
         """
         for row in self.rows():
             if row.id == scenario_id:
-                return LoadedScenario(Scenario.model_validate_json(row.text), row.line)
+                return LoadedScenario(_scenario(row.text), row.line)
         ids = self.ids()
         hint = did_you_mean(scenario_id, ids)
         if hint is None and len(ids) < 30:
@@ -112,42 +107,46 @@ def load_set(path: Path, agent: Callable[[str, Path], Bundle], state: Path) -> L
         Problem: With everything that is wrong with it.
     """
     file = shown_path(path)
-    text = read_text(path, file)
-    cache = SetCache(state, path.stem)
-    return _load_cached(path, file, text, agent, cache) or _load_fresh(
-        path, file, text, agent, cache
-    )
+    with readable(file):
+        content = path.open("rb")
+    with content:
+        source = hashlib.file_digest(content, "sha256").hexdigest()
+        cache = SetCache(state, path.stem)
+        found = _load_cached(path, source, agent, cache)
+        if found is None:
+            content.seek(0)
+            found = _load_fresh(path, content, source, agent, cache)
+    cached, bundle = found
+    head = GoldenSet.model_validate({**cached.head, "scenarios": []})
+    name, tables = head.name or path.stem, WorldSnapshot(cached.tables)
+    return LoadedSet(head, name, path, file, bundle, tables, cached.rows, cached.size)
 
 
 def _load_cached(
-    path: Path, file: str, text: str, agent: Callable[[str, Path], Bundle], cache: SetCache
-) -> LoadedSet | None:
-    known = cache.find(text)
+    path: Path, source: str, agent: Callable[[str, Path], Bundle], cache: SetCache
+) -> tuple[Cached, Bundle] | None:
+    known = cache.find(source)
     if known is None:
         return None
     try:
-        bundle = agent(known.head["agent"], path.parent)
+        bundle = agent(str(known.head["agent"]), path.parent)
         world = _world_text(known.head.get("world"), path)
     except Problem:
-        # Told anew, with the place in the set.
+        # Reported by the fresh load, with the place in the set.
         return None
-    if not cache.fits(known, text, _checked_against(bundle, world)):
-        return None
-    head = GoldenSet.model_validate({**known.head, "scenarios": []})
-    rows, tables = _cached_rows(known.rows), WorldSnapshot(known.tables)
-    return LoadedSet(head, head.name or path.stem, path, file, bundle, tables, rows, known.size)
+    return (known, bundle) if cache.fits(known, source, _checked_against(bundle, world)) else None
 
 
 def _load_fresh(
-    path: Path, file: str, text: str, agent: Callable[[str, Path], Bundle], cache: SetCache
-) -> LoadedSet:
-    source, places = _read(path, file, text)
+    path: Path,
+    content: BinaryIO,
+    source_hash: str,
+    agent: Callable[[str, Path], Bundle],
+    cache: SetCache,
+) -> tuple[Cached, Bundle]:
+    source, written = _read(path, content)
     if not isinstance(source.data, dict):
         raise problem("wrong-type", "a golden set is a mapping", at=source.at())
-    raw = source.data.get("scenarios")
-    if not isinstance(raw, list):
-        decode(GoldenSet, source.data, source)
-        raise AssertionError("decode refuses a set without a list of scenarios")
     bare = {key: value for key, value in source.data.items() if key != "scenarios"}
     head = decode(GoldenSet, {**bare, "scenarios": []}, source)
     found: list[Diagnostic] = []
@@ -156,34 +155,46 @@ def _load_fresh(
     tables = WorldSnapshot({})
     if bundle is not None and world is not None:
         tables = _tried(found, lambda: _world(head, path, bundle), source.at("world")) or tables
-    rows = list(_rows(head, raw, places, bundle, found))
-    if not raw:
-        found.append(Diagnostic("no-scenarios", "the set has no scenario", source.at("scenarios")))
+
+    def rows() -> Iterator[SetRow]:
+        scenarios = written()
+        first = next(scenarios, None)
+        if first is None:
+            at = source.at("scenarios")
+            found.append(Diagnostic("no-scenarios", "the set has no scenario", at))
+        else:
+            yield from _rows(head, chain([first], scenarios), bundle, found)
+        if found:
+            raise Problem(*found)
+
     if found or bundle is None or world is None:
+        deque(rows(), maxlen=0)
         raise Problem(*found)
-    head_data = {key: value for key, value in bare.items() if key not in ("defaults", "templates")}
-    head_data["defaults"] = {
+    kept_head = {key: value for key, value in bare.items() if key not in ("defaults", "templates")}
+    kept_head["defaults"] = {
         key: value for key, value in (bare.get("defaults") or {}).items() if key == "principal"
     }
-    cache.store(text, _checked_against(bundle, world), head_data, tables.records, rows)
-    name = head.name or path.stem
-    return LoadedSet(head, name, path, file, bundle, tables, lambda: iter(rows), len(rows))
+    against = _checked_against(bundle, world)
+    try:
+        return cache.store(source_hash, against, kept_head, tables.records, rows()), bundle
+    except OSError:
+        # A cache that cannot be written is no error: this time the scenarios stay in memory.
+        found.clear()
+        kept = list(rows())
+        return Cached("", kept_head, tables.records, len(kept), lambda: iter(kept)), bundle
 
 
 def _rows(
     head: GoldenSet,
-    raw: list[Json],
-    places: Callable[[int], ScenarioPlace],
+    written: Iterable[PlacedScenario],
     bundle: Bundle | None,
     found: list[Diagnostic],
-) -> Iterator[_Row]:
+) -> Iterator[SetRow]:
     """Yield the scenarios that are sound, and add what is wrong with the others to `found`."""
     first: dict[str, int] = {}
-    for index, item in enumerate(raw):
-        own, at = places(index)
+    for item, own, at in written:
         try:
-            expanded = expand(head, item, own, at)
-            scenario = decode(Scenario, expanded, own, at)
+            scenario = decode(Scenario, expand(head, item, own, at), own, at)
         except Problem as met:
             found += met.diagnostics
             continue
@@ -195,38 +206,54 @@ def _rows(
         first.setdefault(scenario.id, line)
         if bundle is not None:
             found += scenario_problems(scenario, own, at, bundle)
-        # In the order and with the numbers of the file: a world's records have an order, and CEL
-        # tells 20.0 from 20.
-        yield _Row(line, scenario.id, _compact(expanded))
+        yield SetRow(line, scenario.id, normalised(scenario))
         if len(found) >= MOST_PROBLEMS:
             break
 
 
-def _compact(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _read(path: Path, content: BinaryIO) -> tuple[Source, Callable[[], Iterator[PlacedScenario]]]:
+    """Return the set as data, and its scenarios with the place of each."""
+    file = shown_path(path)
+    if path.suffix == ".jsonl":
+        return _read_lines(file, content)
+    source = read_yaml(path, file)
+    raw = source.data.get("scenarios") if isinstance(source.data, dict) else []
+    if not isinstance(raw, list):
+        decode(GoldenSet, source.data, source)
+        raise AssertionError("decode refuses a set without a list of scenarios")
+    return source, lambda: ((item, source, ("scenarios", n)) for n, item in enumerate(raw))
 
 
-def _read(path: Path, file: str, text: str) -> tuple[Source, Callable[[int], ScenarioPlace]]:
-    """Return the set as data, and where its nth scenario stands."""
-    if path.suffix != ".jsonl":
-        source = read_yaml(path, file)
-        return source, lambda index: (source, ("scenarios", index))
-    # Not `splitlines`: JSON text may hold line separators other than the newline.
-    lines = text.split("\n")
-    parsed = [(_json_line(line, file, n), n) for n, line in enumerate(lines, 1) if line.strip()]
-    if not parsed:
+def _read_lines(
+    file: str, content: BinaryIO
+) -> tuple[Source, Callable[[], Iterator[PlacedScenario]]]:
+    """Read the head; the scenarios stay in the file until they are asked for."""
+    head = next(_json_lines(file, content), None)
+    if head is None:
         raise problem("empty-file", "the file holds nothing", at=Location(file, 1))
-    (head, first), *rest = parsed
-    if not isinstance(head, dict):
+    if not isinstance(head.data, dict):
         raise problem("wrong-type", "the first line is the head", at=Location(file, 1))
-    source = Source(file, {**head, "scenarios": [row for row, _ in rest]}, lines)
-    source.values[()] = (first, 1, 1)
+    head.values[()] = (head.first, 1, 1)
 
-    def place(index: int) -> ScenarioPlace:
-        row, number = rest[index]
-        return Source(file, row, lines, {(): (number, 1, len(lines[number - 1]))}), ()
+    def scenarios() -> Iterator[PlacedScenario]:
+        content.seek(0)
+        return ((own.data, own, ()) for own in islice(_json_lines(file, content), 1, None))
 
-    return source, place
+    return head, scenarios
+
+
+def _json_lines(file: str, content: BinaryIO) -> Iterator[Source]:
+    """Yield every line that is not blank as a file of its own."""
+    for number, line in enumerate(content, start=1):
+        text = utf8_text(line, file, number).rstrip("\n")
+        if text.strip():
+            yield Source(
+                file,
+                _json_line(text, file, number),
+                [text],
+                {(): (number, 1, len(text))},
+                first=number,
+            )
 
 
 def _json_line(line: str, file: str, number: int) -> Json:
@@ -284,10 +311,6 @@ def _checked_against(bundle: Bundle, world: str) -> str:
     return digest([bundle.fingerprints.agent, digest(world), digest(people), digest(tables)])
 
 
-def _cached_rows(
-    rows: Callable[[], Iterator[tuple[int, str, str]]],
-) -> Callable[[], Iterator[_Row]]:
-    return lambda: (_Row(*row) for row in rows())
-
+_scenario = compiled(Scenario)
 
 __all__ = ["LoadedScenario", "LoadedSet", "keyed", "load_set"]

@@ -2,34 +2,45 @@
 
 Reading YAML costs more than running what it describes. A cached set is used only when its bytes and
 everything it was checked against are the same; a damaged, truncated or foreign file is ignored, and
-a cache that cannot be written is no error.
+a cache that cannot be written is no error. Scenarios are read and written as a stream: a set may be
+larger than memory.
 """
 
 import hashlib
 import json
 import os
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from functools import partial
-from io import BytesIO
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from agentctl import __version__
 from agentctl.core.canonical import Json
 
-FORMAT = 1
+FORMAT = 2
+_MADE_BYTES = 512
+"""Length of the first line, which is written last."""
+_CHUNK = 1 << 16
+
+
+class SetRow(NamedTuple):
+    """One scenario as it is cached: expanded, checked and normalised, not yet a model."""
+
+    line: int
+    id: str
+    text: bytes
 
 
 class Cached(NamedTuple):
-    """A set as it was stored, undamaged and made from the same text."""
+    """A set as it is stored, undamaged and made from the same bytes."""
 
     key: str
-    head: dict[str, Json]
-    tables: dict[str, dict[str, dict[str, Json]]]
+    head: Mapping[str, Json]
+    tables: Mapping[str, Any]
     size: int
-    rows: Callable[[], Iterator[tuple[int, str, str]]]
-    """Line, id and JSON text of each scenario."""
+    rows: Callable[[], Iterator[SetRow]]
 
 
 class SetCache:
@@ -46,75 +57,108 @@ class SetCache:
     def __init__(self, state: Path, name: str) -> None:
         self._path = state / "cache" / f"{name}.set"
 
-    def find(self, text: str) -> Cached | None:
-        """Return what was stored for this text; see `fits` before using more than the head."""
+    def find(self, source: str) -> Cached | None:
+        """Return what was stored for a file with this hash; see `fits` before using it all."""
         try:
-            # Read at once: another process may replace the file while scenarios are streamed.
-            made_line, _, content = self._path.read_bytes().partition(b"\n")
-            made = json.loads(made_line)
-            if made["format"] != FORMAT or made["text"] != _hash(text):
-                return None
-            if made["content"] != hashlib.sha256(content).hexdigest():
-                return None
-            file = BytesIO(content)
-            head, tables = json.loads(file.readline()), json.loads(file.readline())
-            rows = partial(_rows, content, file.tell())
-            return Cached(made["key"], head, tables, made["size"], rows)
-        except (OSError, ValueError, KeyError, TypeError):
+            # Kept open: another process may replace the file while scenarios are streamed.
+            file = self._path.open("rb")
+        except OSError:
             return None
+        try:
+            made = json.loads(file.read(_MADE_BYTES))
+            if made["format"] == FORMAT and made["source"] == source:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+                if made["content"] == content:
+                    return _opened(file, made)
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        file.close()
+        return None
 
     @staticmethod
-    def fits(cached: Cached, text: str, checked_against: str) -> bool:
+    def fits(cached: Cached, source: str, checked_against: str) -> bool:
         """Whether nothing that the stored set was checked against has changed."""
-        return cached.key == _key(text, checked_against)
+        return cached.key == _key(source, checked_against)
 
     def store(
         self,
-        text: str,
+        source: str,
         checked_against: str,
         head: Mapping[str, Json],
         tables: Mapping[str, Any],
-        rows: Iterable[tuple[int, str, str]],
-    ) -> None:
-        """Keep a set that has no problems."""
-        lines = [_json(head), _json(tables), *("\t".join(map(str, row)) for row in rows)]
-        content = ("\n".join(lines) + "\n").encode()
-        made = {
-            "format": FORMAT,
-            "text": _hash(text),
-            "key": _key(text, checked_against),
-            "content": hashlib.sha256(content).hexdigest(),
-            "size": len(lines) - 2,
-        }
+        rows: Iterable[SetRow],
+    ) -> Cached:
+        """Keep a set and return it as `find` would.
+
+        Args:
+            source: Hash of the file it was read from.
+            checked_against: Hash of everything else it was checked against.
+            head: The set without its scenarios.
+            tables: Its world.
+            rows: Its scenarios; if they raise, nothing is kept.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
-        # A cache that cannot be written is no error: the set is read anew next time.
-        with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                temporary.write_bytes(_json(made).encode() + b"\n" + content)
-                temporary.replace(self._path)
-            except OSError:
-                temporary.unlink(missing_ok=True)
+        file = temporary.open("w+b")
+        try:
+            size = _write(file, (head, tables), rows)
+            file.seek(_MADE_BYTES)
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+            key = _key(source, checked_against)
+            made = {"format": FORMAT, "source": source, "key": key, "content": content}
+            file.seek(0)
+            file.write(_json({**made, "size": size}).ljust(_MADE_BYTES - 1).encode() + b"\n")
+            file.flush()
+            temporary.replace(self._path)
+        except BaseException:
+            file.close()
+            temporary.unlink(missing_ok=True)
+            raise
+        return _opened(file, {"key": key, "size": size})
 
 
-def _rows(content: bytes, start: int) -> Iterator[tuple[int, str, str]]:
-    file = BytesIO(content)
-    file.seek(start)
-    for line in file:
-        number, name, row = line.decode().rstrip("\n").split("\t", 2)
-        yield int(number), name, row
+def _write(file: BufferedRandom, first: Iterable[Any], rows: Iterable[SetRow]) -> int:
+    file.write(b"\n".rjust(_MADE_BYTES))
+    for part in first:
+        file.write(_json(part).encode() + b"\n")
+    size = 0
+    for row in rows:
+        file.write(b"%d\t%s\t%s\n" % (row.line, row.id.encode(), row.text))
+        size += 1
+    return size
 
 
-def _key(text: str, checked_against: str) -> str:
-    return _hash("\n".join([str(FORMAT), __version__, _hash(text), checked_against]))
+def _opened(file: BufferedReader | BufferedRandom, made: dict[str, Any]) -> Cached:
+    file.seek(_MADE_BYTES)
+    head, tables = json.loads(file.readline()), json.loads(file.readline())
+    rows = partial(_rows, file, file.tell())
+    weakref.finalize(rows, file.close)
+    return Cached(made["key"], head, tables, made["size"], rows)
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _rows(file: BufferedReader | BufferedRandom, at: int) -> Iterator[SetRow]:
+    """Yield the scenarios from a place of the file on; several may do so in turns."""
+    while True:
+        file.seek(at)
+        lines = file.readlines(_CHUNK)
+        if not lines:
+            return
+        at = file.tell()
+        for line in lines:
+            number, name, text = line.split(b"\t", 2)
+            yield SetRow(int(number), name.decode(), text)
+
+
+def _key(source: str, checked_against: str) -> str:
+    made_from = "\n".join([str(FORMAT), __version__, source, checked_against])
+    return hashlib.sha256(made_from.encode()).hexdigest()
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-__all__ = ["Cached", "SetCache"]
+__all__ = ["Cached", "SetCache", "SetRow"]

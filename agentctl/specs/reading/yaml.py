@@ -6,7 +6,8 @@ dates, `12:30` and `010` are text. What a file may cost is bounded: size, depth,
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ class Source:
     keys: dict[YamlPath, tuple[int, int, int]] = field(default_factory=dict)
     bare: set[YamlPath] = field(default_factory=set)
     """Keys of flow mappings without a value: mostly a comma in text that was not quoted."""
+    first: int = 1
+    """Number of the first of `lines`."""
 
     def at(self, *path: str | int) -> Location:
         """Return where a value stands; of a path that does not exist, the nearest parent."""
@@ -62,7 +65,8 @@ class Source:
         while path not in places and path:
             path, places = path[:-1], self.values
         line, column, length = places.get(path, (1, 1, 1))
-        text = self.lines[line - 1] if line <= len(self.lines) else None
+        index = line - self.first
+        text = self.lines[index] if 0 <= index < len(self.lines) else None
         return Location(self.file, line, column, length, text)
 
 
@@ -85,20 +89,38 @@ def read_text(path: Path, shown: str) -> str:
     Raises:
         Problem: If it is missing, too large or not UTF-8.
     """
-    at = Location(shown, 1)
-    try:
+    with readable(shown):
         if path.stat().st_size > MAX_BYTES:
-            raise problem("too-large", f"larger than {MAX_BYTES // 1024 // 1024} MiB", at=at)
-        return path.read_bytes().decode("utf-8-sig")
+            message = f"larger than {MAX_BYTES // 1024 // 1024} MiB"
+            raise problem("too-large", message, at=Location(shown, 1))
+        content = path.read_bytes()
+    return utf8_text(content, shown)
+
+
+@contextmanager
+def readable(shown: str) -> Iterator[None]:
+    """Turn what goes wrong when a file is opened and read into problems."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise problem("missing-file", f"no such file: {shown}") from error
     except IsADirectoryError as error:
         raise problem("missing-file", f"{shown} is a folder, not a file") from error
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise problem("not-utf8", "not UTF-8 text", at=Location(shown, line)) from error
     except OSError as error:
         raise problem("unreadable-file", f"{shown}: {error.strerror}") from error
+
+
+def utf8_text(content: bytes, shown: str, first: int = 1) -> str:
+    """Decode what stands in a file from line `first` on.
+
+    Raises:
+        Problem: If it is not UTF-8.
+    """
+    try:
+        return content.decode("utf-8-sig" if first == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        line = first + content[: error.start].count(b"\n")
+        raise problem("not-utf8", "not UTF-8 text", at=Location(shown, line)) from error
 
 
 def parse_yaml(text: str, shown: str) -> Source:
@@ -292,4 +314,6 @@ __all__ = [
     "parse_yaml",
     "read_text",
     "read_yaml",
+    "readable",
+    "utf8_text",
 ]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
-from agentctl.core.lookalikes import plain
+from agentctl.core.text import plain
 from agentctl.specs.checks.risks import signs
 from agentctl.specs.language.schemas import Schema, SchemaProblem
 from agentctl.specs.shapes.tools import ToolSpec

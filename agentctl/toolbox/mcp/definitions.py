@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from agentctl.core.canonical import Json, NotCanonical, digest
-from agentctl.core.lookalikes import plain
+from agentctl.core.text import plain
 from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolSpec
 

@@ -16,9 +16,9 @@ from agentctl.core.canonical import Json, canonical_text, parse_strict
 from agentctl.core.errors import Problem, problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
+from agentctl.core.files import replacing
 from agentctl.traces.audit.facts import facts_of
 from agentctl.traces.audit.verify import ERASURE, RunCheck, against, verify_data
-from agentctl.traces.log.append import append
 from agentctl.traces.log.chain import Chain
 from agentctl.traces.log.journal import Journal, Seal, read_journal, seal_run
 from agentctl.traces.log.locks import lock, sync_folder
@@ -114,18 +114,8 @@ def _replace(path: Path, data: bytes) -> None:
     """
     for left in _leftovers(path):
         left.unlink(missing_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        try:
-            append(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path, mode=0o600, sync=True) as file:
+        file.write(data)
     path.with_suffix(".torn").unlink(missing_ok=True)
     sync_folder(str(path.parent))
 

@@ -1,7 +1,7 @@
 """What a trace keeps of messages, arguments and results: all of it, or keyed hashes.
 
 With hashes, equal values can be recognised by whoever has the key, and read by nobody. Only fields
-that are named here as structure are kept as they are, so that a field nobody thought of is hashed.
+that are declared as structure are kept as they are, so that a field nobody thought of is hashed.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from typing import Literal
 
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.errors import problem
-from agentctl.core.events import Event
+from agentctl.core.events import EVENTS, Event, Keep
 from agentctl.specs.shapes.project import ProjectSpec
 from agentctl.traces.log.store import ERASED
 
@@ -23,41 +23,11 @@ MARK = "hmac-sha256:"
 """What a value that is kept as a hash begins with."""
 
 ContentKeeper = Callable[[Event], Event]
-_CALL = frozenset({"call_id", "tool"})
-_END = frozenset({"stop", "steps", "calls", "usage", "cost", "duration_s"})
-_KEPT: Mapping[str, frozenset[str]] = {
-    "run.started": frozenset(
-        {"agent", "model", "mode", "environment", "fingerprints", "rights", "limits"}
-        | {"scenario", "principal", "forked_from"}
-    ),
-    "input.received": frozenset({"source"}),
-    "model.replied": frozenset({"step", "usage", "cost", "model", "calls", "refused", "attempts"}),
-    "call.decided": _CALL | {"bound", "effect", "verdict", "stage", "rules", "policy"},
-    "approval.requested": _CALL | {"origins", "rule", "by", "within_s", "ticket"},
-    "approval.given": _CALL | {"answer", "by", "os_user", "ticket"},
-    "effect.intended": _CALL | {"effect"},
-    "effect.settled": _CALL | {"state", "by"},
-    "tool.returned": _CALL | {"ok", "dropped", "attempts", "untrusted", "error", "cost"},
-    "limit.warned": frozenset({"limit", "used", "most"}),
-    "guardrail.hit": frozenset({"rail", "on", "action", "found"}),
-    "handoff.made": frozenset({"agent", "confidence"}),
-    "escalated": frozenset({"queue", "by", "trigger"}),
-    "correction.made": _CALL | {"by", "os_user"},
-    "content.erased": frozenset({"seq", "reason", "by", "kept"}),
-    "run.paused": _END,
-    "run.ended": _END,
+_KEEP: Mapping[str, Mapping[str, Keep]] = {
+    declared.type: {field.name: field.keep for field in declared.fields}
+    for declared in EVENTS.values()
 }
-"""Event -> the fields that are structure."""
-_INSIDE: Mapping[tuple[str, str], frozenset[str]] = {
-    ("run.started", "principal"): frozenset({"id", "role"}),
-    ("tool.returned", "error"): frozenset({"error"}),
-    ("escalated", "trigger"): frozenset({"kind"}),
-    ("model.replied", "calls"): frozenset({"id", "name"}),
-    ("model.replied", "attempts"): frozenset({"model", "kind"}),
-}
-"""Fields of which only a part is structure: an object's, or that of each object in a list."""
-_BY_NAME = frozenset({"arguments", "before", "after"})
-"""Objects whose values are hashed one by one, so that each can be compared."""
+"""Event -> field -> what is kept of it."""
 
 
 def kept_content(
@@ -98,35 +68,24 @@ class Hashed:
 
     def __call__(self, event: Event) -> Event:
         """Return the event as it is written."""
-        body = {name: self._field(event.type, name, value) for name, value in event.body.items()}
+        known = _KEEP.get(event.type, {})
+        body = {name: self._kept(v, known.get(name, "hash")) for name, v in event.body.items()}
         if event.type == "run.started":
             body["content"] = "hashed"
         return event._replace(body=body)
 
-    def _field(self, kind: str, name: str, value: Json) -> Json:
-        if name not in _KEPT.get(kind, ()):
-            return self._each(value) if name in _BY_NAME else self._hash(value)
-        inside = _INSIDE.get((kind, name))
-        if inside is None:
+    def _kept(self, value: Json, keep: Keep) -> Json:
+        if keep == "whole":
             return value
+        if keep == "values" and isinstance(value, dict):
+            return {name: self._hash(item) for name, item in value.items()}
+        if isinstance(keep, str):
+            return self._hash(value)
         if isinstance(value, list):
-            return [self._part(item, inside) for item in value]
-        return self._part(value, inside)
-
-    def _part(self, value: Json, inside: frozenset[str]) -> Json:
-        if not isinstance(value, dict):
-            return self._hash(value)
-        return {
-            name: item
-            if name in inside
-            else (self._each(item) if name in _BY_NAME else self._hash(item))
-            for name, item in value.items()
-        }
-
-    def _each(self, value: Json) -> Json:
-        if not isinstance(value, dict):
-            return self._hash(value)
-        return {name: self._hash(item) for name, item in value.items()}
+            return [self._kept(item, keep) for item in value]
+        if isinstance(value, dict):
+            return {name: self._kept(v, keep.get(name, "hash")) for name, v in value.items()}
+        return self._hash(value)
 
     def _hash(self, value: Json) -> Json:
         if value is None or value == "":

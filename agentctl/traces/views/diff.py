@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from agentctl.core.alignment import align
-from agentctl.core.canonical import Json
-from agentctl.core.events import Event
-from agentctl.specs.language.matchers import same_value
+from agentctl.core.canonical import Json, canonical_text, same_value
+from agentctl.core.events import EVENTS, Event, EventDeclaration
 
 _WEIGHT = {
     "irreversible": 16.0,
@@ -20,17 +19,19 @@ _WEIGHT = {
     "internal_write": 4.0,
     "none": 2.0,
 }
-_WORDS = 1.0
-_ENDED = ("stop", "reason", "answer", "output", "intent", "steps", "calls", "usage", "cost")
+_COMPARED = {d.type: tuple(f.name for f in d.fields if f.compared) for d in EVENTS.values()}
+_DECLARED = {d.type: frozenset(f.name for f in d.fields) for d in EVENTS.values()}
+_UNKNOWN = EventDeclaration("", "An event that another version recorded.", ())
+_NOTHING: frozenset[str] = frozenset()
 _MISSING = object()
 
-ChangeKind = Literal["input", "words", "call", "event"]
+ItemKind = Literal["input", "words", "call", "event"]
 
 
 class Item(NamedTuple):
     """One thing a reader would compare: an input, the model's words, a call, another event."""
 
-    kind: ChangeKind
+    kind: ItemKind
     name: str
     step: int
     content: dict[str, Json]
@@ -74,16 +75,29 @@ class TraceDiff(NamedTuple):
 def diff(left: Sequence[Event], right: Sequence[Event]) -> TraceDiff:
     """Compare two runs."""
     before, after = items(left), items(right)
+    kinds: dict[tuple[str, ...], int] = {}
+    known: list[Item] = []
+
+    def numbered(item: Item) -> int:
+        key = (item.kind, item.name, canonical_text(item.content))
+        number = kinds.setdefault(key, len(known))
+        if number == len(known):
+            known.append(item)
+        return number
+
+    old, new = [numbered(item) for item in before], [numbered(item) for item in after]
+    pairs = align(
+        old, new, lambda a, b: _change_cost(known[a], known[b]), lambda a: known[a].weight
+    )
     found: list[StepDifference] = []
-    for a, b in align(before, after, _change_cost, lambda item: item.weight):
+    for a, b in pairs:
         if a is None and b is not None:
             found.append(StepDifference("added", after[b]))
         elif b is None and a is not None:
             found.append(StepDifference("removed", before[a]))
-        elif a is not None and b is not None:
+        elif a is not None and b is not None and old[a] != new[b]:
             changed = tuple(changes(before[a].content, after[b].content))
-            if changed:
-                found.append(StepDifference("changed", before[a], changed))
+            found.append(StepDifference("changed", before[a], changed))
     ending = tuple(changes(_ending(left), _ending(right)))
     return TraceDiff(found[0] if found else None, tuple(found), ending)
 
@@ -94,41 +108,40 @@ def items(events: Sequence[Event]) -> list[Item]:
     calls: dict[str, Item] = {}
     step = 0
     for event in events:
-        body = event.body
-        match event.type:
-            case "input.received":
-                found.append(Item("input", body["source"], step, dict(body), _WORDS * 4))
-            case "model.replied":
+        body, declared = event.body, EVENTS.get(event.type, _UNKNOWN)
+        match declared.compared:
+            case "words":
                 step = body["step"]
-                words = {key: body[key] for key in ("text", "output") if body.get(key)}
+                words = {key: value for key, value in _content(event).items() if value}
                 if words:
-                    found.append(Item("words", "the model's words", step, words, _WORDS))
-            case "call.decided":
-                keys = ("arguments", "verdict", "stage", "rules", "reason", "effect")
-                content = {key: body[key] for key in keys}
-                weight = _WEIGHT[body["effect"]]
-                item = Item("call", body["tool"], step, content, weight)
+                    name = "the model's words"
+                    found.append(Item("words", name, step, words, declared.weight))
+            case "call":
+                item = Item("call", body["tool"], step, _content(event), _WEIGHT[body["effect"]])
                 calls[body["call_id"]] = item
                 found.append(item)
-            case "tool.returned" | "effect.settled" | "approval.given" if body["call_id"] in calls:
-                skipped = {"call_id", "tool", "call_hash", "attempts"}
-                own = {key: value for key, value in body.items() if key not in skipped}
-                calls[body["call_id"]].content.setdefault(event.type, own)
-            case "escalated":
-                content = {key: body[key] for key in ("queue", "reason", "trigger", "by")}
-                found.append(Item("event", event.type, step, content, 8.0))
-            case "guardrail.hit" | "question.asked" | "correction.made" | "limit.warned":
-                content = {key: value for key, value in body.items() if key != "call_id"}
-                found.append(Item("event", event.type, step, content, 2.0))
+            case "part" if body["call_id"] in calls:
+                calls[body["call_id"]].content.setdefault(event.type, _content(event))
+            case "input" | "event" as kind:
+                name = body["source"] if kind == "input" else event.type
+                found.append(Item(kind, name, step, _content(event), declared.weight))
     return found
 
 
+def _content(event: Event) -> dict[str, Json]:
+    """Return what counts of an event; a field that is not declared does."""
+    body = event.body
+    content = {name: body[name] for name in _COMPARED.get(event.type, ()) if name in body}
+    declared = _DECLARED.get(event.type, _NOTHING)
+    if not declared.issuperset(body):
+        content.update({name: body[name] for name in body if name not in declared})
+    return content
+
+
 def _change_cost(left: Item, right: Item) -> float:
-    if (left.kind, left.name) != (right.kind, right.name):
+    if left.name != right.name or left.kind != right.kind:
         # Never cheaper than taking one out and putting the other in.
         return left.weight + right.weight + 1
-    if same_value(left.content, right.content):
-        return 0.0
     both = (left.weight + right.weight) / 2
     if left.kind == "call" and same_value(left.content["arguments"], right.content["arguments"]):
         return both / 4
@@ -164,8 +177,8 @@ def _below(left: Json, right: Json, path: str) -> list[Change]:
 
 def _ending(events: Sequence[Event]) -> dict[str, Json]:
     for event in reversed(events):
-        if event.type == "run.ended":
-            return {key: event.body.get(key) for key in _ENDED}
+        if EVENTS.get(event.type, _UNKNOWN).compared == "end":
+            return {key: event.body.get(key) for key in _COMPARED[event.type]}
     return {"stop": None}
 
 

@@ -4,15 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json
-from agentctl.core.events import Event
+from agentctl.core.events import WHILE_PAUSED, Event
 
 Body = Mapping[str, Json]
 
 GATE_ERRORS = frozenset({"denied", "declined", "pending", "not_offered", "unknown_tool"})
 """Errors by which a call is answered without reaching its tool."""
 _NOTHING: Body = {}
-_WHILE_PAUSED = frozenset({"run.paused", "approval.given", "correction.made", "content.erased"})
-"""What may be recorded of a run that waits, without it going on."""
 
 
 class CallRecord(NamedTuple):
@@ -83,7 +81,7 @@ def fold(events: Iterable[Event]) -> Trajectory:
     opened: dict[str, _Open] = {}
     for event in events:
         body = event.body
-        if paused and event.type not in _WHILE_PAUSED:
+        if paused and event.type not in WHILE_PAUSED:
             paused = _NOTHING
         match event.type:
             case "model.replied":

@@ -44,7 +44,7 @@ class Spike(NamedTuple):
     """Days of spending the usual day is the median of."""
 
 
-class Budget(NamedTuple):
+class BudgetUse(NamedTuple):
     """How far an agent's limit for a day or a month is used up, by what its traces say."""
 
     agent: str
@@ -57,7 +57,7 @@ class Budget(NamedTuple):
     """`near`: a warning is due; `exceeded`: it is used up, or forbade a call."""
 
 
-def budgets(costs: Costs, limits: Mapping[str, CostLimit], today: date) -> list[Budget]:
+def budgets(costs: Costs, limits: Mapping[str, CostLimit], today: date) -> list[BudgetUse]:
     """Return the budgets of the agents in `limits`, for the day and the month of `today`."""
     found = []
     for agent, limit in sorted(limits.items()):
@@ -79,7 +79,7 @@ def budgets(costs: Costs, limits: Mapping[str, CostLimit], today: date) -> list[
                 state = "exceeded"
             elif used >= most * Decimal(str(limit.alert_at)):
                 state = "near"
-            found.append(Budget(agent, period, name, used, most, state))
+            found.append(BudgetUse(agent, period, name, used, most, state))
     return found
 
 
@@ -122,7 +122,7 @@ __all__ = [
     "HISTORY_DAYS",
     "LEAST_HISTORY",
     "SPIKE_FACTOR",
-    "Budget",
+    "BudgetUse",
     "Days",
     "Forecast",
     "Spike",
