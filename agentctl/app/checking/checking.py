@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.text import did_you_mean
+from agentctl.evals.running.set_checks import set_problems
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import expected_world
 from agentctl.specs.checks.credentials import (
@@ -285,6 +286,7 @@ class _Checking:
             source = read_yaml(path, shown_path(path))
             self._warn(scenario_warnings(loaded.scenarios(), source))
             self._warn(bare_keys(source))
+        self._warn(set_problems(loaded))
         harness = Harness(loaded.bundle)
         for case in loaded.scenarios():
             for diagnostic in _expected_calls(harness, loaded, case):
