@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from agentctl.app.checking.table import CHECKS
 from agentctl.core.events import EVENTS, STOP_REASONS, EventDeclaration, Keep
 from agentctl.core.exits import ExitCode
 from agentctl.evals.results.figures import gated_figures
@@ -119,6 +120,18 @@ def closed_sets() -> str:
     )
 
 
+def checks() -> str:
+    """Return the page of everything that `agentctl check` can report."""
+    parts = [
+        "# Checks",
+        "What `agentctl check` reports; `agentctl check --explain CODE` shows one.",
+    ]
+    for check in sorted(CHECKS.values()):
+        parts.append(f"## {check.code}\n\n{check.title} ({check.severity}). {check.explanation}")
+        parts.append(f"```yaml\n{check.example}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
 def event(declared: EventDeclaration) -> str:
     """Return the section of one type of event."""
     said = [declared.meaning, f"Phase: {declared.phase or 'none'}."]
@@ -192,7 +205,12 @@ def pages() -> dict[str, str]:
     made = {f"{kind.lower()}.md": page(kind) for kind in KINDS}
     made["figures.md"] = figures()
     events = "\n\n".join(event(EVENTS[name]) for name in sorted(EVENTS))
-    return {**made, "closed-sets.md": closed_sets(), "events.md": EVENTS_PAGE + events + "\n"}
+    return {
+        **made,
+        "checks.md": checks(),
+        "closed-sets.md": closed_sets(),
+        "events.md": EVENTS_PAGE + events + "\n",
+    }
 
 
 if __name__ == "__main__":

@@ -230,7 +230,7 @@ def terminal_approver(project: Project, approver: str | None, recipe: RunRecipe)
     people = project.spec.people
     principal = recipe.principal["id"]
     return TerminalApprover(
-        identity, lambda pending: may_approve(people, identity, pending.by, principal)
+        identity, lambda request: may_approve(people, identity, request.by, principal)
     )
 
 

@@ -7,9 +7,8 @@ from agentctl.cli.output import note, report_problem
 from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.errors import Problem
-from agentctl.core.messages import Approval
+from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.core.text import shorten
-from agentctl.runtime.approvals.approver import Pending
 from agentctl.specs.language.schemas import Schema, SchemaProblem
 
 _MOST_SHOWN = 1000
@@ -63,22 +62,22 @@ class TerminalApprover:
         may: Raises a problem if they may not approve a call.
     """
 
-    def __init__(self, identity: str, may: Callable[[Pending], None]) -> None:
+    def __init__(self, identity: str, may: Callable[[ApprovalRequest], None]) -> None:
         self._identity = identity
         self._may = may
 
-    def ask(self, pending: Pending) -> Approval | None:
+    def ask(self, request: ApprovalRequest) -> Approval | None:
         """Ask for one call; whoever may not approve it is not asked."""
         try:
-            self._may(pending)
+            self._may(request)
         except Problem as refused:
             report_problem(refused)
             return None
-        note(f"\napproval needed: {pending.tool} ({pending.effect.replace('_', ' ')})")
-        for name, value in pending.arguments.items():
-            origin = pending.origins.get(name, "model")
+        note(f"\napproval needed: {request.tool} ({request.effect.replace('_', ' ')})")
+        for name, value in request.arguments.items():
+            origin = request.origins.get(name, "model")
             note(f"  {name} = {neutralised(canonical_text(value))}  (from {origin})")
-        note(f"  because: {neutralised(pending.reason)}; asked of {pending.by or 'anybody'}")
+        note(f"  because: {neutralised(request.reason)}; asked of {request.by or 'anybody'}")
         answer = prompt_line("approve? [y]es, [n]o, [m]odify: ")
         if answer is None:
             return None
@@ -86,12 +85,12 @@ class TerminalApprover:
             case "y" | "yes":
                 return Approval("approve", self._identity)
             case "m" | "modify":
-                return self._modified(pending)
+                return self._modified(request)
             case _:
                 return Approval("reject", self._identity, prompt_line("reason (may be empty): "))
 
-    def _modified(self, pending: Pending) -> Approval | None:
-        own = {k: v for k, v in pending.arguments.items() if k not in pending.bound}
+    def _modified(self, request: ApprovalRequest) -> Approval | None:
+        own = {k: v for k, v in request.arguments.items() if k not in request.bound}
         text = prompt_line(f"arguments as JSON, now {canonical_text(own)}\n> ")
         if text is None:
             return None

@@ -15,7 +15,7 @@ from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.events import Event, StopReason
 from agentctl.core.exits import ExitCode
 from agentctl.core.messages import Principal
-from agentctl.effects.approvals import Approvals
+from agentctl.effects.approvals import ApprovalBinding, Approvals
 from agentctl.effects.db import open_db
 from agentctl.effects.ledger import Ledger
 from agentctl.effects.paused_runs import PausedRuns, RunRecipe
@@ -23,10 +23,10 @@ from agentctl.evals.running.turn_sources import first_recording
 from agentctl.models.cassette import CassetteModel
 from agentctl.models.port import Model, ModelFault
 from agentctl.runtime.approvals.approver import Approver, Nobody
-from agentctl.runtime.approvals.queue import ApprovalBinding, QueueApprover
+from agentctl.runtime.approvals.queue import QueueApprover
 from agentctl.runtime.conversation.loop import play
 from agentctl.runtime.conversation.speaking import unscreened
-from agentctl.runtime.dispatch import MockBackend, live_backend
+from agentctl.runtime.dispatch import live_backend, mock_backend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import Inputs, Run, RunContext, RunSession
@@ -36,9 +36,8 @@ from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.reading.locate import shown_path
 from agentctl.specs.shapes.bundle import WorldSnapshot
 from agentctl.specs.shapes.golden import Scenario
-from agentctl.toolbox.backends import Elicit
 from agentctl.toolbox.mock.world import World
-from agentctl.toolbox.port import Backend
+from agentctl.toolbox.port import Backend, Elicit
 from agentctl.toolbox.recording import ReplyRecorder, recorded_file
 from agentctl.traces.log.content import kept_content
 from agentctl.traces.log.file import FileTrace
@@ -172,7 +171,7 @@ def next_run_parts(
         backend = live_backend(bundle, recipe.environment, elicit)
     else:
         tables = parts.lender.tables if parts.lender is not None else WorldSnapshot({})
-        backend = MockBackend(parts.harness.mocks, World(tables, bundle.tables))
+        backend = mock_backend(parts.harness, World(tables, bundle.tables))
     model = _model(parts.harness, recipe.model, observer)
     return parts._replace(model=model, backend=backend)
 

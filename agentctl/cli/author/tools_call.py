@@ -32,7 +32,7 @@ from agentctl.core.text import did_you_mean
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.scripted import ScriptedModel
 from agentctl.runtime.conversation.loop import play
-from agentctl.runtime.dispatch import MockBackend, live_backend
+from agentctl.runtime.dispatch import live_backend, mock_backend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import NO_SESSION, Run, RunContext, ScriptedInputs
 from agentctl.specs.loading.project import Project
@@ -98,8 +98,8 @@ def call_command(
     backend = (
         live_backend(harness.bundle, where, elicited if on_terminal() else None)
         if live
-        else MockBackend(
-            harness.mocks, World(lender.tables if lender else WorldSnapshot({}), bundle.tables)
+        else mock_backend(
+            harness, World(lender.tables if lender else WorldSnapshot({}), bundle.tables)
         )
     )
     with closing(backend):

@@ -14,6 +14,7 @@ from agentctl.specs.shapes.base import (
     JsonObject,
     Many,
     Name,
+    ScenarioId,
     Spec,
     Text,
     ToolName,
@@ -21,7 +22,7 @@ from agentctl.specs.shapes.base import (
     short_form,
     short_model,
 )
-from agentctl.specs.shapes.turns import Turn
+from agentctl.specs.shapes.turns import RecordedEnd, Turn
 
 Moment = Annotated[AwareDatetime, Strict(False)]
 """RFC 3339 with an offset: `2026-01-15T09:00:00Z`."""
@@ -219,7 +220,7 @@ class Stamp(Spec):
 class Scenario(Spec):
     """One golden case."""
 
-    id: Name
+    id: ScenarioId
     description: Text | None = None
     tags: Many[Name] = ()
     provenance: Provenance = Provenance(source="written")
@@ -235,7 +236,7 @@ class Scenario(Spec):
     faults: Many[InjectedFault] = ()
     expect: Expectation
     turns: Many[Turn] | None = None
-    end: Literal["error", "limit"] | None = None
+    end: RecordedEnd | None = None
     made_for: Stamp | None = None
 
     @model_validator(mode="after")
