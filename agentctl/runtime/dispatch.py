@@ -20,15 +20,14 @@ from agentctl.specs.shapes.base import duration
 from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.golden import InjectedFault
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.backends import Elicit, LiveTools, Opening
-from agentctl.toolbox.mock.tools import MockTools
+from agentctl.toolbox.backends import LiveTools
+from agentctl.toolbox.mock.tools import MockBackend
 from agentctl.toolbox.mock.world import World
-from agentctl.toolbox.port import Ask, Backend
+from agentctl.toolbox.port import Ask, Backend, Elicit, Opening
 from agentctl.toolbox.variables import variables_of
 
 BACKOFF_S = 0.2
 """Seconds before the second attempt at a real system that does not say; doubled each time."""
-LOST = "lost_acknowledgement"
 _UNCERTAIN = frozenset({"timeout", "unavailable"})
 """Errors after which a write may have happened all the same."""
 
@@ -43,61 +42,11 @@ class DispatchOutcome(NamedTuple):
     """Who found that out."""
 
 
-class MockBackend:
-    """Mocked tools over one world, with the faults of a scenario.
-
-    It honours idempotency keys as a real provider does: a key it has answered before gets the same
-    answer again, without a second effect.
-
-    Args:
-        mocks: The agent's mocks.
-        world: The world of this run; changed by writes.
-        faults: What goes wrong, by tool and number of the call.
-    """
-
-    def __init__(
-        self, mocks: MockTools, world: World, faults: Sequence[InjectedFault] = ()
-    ) -> None:
-        self.world = world
-        self._mocks = mocks
-        self._faults = faults
-        self._times: dict[str, int] = {}
-        self._answered: dict[str, ToolResult] = {}
-
-    def idempotent(self, name: str) -> bool:  # noqa: ARG002
-        """Return `True`: a mocked system recognises its keys."""
-        return True
-
-    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
-        """Send one call to the mocked system."""
-        if name not in self._mocks:
-            return ToolResult(error=ToolError("missing_mock", f"tool `{name}` has no mock"))
-        fault = self._fault(name)
-        if fault is not None and fault != LOST:
-            return ToolResult(error=ToolError(fault, f"`{name}`: {fault.replace('_', ' ')}"))  # type: ignore[arg-type]
-        if key is not None and key in self._answered:
-            result = self._answered[key]
-        else:
-            result = self._mocks.call(self.world, name, ask)
-            if key is not None and result.ok:
-                self._answered[key] = result
-        if fault == LOST:
-            return ToolResult(error=ToolError("timeout", f"`{name}` did not answer in time"))
-        return result
-
-    def close(self) -> None:
-        """Do nothing: a mock world holds nothing open."""
-
-    def _fault(self, name: str) -> str | None:
-        if not self._faults:
-            return None
-        times = self._times[name] = self._times.get(name, 0) + 1
-        found = None
-        for fault in self._faults:
-            if fault.tool == name and fault.nth <= times < fault.nth + fault.times:
-                self.world.disturb(fault.world)
-                found = fault.fault or found
-        return found
+def mock_backend(
+    harness: Harness, world: World, faults: Sequence[InjectedFault] = ()
+) -> MockBackend:
+    """Return the mocks of an agent over one world, with the faults of a scenario."""
+    return MockBackend(harness.mocks, world, faults)
 
 
 def live_backend(
@@ -287,10 +236,9 @@ def _checked(harness: Harness, tool: ToolSpec, result: ToolResult) -> ToolResult
 
 __all__ = [
     "BACKOFF_S",
-    "LOST",
     "DispatchOutcome",
-    "MockBackend",
     "dispatch",
     "effect_key",
     "live_backend",
+    "mock_backend",
 ]

@@ -13,11 +13,11 @@ from agentctl.core.messages import Approval, ApprovalRequest, ModelReply, Princi
 from agentctl.models.port import Request
 from agentctl.runtime.approvals.approver import Approver, ScriptedApprover
 from agentctl.runtime.conversation.loop import play
-from agentctl.runtime.dispatch import MockBackend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import Ending, Run, RunContext, ScriptedInputs
 from agentctl.specs.shapes.bundle import Bundle, WorldSnapshot
 from agentctl.specs.shapes.golden import ScriptedApproval
+from agentctl.toolbox.mock.tools import MockBackend
 from agentctl.toolbox.mock.world import World
 from agentctl.traces.audit.verify import verify_file
 from agentctl.traces.log.file import FileTrace

@@ -1,6 +1,7 @@
 """What every spec model shares: frozen, strict, and closed to unknown fields."""
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from agentctl.core.canonical import Json
+from agentctl.core.errors import Problem
 
 T = TypeVar("T")
 
@@ -91,8 +93,12 @@ class Family(Spec):
 
     @classmethod
     def members(cls) -> list[type[Self]]:
-        """Return the model of every kind."""
-        return [found for kind in cls.kinds() if (found := cls.member(kind)) is not None]
+        """Return the model of every kind, but for those of packages that cannot be loaded."""
+        found: list[type[Self]] = []
+        for kind in cls.kinds():
+            with suppress(Problem):
+                found += filter(None, [cls.member(kind)])
+        return found
 
     @classmethod
     def is_head(cls) -> bool:
