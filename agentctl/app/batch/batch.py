@@ -11,10 +11,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from agentctl.app.batch.task_run import Result, TaskRunner, Whose
+from agentctl.app.batch.task_run import Result, TaskRunner
 from agentctl.app.batch.tasks import BatchTask, Results, check_tasks, read_tasks
 from agentctl.app.observer import UNOBSERVED, Observer
-from agentctl.app.running.runs import load_parts, state_of
+from agentctl.app.running.parts import load_parts
+from agentctl.app.running.recipes import Whose
+from agentctl.app.running.state import state_of
 from agentctl.core.concurrency import as_completed
 from agentctl.core.exits import ExitCode, strongest
 from agentctl.effects.paused_runs import RunRecipe

@@ -7,13 +7,12 @@ that are declared as structure are kept as they are, so that a field nobody thou
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.errors import problem
 from agentctl.core.events import EVENTS, Event, Keep
-from agentctl.specs.shapes.project import ProjectSpec
 from agentctl.traces.log.store import ERASED
 
 KEY_VARIABLE = "AGENTCTL_AUDIT_KEY"
@@ -31,18 +30,18 @@ _KEEP: Mapping[str, Mapping[str, Keep]] = {
 
 
 def kept_content(
-    spec: ProjectSpec, environ: Mapping[str, str] = os.environ
+    kept: Literal["full", "hashed"], environ: Mapping[str, str] = os.environ
 ) -> ContentKeeper | None:
     """Return what a project does to events before they are written; `None` = nothing.
 
     Args:
-        spec: The project file.
+        kept: What the project file says under `audit.content`.
         environ: Where the key of the hashes is.
 
     Raises:
         Problem: If hashes are asked for and there is no key, or one too short to keep a secret.
     """
-    if spec.audit.content == "full":
+    if kept == "full":
         return None
     key = environ.get(KEY_VARIABLE, "")
     if len(key) < LEAST_KEY:
@@ -94,7 +93,7 @@ class Hashed:
         return MARK + made.hexdigest()
 
 
-def missing_content(events: list[Event]) -> Literal["hashed", "erased"] | None:
+def missing_content(events: Sequence[Event]) -> Literal["hashed", "erased"] | None:
     """Say why the content of a run cannot be read, if it cannot."""
     if any(event.body == ERASED for event in events):
         return "erased"
@@ -102,7 +101,7 @@ def missing_content(events: list[Event]) -> Literal["hashed", "erased"] | None:
     return "hashed" if started.get("content") == "hashed" else None
 
 
-def require_content(run: str, events: list[Event], what: str) -> None:
+def require_content(run: str, events: Sequence[Event], what: str) -> None:
     """Refuse what needs the content of a run that keeps none.
 
     Args:
