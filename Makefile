@@ -31,6 +31,7 @@ bench: $(VENV)/.tested  ## Speed, as ratios against a baseline of the same run.
 	$(BIN)/python -m compileall -q agentctl benchmarks
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.replay
+	$(BIN)/python -m benchmarks.worlds
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.gate
 	$(BIN)/python -m benchmarks.live

@@ -1,15 +1,15 @@
 """A person at the terminal: answers the agent's questions and decides on calls that ask."""
 
+import getpass
 import sys
-from collections.abc import Callable
 
-from agentctl.cli.output import note, report_problem
+from agentctl.app.running.participants import Participants
+from agentctl.cli.output import note
 from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
-from agentctl.core.errors import Problem
-from agentctl.core.messages import Approval
+from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.core.text import shorten
-from agentctl.runtime.approvals.approver import Pending
+from agentctl.runtime.run import ScriptedInputs
 from agentctl.specs.language.schemas import Schema, SchemaProblem
 
 _MOST_SHOWN = 1000
@@ -60,25 +60,18 @@ class TerminalApprover:
 
     Args:
         identity: Who sits here. Asserted, not proven.
-        may: Raises a problem if they may not approve a call.
     """
 
-    def __init__(self, identity: str, may: Callable[[Pending], None]) -> None:
+    def __init__(self, identity: str) -> None:
         self._identity = identity
-        self._may = may
 
-    def ask(self, pending: Pending) -> Approval | None:
-        """Ask for one call; whoever may not approve it is not asked."""
-        try:
-            self._may(pending)
-        except Problem as refused:
-            report_problem(refused)
-            return None
-        note(f"\napproval needed: {pending.tool} ({pending.effect.replace('_', ' ')})")
-        for name, value in pending.arguments.items():
-            origin = pending.origins.get(name, "model")
+    def ask(self, request: ApprovalRequest) -> Approval | None:
+        """Ask for one call."""
+        note(f"\napproval needed: {request.tool} ({request.effect.replace('_', ' ')})")
+        for name, value in request.arguments.items():
+            origin = request.origins.get(name, "model")
             note(f"  {name} = {neutralised(canonical_text(value))}  (from {origin})")
-        note(f"  because: {neutralised(pending.reason)}; asked of {pending.by or 'anybody'}")
+        note(f"  because: {neutralised(request.reason)}; asked of {request.by or 'anybody'}")
         answer = prompt_line("approve? [y]es, [n]o, [m]odify: ")
         if answer is None:
             return None
@@ -86,12 +79,12 @@ class TerminalApprover:
             case "y" | "yes":
                 return Approval("approve", self._identity)
             case "m" | "modify":
-                return self._modified(pending)
+                return self._modified(request)
             case _:
                 return Approval("reject", self._identity, prompt_line("reason (may be empty): "))
 
-    def _modified(self, pending: Pending) -> Approval | None:
-        own = {k: v for k, v in pending.arguments.items() if k not in pending.bound}
+    def _modified(self, request: ApprovalRequest) -> Approval | None:
+        own = {k: v for k, v in request.arguments.items() if k not in request.bound}
         text = prompt_line(f"arguments as JSON, now {canonical_text(own)}\n> ")
         if text is None:
             return None
@@ -131,11 +124,24 @@ def elicited(message: str, schema: dict[str, Json]) -> dict[str, Json] | None:
     return None
 
 
+def people_here(task: str | dict[str, Json] | None, approver: str | None) -> Participants:
+    """Return who can be asked: the person at this terminal, else nobody.
+
+    Args:
+        task: What the agent is to do; left out where it was told before.
+        approver: Who sits here; left out = the system's user.
+    """
+    identity = approver or getpass.getuser()
+    if on_terminal():
+        return Participants(TerminalInputs(task), TerminalApprover(identity), identity, elicited)
+    return Participants(ScriptedInputs(*([] if task is None else [task])), identity=identity)
+
+
 __all__ = [
     "TerminalApprover",
     "TerminalInputs",
-    "elicited",
     "on_terminal",
+    "people_here",
     "prompt_line",
     "warn_of_production",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from agentctl.core.canonical import Json
+from agentctl.core.canonical import Json, canonical_text, digest
 
 EffectKind = Literal["none", "internal_write", "external_write", "irreversible", "escalation"]
 """What a tool does to the world. `none` reads; `escalation` passes the case to a person."""
@@ -126,6 +126,45 @@ class Message(NamedTuple):
     """For `tool`: the call this answers."""
 
 
+def call_key(tool: str, arguments: Json) -> str:
+    """Return what makes two calls the same.
+
+    Args:
+        tool: Its name.
+        arguments: All of them, canonical; or only those that count.
+
+    >>> call_key("refund", {"cents": 1.0, "order": "o_1"})
+    'refund{"cents":1,"order":"o_1"}'
+
+    Raises:
+        NotCanonical: If the arguments have no canonical form.
+    """
+    return tool + canonical_text(arguments)
+
+
+class ApprovalRequest(NamedTuple):
+    """A call that waits for a person: what will run if they say yes."""
+
+    call_id: str
+    tool: str
+    effect: EffectKind
+    arguments: dict[str, Json]
+    """Canonical: these and no others will run."""
+    bound: tuple[str, ...]
+    origins: Mapping[str, str]
+    """Argument -> where its value came from (the user, a tool, the model, the system)."""
+    rule: str | None
+    reason: str
+    by: str | None
+    """The queue whose people may approve."""
+    within_s: int | None
+
+    @property
+    def call_hash(self) -> str:
+        """sha256 of the tool and its canonical arguments: what an approval is bound to."""
+        return digest([self.tool, self.arguments])
+
+
 class Approval(NamedTuple):
     """A person's answer to one call that asks."""
 
@@ -135,12 +174,13 @@ class Approval(NamedTuple):
     reason: str | None = None
     arguments: dict[str, Json] | None = None
     """With `modify`: the arguments to run instead."""
-    ticket: int | None = None
+    id: int | None = None
     """Its number in the inbox, where it was asked for there."""
 
 
 __all__ = [
     "Approval",
+    "ApprovalRequest",
     "EffectKind",
     "Message",
     "ModelReply",
@@ -150,4 +190,5 @@ __all__ = [
     "ToolErrorKind",
     "ToolResult",
     "Usage",
+    "call_key",
 ]

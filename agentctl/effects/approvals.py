@@ -6,7 +6,6 @@ of tools, until it expires.
 """
 
 import sqlite3
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -14,6 +13,7 @@ from agentctl.core.canonical import Json, canonical_text, parse_strict
 from agentctl.core.clock import stamp
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.messages import ApprovalRequest
 from agentctl.effects.db import prepare, rows, transaction
 from agentctl.effects.ledger import EffectIntent
 
@@ -50,23 +50,17 @@ _COLUMNS = (
 )
 
 
-class ApprovalRequest(NamedTuple):
-    """What a person is asked to approve, and what their answer is bound to."""
+class ApprovalBinding(NamedTuple):
+    """What an approval holds for, besides the call itself."""
 
     run: str
     agent: str
     principal: str
     """Whom the agent acts for; they may not approve."""
-    call_id: str
-    call_hash: str
     policy: str
     """Fingerprint of the policy the call was decided under."""
     tools: str
     """Fingerprint of the tools."""
-    request: Mapping[str, Json]
-    """The tool, its canonical arguments, where each came from, the rule and the reason."""
-    queue: str | None
-    within_s: int | None
 
 
 class PendingApproval(NamedTuple):
@@ -89,6 +83,10 @@ class PendingApproval(NamedTuple):
     decided_at: str | None
     reason: str | None
 
+    def changed_since(self, policy: str, tools: str) -> bool:
+        """Whether the call was decided under another policy or other tools than these."""
+        return (self.policy, self.tools) != (policy, tools)
+
 
 class Approvals:
     """The approvals of one project.
@@ -104,27 +102,32 @@ class Approvals:
         self._db = db
         prepare(db, SCHEMA)
 
-    def request(self, asked: ApprovalRequest, now: datetime) -> PendingApproval:
+    def request(
+        self, binding: ApprovalBinding, asked: ApprovalRequest, now: datetime
+    ) -> PendingApproval:
         """Put a request into the inbox, or find it there.
 
         Raises:
             Problem: If the database cannot be used.
         """
         seconds = asked.within_s or DEFAULT_WITHIN_S
+        request = {**asked._asdict(), "origins": dict(asked.origins), "bound": list(asked.bound)}
         with transaction(self._db):
             self._expire(now)
             found = self._all(
-                "run = ? AND call_hash = ? AND standing = 'pending'", asked.run, asked.call_hash
+                "run = ? AND call_hash = ? AND standing = 'pending'", binding.run, asked.call_hash
             )
             if not found:
                 self._db.execute(
-                    "INSERT INTO approvals (run, agent, principal, call_id, call_hash, policy,"
-                    " tools, request, queue, standing, requested_at, expires_at)"
+                    "INSERT INTO approvals (run, agent, principal, policy, tools, call_id,"
+                    " call_hash, request, queue, standing, requested_at, expires_at)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
                     (
-                        *asked[:7],
-                        canonical_text(dict(asked.request)),
-                        asked.queue,
+                        *binding,
+                        asked.call_id,
+                        asked.call_hash,
+                        canonical_text(request),
+                        asked.by,
                         stamp(now),
                         stamp(now + timedelta(seconds=seconds)),
                     ),
@@ -234,7 +237,7 @@ __all__ = [
     "DEFAULT_WITHIN_S",
     "SCHEMA",
     "ApprovalAnswer",
-    "ApprovalRequest",
+    "ApprovalBinding",
     "ApprovalStanding",
     "Approvals",
     "PendingApproval",

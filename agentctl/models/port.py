@@ -15,6 +15,7 @@ FaultKind = Literal[
     "no_key",
     "bad_reply",
     "exhausted",
+    "silent",
     "miss",
 ]
 
@@ -43,8 +44,9 @@ class ModelFault(Exception):  # noqa: N818 - a fault of the provider, not of thi
     """The model gave no turn. Never the agent's failure.
 
     Args:
-        kind: What went wrong; `exhausted` = a scripted model has no turn left; `miss` = a
-            cassette holds no answer to this request.
+        kind: What went wrong; `exhausted` = a scripted model has no turn left; `silent` = a
+            recorded one leaves the turn to its user; `miss` = a cassette holds no answer to this
+            request.
         message: One sentence, without secrets.
         hint: The way out.
     """

@@ -14,11 +14,10 @@ from agentctl.core.canonical import (
     MAX_DEPTH,
     Json,
     NotCanonical,
-    canonical_text,
     check_plain,
     parse_strict,
 )
-from agentctl.core.messages import EffectKind, ToolCall
+from agentctl.core.messages import EffectKind, ToolCall, call_key
 from agentctl.policy.facts import Decision, Facts
 from agentctl.policy.rules import Ruling, ToolRules, rules_for
 from agentctl.policy.visibility import Visibility
@@ -134,14 +133,14 @@ class Authorizer:
             arguments = tool.with_defaults(given)
             if tool.bound:
                 arguments.update(tool.bound_values(facts.principal))
-            signature = call.name + canonical_text(arguments)
+            key = call_key(call.name, arguments)
         except NotCanonical as error:
             return _refused(call, effect, "invalid", "parse", f"arguments refused: {error}")
 
         def refuse(error: str, stage: str, reason: str) -> Decision:
             return Decision(
                 "deny", stage, call.name, effect, arguments, tool.filled, (), reason,
-                signature, error,
+                key, error,
             )  # fmt: skip
 
         if call.name not in facts.offered:
@@ -158,7 +157,7 @@ class Authorizer:
         unknown = self._unknown_record(tool, arguments, facts)
         if unknown is not None:
             return refuse("not_found", "visibility", unknown)
-        if signature in facts.declined:
+        if key in facts.declined:
             reason = "declined by a person in this run; do not retry"
             return refuse("declined", "declined", reason)
         if tool.most is not None and facts.ran.get(call.name, 0) >= tool.most:
@@ -172,11 +171,11 @@ class Authorizer:
         ):
             return Decision(
                 "ask", "taint", call.name, effect, arguments, tool.filled, ruling.rules,
-                f"`{facts.tainted_by}` returned text of strangers earlier in this run", signature,
+                f"`{facts.tainted_by}` returned text of strangers earlier in this run", key,
             )  # fmt: skip
         return Decision(
             ruling.verdict, "rule", call.name, effect, arguments, tool.filled, ruling.rules,
-            ruling.reason, signature, "denied", ruling.by, ruling.within_s,
+            ruling.reason, key, "denied", ruling.by, ruling.within_s,
         )  # fmt: skip
 
     def _unknown_record(
@@ -190,15 +189,15 @@ class Authorizer:
         if target is None or tool.target is None or tool.spec.effect == "none":
             return None
         try:
-            key = tool.target.evaluate({"args": arguments})
+            wanted = tool.target.evaluate({"args": arguments})
         except ExpressionError as error:
             return f"the record to act on cannot be determined: {error}"
         # Keys are text; a list would not even be hashable.
-        record = facts.seen.get(target.table, {}).get(key) if isinstance(key, str) else None
+        record = facts.seen.get(target.table, {}).get(wanted) if isinstance(wanted, str) else None
         if record is None:
-            return f"no record `{key}` of {target.table} was seen in this run; look it up first"
+            return f"no record `{wanted}` of {target.table} was seen in this run; look it up first"
         if tool.visibility is not None and not tool.visibility.may_see(record, facts.principal):
-            return f"no record `{key}` in {target.table}"
+            return f"no record `{wanted}` in {target.table}"
         return None
 
 
@@ -221,11 +220,11 @@ def _refused(call: ToolCall, effect: EffectKind, error: str, stage: str, reason:
     arguments = sent if isinstance(sent, dict) else {"": _shown(sent)}
     try:
         check_plain(arguments, max_depth=MOST_DEPTH)
-        signature = call.name + canonical_text(arguments)
+        key = call_key(call.name, arguments)
     except NotCanonical:
         arguments = {"": _shown(sent)}
-        signature = call.name + canonical_text(arguments)
-    return Decision("deny", stage, call.name, effect, arguments, (), (), reason, signature, error)
+        key = call_key(call.name, arguments)
+    return Decision("deny", stage, call.name, effect, arguments, (), (), reason, key, error)
 
 
 def _shown(sent: Json) -> str:

@@ -24,7 +24,7 @@ class Facts(NamedTuple):
     tainted_by: str | None
     """The first untrusted tool whose output the model has read."""
     declined: Set[str]
-    """Signatures of calls that a person rejected in this run."""
+    """Keys of the calls that a person rejected in this run."""
     ran: Mapping[str, int]
     """Tool -> how many calls of it ran."""
 
@@ -43,7 +43,7 @@ class Decision(NamedTuple):
     rules: tuple[str, ...]
     """Ids of the rules that matched, the deciding ones first."""
     reason: str
-    signature: str
+    key: str
     """The tool and its canonical arguments: equal for equal calls."""
     error: str = "denied"
     """With `deny`: the kind of error the model sees."""

@@ -23,22 +23,22 @@ class LoopDetector:
     def __init__(self, repeats: int) -> None:
         self._repeats = repeats
         self._outcomes: dict[str, list[list[Json]]] = {}
-        """Signature -> outcomes met, each with how often."""
+        """Key of a call -> outcomes met, each with how often."""
         self._errors: dict[tuple[str, str], int] = {}
         """Tool and kind of error -> how often since the last evidence."""
 
-    def observe(self, tool: str, signature: str, outcome: Json, error: str | None) -> str | None:
+    def observe(self, tool: str, key: str, outcome: Json, error: str | None) -> str | None:
         """Note one call and return what is being repeated, if it is a loop.
 
         Args:
             tool: The tool's name.
-            signature: Equal for equal calls.
+            key: `call_key` of the call.
             outcome: What came of it: a value or an error.
             error: The kind of error, where there was one.
         """
         if not self._repeats:
             return None
-        times = self._same_outcome(signature, outcome)
+        times = self._same_outcome(key, outcome)
         if times >= self._repeats:
             return f"the same call of `{tool}` with the same outcome {self._repeats} times"
         if error is None:
@@ -52,9 +52,9 @@ class LoopDetector:
             )
         return None
 
-    def _same_outcome(self, signature: str, outcome: Json) -> int:
+    def _same_outcome(self, key: str, outcome: Json) -> int:
         """Count this call among those with the same outcome; most calls come only once."""
-        known = self._outcomes.setdefault(signature, [])
+        known = self._outcomes.setdefault(key, [])
         for entry in known:
             if entry[0] == outcome:
                 entry[1] += 1

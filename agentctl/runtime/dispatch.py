@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agentctl.core.canonical import Json, canonical_text
-from agentctl.core.messages import ToolError, ToolResult
+from agentctl.core.canonical import Json
+from agentctl.core.messages import ToolError, ToolResult, call_key
 from agentctl.core.waiting import pause_s
 from agentctl.effects.ledger import EffectIntent
 from agentctl.runtime.exactly_once import SendResult, send_once
@@ -20,15 +20,14 @@ from agentctl.specs.shapes.base import duration
 from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.golden import InjectedFault
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.backends import Elicit, LiveTools, Opening
-from agentctl.toolbox.mock.tools import MockTools
+from agentctl.toolbox.backends import LiveTools
+from agentctl.toolbox.mock.tools import MockBackend
 from agentctl.toolbox.mock.world import World
-from agentctl.toolbox.port import Ask, Backend
+from agentctl.toolbox.port import Ask, Backend, Elicit, Opening
 from agentctl.toolbox.variables import variables_of
 
 BACKOFF_S = 0.2
 """Seconds before the second attempt at a real system that does not say; doubled each time."""
-LOST = "lost_acknowledgement"
 _UNCERTAIN = frozenset({"timeout", "unavailable"})
 """Errors after which a write may have happened all the same."""
 
@@ -43,61 +42,11 @@ class DispatchOutcome(NamedTuple):
     """Who found that out."""
 
 
-class MockBackend:
-    """Mocked tools over one world, with the faults of a scenario.
-
-    It honours idempotency keys as a real provider does: a key it has answered before gets the same
-    answer again, without a second effect.
-
-    Args:
-        mocks: The agent's mocks.
-        world: The world of this run; changed by writes.
-        faults: What goes wrong, by tool and number of the call.
-    """
-
-    def __init__(
-        self, mocks: MockTools, world: World, faults: Sequence[InjectedFault] = ()
-    ) -> None:
-        self.world = world
-        self._mocks = mocks
-        self._faults = faults
-        self._times: dict[str, int] = {}
-        self._answered: dict[str, ToolResult] = {}
-
-    def idempotent(self, name: str) -> bool:  # noqa: ARG002
-        """Return `True`: a mocked system recognises its keys."""
-        return True
-
-    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
-        """Send one call to the mocked system."""
-        if name not in self._mocks:
-            return ToolResult(error=ToolError("missing_mock", f"tool `{name}` has no mock"))
-        fault = self._fault(name)
-        if fault is not None and fault != LOST:
-            return ToolResult(error=ToolError(fault, f"`{name}`: {fault.replace('_', ' ')}"))  # type: ignore[arg-type]
-        if key is not None and key in self._answered:
-            result = self._answered[key]
-        else:
-            result = self._mocks.call(self.world, name, ask)
-            if key is not None and result.ok:
-                self._answered[key] = result
-        if fault == LOST:
-            return ToolResult(error=ToolError("timeout", f"`{name}` did not answer in time"))
-        return result
-
-    def close(self) -> None:
-        """Do nothing: a mock world holds nothing open."""
-
-    def _fault(self, name: str) -> str | None:
-        if not self._faults:
-            return None
-        times = self._times[name] = self._times.get(name, 0) + 1
-        found = None
-        for fault in self._faults:
-            if fault.tool == name and fault.nth <= times < fault.nth + fault.times:
-                self.world.disturb(fault.world)
-                found = fault.fault or found
-        return found
+def mock_backend(
+    harness: Harness, world: World, faults: Sequence[InjectedFault] = ()
+) -> MockBackend:
+    """Return the mocks of an agent over one world, with the faults of a scenario."""
+    return MockBackend(harness.mocks, world, faults)
 
 
 def live_backend(
@@ -132,10 +81,10 @@ def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask)
         return _played_back(call, recorded) if recorded else call.read()
     key = effect_key(tool, ask.args)
     # Without a key of its own, an effect is known by its place in its run.
-    own_key = key or f"{tool.name} {session.run_id} {len(run.events)}"
+    ledger_key = key or f"{tool.name} {session.run_id} {len(run.events)}"
     if run.context.environment is not None:
         # What was done in staging has not been done in production.
-        own_key = f"{run.context.environment} {own_key}"
+        ledger_key = f"{run.context.environment} {ledger_key}"
     run.record(
         "effect.intended",
         {"call_id": call_id, "tool": tool.name, "effect": tool.effect, "key": key},
@@ -150,7 +99,7 @@ def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask)
     else:
         remembered = duration(tool.idempotency.within).total_seconds() if tool.idempotency else 0.0
         intent = EffectIntent(
-            session.run_id, own_key, tool.name, ask.args, run.tickets.get(call_id), remembered
+            session.run_id, ledger_key, tool.name, ask.args, run.approvals.get(call_id), remembered
         )
         sent = send_once(session.ledger, intent, call)
         outcome = DispatchOutcome(sent.result, sent.state, sent.by)
@@ -165,7 +114,7 @@ def effect_key(tool: ToolSpec, arguments: dict[str, Json]) -> str | None:
     """Return what makes two calls the same effect: the fields the manifest names."""
     if tool.idempotency is None:
         return None
-    return tool.name + canonical_text([arguments.get(name) for name in tool.idempotency.key])
+    return call_key(tool.name, [arguments.get(name) for name in tool.idempotency.key])
 
 
 def _played_back(
@@ -287,10 +236,9 @@ def _checked(harness: Harness, tool: ToolSpec, result: ToolResult) -> ToolResult
 
 __all__ = [
     "BACKOFF_S",
-    "LOST",
     "DispatchOutcome",
-    "MockBackend",
     "dispatch",
     "effect_key",
     "live_backend",
+    "mock_backend",
 ]

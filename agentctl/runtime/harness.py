@@ -20,7 +20,7 @@ from agentctl.specs.language.expressions import Expression, Template
 from agentctl.specs.language.schemas import Schema
 from agentctl.specs.shapes.agent import Goal, Intent, Price
 from agentctl.specs.shapes.bundle import Bundle
-from agentctl.toolbox.mock.tools import MockTools
+from agentctl.toolbox.mock.operations import compile_mocks
 
 
 class Harness:
@@ -53,7 +53,7 @@ class Harness:
         self.policy = bundle.fingerprints.policy[:12]
         self.built_in = built_in_tools(self.agent)
         self.authorizer = Authorizer(bundle, self.built_in)
-        self.mocks = MockTools(bundle)
+        self.mocks = compile_mocks(bundle)
         self.rails_in = GuardrailSet(bundle.policy.guardrails.input)
         self.rails_out = GuardrailSet(bundle.policy.guardrails.output)
         self.rails_tool = GuardrailSet(bundle.policy.guardrails.tool)

@@ -7,6 +7,7 @@ events.
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from agentctl.core.canonical import Json
@@ -25,6 +26,7 @@ from agentctl.runtime.approvals.approver import Approver
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.spending import Spending
+from agentctl.specs.shapes.turns import RecordedEnd
 
 
 class Ending(NamedTuple):
@@ -48,10 +50,21 @@ class EventRecorder(Protocol):
         ...
 
 
+class AgentSpeaks(Enum):
+    """What is heard where the agent goes on without a line of the user."""
+
+    AGENT_SPEAKS = "agent speaks"
+
+
+AGENT_SPEAKS = AgentSpeaks.AGENT_SPEAKS
+Heard = str | dict[str, Json] | AgentSpeaks | None
+"""A line, an event, `AGENT_SPEAKS`, or `None` when the user says no more."""
+
+
 class Inputs(Protocol):
     """What the user says: the task first, then what they answer."""
 
-    def next(self, question: str | None) -> str | dict[str, Json] | None:
+    def next(self, question: str | None) -> Heard:
         """Return the next input, or `None` when the user says no more.
 
         Args:
@@ -103,6 +116,8 @@ class RunContext(NamedTuple):
     """Money shared with other runs; left out = none is."""
     environment: str | None = None
     """Where live tools are: staging or production, where the project has both."""
+    recorded_end: RecordedEnd | None = None
+    """How the run ended that is played back, once its recorded turns are over."""
 
 
 class ScriptedInputs:
@@ -149,7 +164,7 @@ class Run:
         self.replay = context.session.replay
         self.pending: set[str] = set()
         """Hashes of the calls that wait for a person."""
-        self.tickets: dict[str, int] = {}
+        self.approvals: dict[str, int] = {}
         """Call id -> the approval it uses up."""
         self.seen: Seen = {}
         self.declined: set[str] = set()
@@ -188,7 +203,7 @@ class Run:
         if self._recorder is not None:
             self._recorder.record(event)
 
-    def hear(self, question: str | None) -> str | dict[str, Json] | None:
+    def hear(self, question: str | None) -> Heard:
         """Return what the user says next; `None` when they say no more.
 
         Args:

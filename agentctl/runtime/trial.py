@@ -13,23 +13,26 @@ from agentctl.core.clock import VirtualClock
 from agentctl.core.errors import problem
 from agentctl.core.events import Event
 from agentctl.core.messages import Principal, ToolResult
+from agentctl.core.text import count
 from agentctl.models.port import Model, ModelFault
 from agentctl.models.scripted import ScriptedModel
 from agentctl.runtime.approvals.approver import Approver, ScriptedApprover
-from agentctl.runtime.conversation.loop import OUT_OF_TURNS, play
-from agentctl.runtime.dispatch import MockBackend
+from agentctl.runtime.assembly import run_agent
+from agentctl.runtime.conversation.loop import OUT_OF_TURNS
+from agentctl.runtime.dispatch import mock_backend
 from agentctl.runtime.harness import Harness
+from agentctl.runtime.recorded_dialogue import RecordedDialogue
+from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import (
     NO_SESSION,
     EventRecorder,
-    Run,
     RunContext,
     RunSession,
     ScriptedInputs,
 )
 from agentctl.specs.shapes.bundle import WorldSnapshot
 from agentctl.specs.shapes.golden import ExpectedCall, Scenario
-from agentctl.specs.shapes.turns import Recording
+from agentctl.specs.shapes.turns import RecordedEnd, Recording, Turn
 from agentctl.toolbox.mock.world import World
 from agentctl.toolbox.port import Ask
 
@@ -48,7 +51,7 @@ class Trial(NamedTuple):
     world: World
     fault: str | None
     """Why nothing can be concluded from this trial, if so."""
-    recorded_end: Literal["error", "limit"] | None
+    recorded_end: RecordedEnd | None
     model_fault: ModelFault | None = None
     """What the model could not do, where that is why."""
 
@@ -90,37 +93,50 @@ def play_trial(
         kind = "live" if model is not None else "recorded" if recording else "written"
     name = (recording.model if recording else None) or harness.model_name
     world = World(tables, harness.bundle.tables, scenario.world)
-    replay = session.replay
-    scripted = ScriptedModel(turns or (), name, replay.count("model.replied") if replay else 0)
-    lines = user_lines(scenario)[replay.lines_heard if replay else 0 :]
-    run = Run(
-        harness,
-        RunContext(
-            principal=scenario_principal(scenario, harness),
-            model=model or scripted,
-            clock=VirtualClock(scenario.now or now),
-            approver=approver or ScriptedApprover(scenario.approvals),
-            inputs=ScriptedInputs(*lines),
-            recorder=recorder,
-            scenario={"set": set_name, "id": scenario.id, "trial": number, "kind": kind},
-            session=session,
-        ),
-    )
-    backend = MockBackend(harness.mocks, world, scenario.faults)
-    fault, met = None, None
+    fault: str | None = None
     if turns is None and model is None:
         fault = "no recorded turns: record them, or run with a model"
-    else:
-        try:
-            play(run, backend)
-        except ModelFault as raised:
-            met = raised
-            fault = _fault(met, recorded_end=end is not None, left_out=turns is None)
+        return Trial(scenario.id, number, kind, name, [], world, fault, end)
+    scripted, inputs = _parts(turns or (), name, user_lines(scenario), session.replay)
+    context = RunContext(
+        principal=scenario_principal(scenario, harness),
+        model=model or scripted,
+        clock=VirtualClock(scenario.now or now),
+        approver=approver or ScriptedApprover(scenario.approvals),
+        inputs=inputs,
+        recorder=recorder,
+        scenario={"set": set_name, "id": scenario.id, "trial": number, "kind": kind},
+        session=session,
+        recorded_end=end if model is None else None,
+    )
+    run, met = run_agent(harness, context, mock_backend(harness, world, scenario.faults))
+    if met is not None:
+        fault = _fault(met, recorded_end=end is not None, left_out=turns is None)
     if run.missing_mock is not None:
         fault = f"missing mock: {run.missing_mock}"
     elif kind == "written" and run.unknown_tools:
         fault = f"the turns call `{run.unknown_tools[0]}`, which no manifest defines"
+    elif model is None and fault is None and scripted.left and _user_ended(run.events):
+        left = count(scripted.left, "recorded turn")
+        fault = f"{left} left unplayed: the user's lines ran out first"
     return Trial(scenario.id, number, kind, name, run.events, world, fault, end, met)
+
+
+def _parts(
+    turns: Sequence[Turn], name: str, lines: Sequence[str | dict[str, Json]], replay: Replay | None
+) -> tuple[RecordedDialogue, RecordedDialogue] | tuple[ScriptedModel, ScriptedInputs]:
+    """Return who takes the model's part and the user's; a recording may hold both."""
+    replied = replay.count("model.replied") if replay is not None else 0
+    heard = replay.lines_heard if replay is not None else 0
+    if any(turn.user is not None for turn in turns):
+        dialogue = RecordedDialogue(turns, name, replied, heard)
+        return dialogue, dialogue
+    return ScriptedModel(turns, name, replied), ScriptedInputs(*lines[heard:])
+
+
+def _user_ended(events: Sequence[Event]) -> bool:
+    """Whether a run ended since the user had no more to say."""
+    return bool(events) and events[-1].body.get("stop") == "answered"
 
 
 def _fault(met: ModelFault, *, recorded_end: bool, left_out: bool) -> str | None:
@@ -191,7 +207,7 @@ def apply_expected(
     arguments = {**tool.defaults, **call.args, **tool.bound_values(principal)}
     if call.tool in harness.built_in or call.tool not in harness.mocks:
         return ToolResult()
-    return harness.mocks.call(world, call.tool, Ask(arguments, principal, now))
+    return mock_backend(harness, world).send(call.tool, Ask(arguments, principal, now), None)
 
 
 __all__ = [

@@ -3,30 +3,11 @@
 A backend is loaded when a tool needs it: no live run pays for a library that it does not use.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
-
-from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.messages import ToolResult
 from agentctl.specs.shapes.backends import backend_part
-from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.port import Ask, Backend
-from agentctl.toolbox.variables import ManifestVariables
-
-Elicit = Callable[[str, dict[str, Json]], dict[str, Json] | None]
-"""Asks a person for what a server wants to know: (message, JSON Schema) -> answer, or `None` when
-nobody answers."""
-
-
-class Opening(NamedTuple):
-    """What a backend is opened with, besides its tools."""
-
-    bundle: Bundle
-    variables: ManifestVariables
-    elicit: Elicit | None = None
-    """Left out = nobody can be asked."""
+from agentctl.toolbox.port import Ask, Backend, Opening
 
 
 class LiveTools:
@@ -75,4 +56,4 @@ class LiveTools:
             backend.close()
 
 
-__all__ = ["Elicit", "LiveTools", "Opening"]
+__all__ = ["LiveTools"]

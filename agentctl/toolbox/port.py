@@ -1,11 +1,14 @@
 """What a tool backend is given, and how it is asked."""
 
+from collections.abc import Callable
 from datetime import datetime
 from math import inf
 from typing import NamedTuple, Protocol
 
 from agentctl.core.canonical import Json
 from agentctl.core.messages import ToolResult
+from agentctl.specs.shapes.bundle import Bundle
+from agentctl.toolbox.variables import ManifestVariables
 
 
 class Ask(NamedTuple):
@@ -50,4 +53,18 @@ class Backend(Protocol):
         ...
 
 
-__all__ = ["Ask", "Backend"]
+Elicit = Callable[[str, dict[str, Json]], dict[str, Json] | None]
+"""Asks a person for what a server wants to know: (message, JSON Schema) -> answer, or `None` when
+nobody answers."""
+
+
+class Opening(NamedTuple):
+    """What a backend is opened with, besides its tools."""
+
+    bundle: Bundle
+    variables: ManifestVariables
+    elicit: Elicit | None = None
+    """Left out = nobody can be asked."""
+
+
+__all__ = ["Ask", "Backend", "Elicit", "Opening"]

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.crm.compare import Compared, Comparison, compare
-from benchmarks.crm.convert import PROJECT, MissingRecordingsError, convert, source
+from benchmarks.crm.convert import PROJECT, convert
 from benchmarks.output import Result, byte_compile, options, show
+from benchmarks.recordings import MissingRecordingsError, source
 
 HEADER = ("model", "runs", "reward 1", "passed", "agree", "calls and state", "arguments only")
 
@@ -21,7 +22,7 @@ def main() -> int:
     """Run the benchmark."""
     given = options(__doc__ or "").parse_args()
     try:
-        crm = source()
+        crm = source("crm")
     except MissingRecordingsError as error:
         print(f"error[no-recordings]: {error}", file=sys.stderr)
         return 2

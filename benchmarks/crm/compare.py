@@ -16,7 +16,8 @@ from agentctl.evals.scorers.scoring import TrialRow
 from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.golden import ExpectedCall
-from benchmarks.crm.convert import PROJECT, Generated, Run
+from benchmarks.crm.convert import PROJECT, Run
+from benchmarks.recordings import Generated
 
 Calls = Counter[tuple[str, str]]
 """How often each tool was called with which canonical arguments."""

@@ -10,31 +10,13 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-VARIABLE = "AGENTCTL_RECORDINGS"
+from benchmarks.recordings import Generated, Object, convert_command, lines, write
+
 PROJECT = Path(__file__).resolve().parent
-FILES = ("db.json", "scenarios.jsonl", "trajectories.jsonl")
-WHERE = (
-    f"{VARIABLE} names no folder with crm/{{{','.join(FILES)}}}: the recordings of the customer"
-    " tasks of WorkBench (github.com/olly-styles/WorkBench), and for other benchmarks those of"
-    " tau-bench (github.com/sierra-research/tau-bench), both MIT-licensed. The format is in"
-    " benchmarks/README.md."
-)
-Object = dict[str, Any]
-
-
-class MissingRecordingsError(Exception):
-    """The recordings are not on this machine."""
-
-
-class Generated(NamedTuple):
-    """The files of the generated golden set."""
-
-    golden_set: Path
-    recordings: Path
 
 
 class Run(NamedTuple):
@@ -48,19 +30,6 @@ class Run(NamedTuple):
     """Tool and arguments, in order; arguments that are not JSON are text."""
 
 
-def source() -> Path:
-    """Return the folder of the recordings.
-
-    Raises:
-        MissingRecordingsError: If the environment names none, or files are missing in it.
-    """
-    folder = os.environ.get(VARIABLE)
-    crm = Path(folder or ".") / "crm"
-    if not folder or not all((crm / name).is_file() for name in FILES):
-        raise MissingRecordingsError(WHERE)
-    return crm
-
-
 def convert(crm: Path, out: Path) -> tuple[Generated, list[Run]]:
     """Write world, golden set and recordings into `out`; return what the source says of each run.
 
@@ -70,7 +39,7 @@ def convert(crm: Path, out: Path) -> tuple[Generated, list[Run]]:
     """
     golden_set, recordings = out / "crm.jsonl", out / "recordings.jsonl"
     database = json.loads((crm / "db.json").read_text(encoding="utf-8"))
-    _write(out / "world.yaml", [{"kind": "World", "tables": _tables(database)}])
+    write(out / "world.yaml", [{"kind": "World", "tables": _tables(database)}])
     head = {
         "kind": "GoldenSet",
         "name": "crm",
@@ -79,9 +48,9 @@ def convert(crm: Path, out: Path) -> tuple[Generated, list[Run]]:
         "recordings": recordings.name,
         "defaults": {"principal": {"id": "sales", "role": "assistant"}},
     }
-    _write(golden_set, [head, *map(_scenario, _lines(crm / "scenarios.jsonl"))])
+    write(golden_set, [head, *map(_scenario, lines(crm / "scenarios.jsonl"))])
     runs, written = _runs(crm / "trajectories.jsonl")
-    _write(recordings, written)
+    write(recordings, written)
     return Generated(golden_set, recordings), runs
 
 
@@ -110,7 +79,7 @@ def _runs(path: Path) -> tuple[list[Run], list[Object]]:
     """Return the runs, and the same as recordings; trials of a task are numbered as they come."""
     trials: Counter[str] = Counter()
     runs, recordings = [], []
-    for line in _lines(path):
+    for line in lines(path):
         scenario = _id(line["task_id"])
         trials[scenario] += 1
         model = f"{line['model']} ({line['tool_selection']})"
@@ -154,43 +123,12 @@ def _id(task: str) -> str:
     return task.lower().replace(".", "-")
 
 
-def _lines(path: Path) -> Iterator[Object]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
-
-
-def _write(path: Path, documents: list[Object]) -> None:
-    lines = (json.dumps(document, ensure_ascii=False) + "\n" for document in documents)
-    path.write_text("".join(lines), encoding="utf-8")
-
-
 def main() -> int:
     """Convert into the folder named on the command line."""
-    if len(sys.argv) != 2:
-        print("usage: python -m benchmarks.crm.convert FOLDER", file=sys.stderr)
-        return 2
-    out = Path(sys.argv[1])
-    try:
-        crm = source()
-    except MissingRecordingsError as error:
-        print(f"error[no-recordings]: {error}", file=sys.stderr)
-        return 2
-    out.mkdir(parents=True, exist_ok=True)
-    generated, runs = convert(crm, out)
-    print(f"{len(runs)} runs: {generated.golden_set} and {generated.recordings}")
-    return 0
+    return convert_command("crm", convert, sys.argv[1:])
 
 
-__all__ = [
-    "PROJECT",
-    "VARIABLE",
-    "Generated",
-    "MissingRecordingsError",
-    "Run",
-    "convert",
-    "source",
-]
+__all__ = ["PROJECT", "Run", "convert"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from agentctl.core.canonical import digest
 from agentctl.core.clock import stamp
 from agentctl.core.errors import Problem
-from agentctl.core.messages import ToolError, ToolResult
-from agentctl.effects.approvals import ApprovalRequest, Approvals
+from agentctl.core.messages import ApprovalRequest, ToolError, ToolResult
+from agentctl.effects.approvals import ApprovalBinding, Approvals
 from agentctl.effects.db import open_db, transaction
 from agentctl.effects.ledger import EffectIntent, EffectRecord, Ledger, result_of
 from agentctl.effects.paused_runs import PausedRuns, RunRecipe
@@ -198,37 +199,45 @@ def test_an_unknown_effect_is_a_problem(ledger: Ledger):
     assert met.value.diagnostics[0].code == "unknown-effect"
 
 
-def asked(run: str = "r1", within_s: int | None = 600) -> ApprovalRequest:
-    return ApprovalRequest(
-        run, "order-desk", "cus_7", "c1", "hash", "policy", "tools", {"tool": "x"}, "desk", within_s
+def asked(run: str = "r1", within_s: int | None = 600) -> tuple[ApprovalBinding, ApprovalRequest]:
+    call = ApprovalRequest(
+        "c1", "x", "irreversible", {"n": 1}, (), {"n": "user"}, "ask", "Why.", "desk", within_s
     )
+    return ApprovalBinding(run, "order-desk", "cus_7", "policy", "tools"), call
 
 
 def approved(approvals: Approvals, run: str = "r1") -> int:
-    row = approvals.request(asked(run), NOW)
+    row = approvals.request(*asked(run), NOW)
     approvals.decide(row.id, "approve", "dana", "fine", NOW)
     return row.id
 
 
 def test_a_request_waits_once(approvals: Approvals):
     """The same call of the same run is asked for once, however often it is resumed."""
-    first = approvals.request(asked(), NOW)
-    assert approvals.request(asked(), LATER) == first
-    assert approvals.request(asked("r2"), NOW).id != first.id
+    first = approvals.request(*asked(), NOW)
+    assert approvals.request(*asked(), LATER) == first
+    assert approvals.request(*asked("r2"), NOW).id != first.id
     assert [row.id for row in approvals.pending(NOW)] == [1, 2]
-    assert (first.standing, first.request, first.queue) == ("pending", {"tool": "x"}, "desk")
+    assert (first.standing, first.queue) == ("pending", "desk")
+    assert first[1:8] == (
+        "r1", "order-desk", "cus_7", "c1", digest(["x", {"n": 1}]), "policy", "tools"
+    )  # fmt: skip
+    assert first.request == {
+        "call_id": "c1", "tool": "x", "effect": "irreversible", "arguments": {"n": 1}, "bound": [],
+        "origins": {"n": "user"}, "rule": "ask", "reason": "Why.", "by": "desk", "within_s": 600,
+    }  # fmt: skip
 
 
 def test_a_request_without_a_time_limit_expires_all_the_same(approvals: Approvals):
     """A day later nobody remembers what it was about."""
-    row = approvals.request(asked(within_s=None), NOW)
+    row = approvals.request(*asked(within_s=None), NOW)
     assert row.expires_at == stamp(NOW + timedelta(days=1))
 
 
 @pytest.mark.parametrize("given", [False, True])
 def test_a_request_expires_answered_or_not(approvals: Approvals, given: bool):
     """At its moment, not after it."""
-    row = approvals.request(asked(), NOW)
+    row = approvals.request(*asked(), NOW)
     if given:
         approvals.decide(row.id, "approve", "dana", None, NOW)
     end = NOW + timedelta(seconds=600)
@@ -238,17 +247,17 @@ def test_a_request_expires_answered_or_not(approvals: Approvals, given: bool):
     assert approvals.pending(end) == []
     with pytest.raises(Problem, match="is expired"):
         approvals.decide(row.id, "approve", "lee", None, end)
-    assert approvals.request(asked(), end).id == 2
+    assert approvals.request(*asked(), end).id == 2
 
 
 def test_whoever_looks_first_finds_it_expired(approvals: Approvals):
     """The list, a new request and a late answer all know the time."""
     end = NOW + timedelta(seconds=600)
-    approvals.request(asked("a"), NOW)
+    approvals.request(*asked("a"), NOW)
     assert approvals.pending(end) == []
-    approvals.request(asked("b"), NOW)
-    assert approvals.request(asked("b"), end).id == 3
-    late = approvals.request(asked("c"), NOW)
+    approvals.request(*asked("b"), NOW)
+    assert approvals.request(*asked("b"), end).id == 3
+    late = approvals.request(*asked("c"), NOW)
     with pytest.raises(Problem, match="is expired"):
         approvals.decide(late.id, "approve", "dana", None, end)
 
@@ -256,7 +265,7 @@ def test_whoever_looks_first_finds_it_expired(approvals: Approvals):
 @pytest.mark.parametrize("answer", ["approve", "reject", "modify"])
 def test_an_answer_is_given_once(approvals: Approvals, answer: Any):
     """The first one counts, and is named."""
-    row = approvals.request(asked(), NOW)
+    row = approvals.request(*asked(), NOW)
     approvals.decide(row.id, answer, "dana", "because", NOW)
     with pytest.raises(Problem, match="by dana"):
         approvals.decide(row.id, "approve", "lee", None, NOW)
@@ -310,7 +319,7 @@ def test_an_approval_that_does_not_hold_claims_nothing(
 
 def test_a_modified_approval_holds_as_well(ledger: Ledger, approvals: Approvals):
     """Its arguments were decided on anew."""
-    row = approvals.request(asked(), NOW)
+    row = approvals.request(*asked(), NOW)
     approvals.decide(row.id, "modify", "dana", None, NOW)
     assert ledger.claim(intent(approval=row.id), NOW).send
 

@@ -232,7 +232,7 @@ def test_an_answer_is_used_when_anything_came_after_it():
     given = event(1, "approval.given", answer="approve", by="dana", reason=None, ticket=3)
     fresh = Replay([event(0, "run.paused"), given])
     approval = fresh.approval()
-    assert approval is not None and (approval.answer, approval.ticket) == ("approve", 3)
+    assert approval is not None and (approval.answer, approval.id) == ("approve", 3)
     assert not fresh.approval_used()
     assert Replay([given, event(2, "effect.intended")]).approval_used()
     assert Replay([decided(0)]).approval() is None

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.crm import __main__ as command
 from benchmarks.crm.compare import Comparison, compare
-from benchmarks.crm.convert import VARIABLE, MissingRecordingsError, convert, source
+from benchmarks.crm.convert import convert
+from benchmarks.recordings import VARIABLE, MissingRecordingsError, source
 
 CRM = "customer_relationship_manager"
 UPDATE = f"{CRM}.update_customer"
@@ -17,7 +18,7 @@ UPDATE = f"{CRM}.update_customer"
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     try:
-        crm = source()
+        crm = source("crm")
     except MissingRecordingsError as error:
         pytest.skip(str(error))
     return compare(*convert(crm, tmp_path_factory.mktemp("crm")))

@@ -144,3 +144,39 @@ def test_where_no_tool_says_whose_records_are_nothing_is_foreign():
     """Nothing is declared, so nothing can be judged."""
     bare = {k: v for k, v in GET.items() if k not in ("records", "visible_when")}
     assert leaks([{"say": "bo@example.org"}], tools=[bare], rules=ALLOW_ALL) == []
+
+
+SET_MAIL = {
+    "name": "set_mail",
+    "description": "Write a new address into an order.",
+    "effect": "internal_write",
+    "inputSchema": {
+        "type": "object",
+        "properties": {"order_id": {"type": "string"}, "mail": {"type": "string"}},
+    },
+    "mock": {"update": "orders", "key": "args.order_id", "set": {"mail": "=args.mail"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("mail", "told"),
+    [("new@example.org", []), ("bo@example.org", [MAIL.replace("mail", "buyer.name")])],
+)
+def test_a_record_that_the_run_changed_is_not_judged(mail: str, told: list[str]):
+    """Whose it was before is no longer known; writing what was there already changes nothing."""
+    turns = [
+        {"call": {"set_mail": {"order_id": "o_3", "mail": mail}}},
+        {"say": "It is for Bo Larsen."},
+    ]
+    rules = [*ALLOW_ALL, {"id": "set", "allow": ["set_mail"]}]
+    found = leaks(turns, tools=[GET, CANCEL, SET_MAIL], rules=rules)
+    assert [message for message in found if message.startswith("the answer")] == told
+
+
+def test_a_scenarios_own_records_are_judged():
+    """A record that a scenario lays over the world is foreign like one of the set's world."""
+    own = {"orders": {"o_3": {"mail": "kim@example.org"}, "o_5": {"customer_id": "cus_8"}}}
+    own["orders"]["o_5"]["mail"] = "lee@example.org"
+    say = [{"say": "kim@example.org, lee@example.org, bo@example.org"}]
+    assert leaks(say, world=own) == [MAIL]
+    assert leaks([{"say": "bo@example.org"}], world=own) == []

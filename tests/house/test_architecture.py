@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agentctl.specs.shapes.backends import BACKENDS
 from tests.support.command import ROOT
 
 FILES = sorted(path for room in ("agentctl", "benchmarks") for path in (ROOT / room).rglob("*.py"))
@@ -158,3 +160,20 @@ def test_heavy_libraries_stay_out(tmp_path: Path):
     assert told == [
         f"{words} set()" for words in ("--help", "check", "trace list", "eval order-support")
     ]
+
+
+def test_the_contract_on_tool_backends_speaks_of_every_package():
+    """A new package may not call a tool backend because nobody listed it."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    floors, contract = (
+        next(one for one in contracts if one["name"].startswith(start))
+        for start in ("A floor", "Only the dispatcher")
+    )
+    named = {name for line in floors["layers"] for name in line.split(" | ")}
+    assert named == {f"agentctl.{path.parent.name}" for path in ROOT.glob("agentctl/*/__init__.py")}
+    below = {"agentctl.specs", "agentctl.core", "agentctl.toolbox"}
+    assert set(contract["source_modules"]) == named - below
+    backends = {backend.tools.partition(":")[0] for backend in BACKENDS.values()}
+    for module in backends:
+        assert any(module.startswith(name) for name in contract["forbidden_modules"]), module

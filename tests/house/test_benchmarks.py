@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import audit, gate, live, replay, startup
+from benchmarks import audit, gate, live, replay, startup, worlds
 from benchmarks.baseline import run_baseline
 from benchmarks.made_project import make_project
 from benchmarks.output import Result, show
@@ -31,6 +31,17 @@ def test_the_replayed_eval_does_the_work_of_the_baseline(
     assert len(out.read_text().splitlines()) == lines
     text = out.with_suffix(".report.json").read_text()
     assert len(json.loads(text)["sets"][0]["trials"]) == 4
+
+
+def test_a_larger_world_is_the_same_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every scenario passes in a world of any size; only the ratio of the two sides is bounded."""
+    monkeypatch.setattr(worlds, "SCENARIOS", 4)
+    small, large = (worlds.load(worlds.make_world(tmp_path / str(n), n)) for n in (100, 300))
+    ((first, second),) = worlds.measure(small, large, rounds=1)
+    assert first > 0
+    assert second > 0
+    assert worlds.report([(1.0, 1.3), (2.0, 2.0)]).good
+    assert not worlds.report([(1.0, 1.31), (1.0, 1.31)]).good
 
 
 def test_a_broken_bound_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:

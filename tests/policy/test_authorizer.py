@@ -177,7 +177,7 @@ def test_taint_makes_outward_effects_ask():
 def test_a_declined_call_stays_denied_however_it_is_written():
     """The same canonical call is denied for the rest of the run."""
     first = decide()
-    again = decide(arguments='{ "order_id" : "o_1" }', given=facts(declined={first.signature}))
+    again = decide(arguments='{ "order_id" : "o_1" }', given=facts(declined={first.key}))
     assert (again.verdict, again.error) == ("deny", "declined")
 
 

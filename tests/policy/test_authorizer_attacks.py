@@ -145,7 +145,7 @@ def test_a_megabyte_of_arguments_is_refused_and_cut_in_the_record():
     decision = decide(flood, "note")
     assert refused(decision, "parse", "invalid")
     assert len(decision.arguments[""]) == 2000
-    assert len(decision.signature) < 2100
+    assert len(decision.key) < 2100
     assert decide(json.dumps({"note": "x" * 900_000}), "note").verdict == "allow"
 
 
@@ -203,7 +203,7 @@ OTHER = [
 @pytest.mark.parametrize("first", SAME, ids=str)
 def test_a_rejected_call_in_other_words_stays_rejected(first: Any):
     """Order, space, escapes, 5.0 for 5, defaults written out: the call is the same, and denied."""
-    declined = FACTS._replace(declined={decide(first).signature})
+    declined = FACTS._replace(declined={decide(first).key})
     for again in SAME:
         assert refused(decide(again, given=declined), "declined", "declined")
     for other in OTHER:
@@ -212,7 +212,7 @@ def test_a_rejected_call_in_other_words_stays_rejected(first: Any):
 
 def test_a_rejection_is_of_one_tool():
     """The same arguments for another tool are another call."""
-    declined = FACTS._replace(declined={decide({"order_id": "o_1"}, "get_order").signature})
+    declined = FACTS._replace(declined={decide({"order_id": "o_1"}, "get_order").key})
     assert decide({"order_id": "o_1"}, "cancel_order", declined).verdict == "allow"
 
 
@@ -228,5 +228,5 @@ def test_a_refusal_of_something_unreadable_can_always_be_recorded():
         for name in ("note", "nothing"):
             decision = decide(sent, name)
             json.dumps(decision.arguments, allow_nan=False).encode()
-            assert decision.signature.startswith(name)
+            assert decision.key.startswith(name)
             assert decision.verdict == "deny"

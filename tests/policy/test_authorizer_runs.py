@@ -9,15 +9,15 @@ import pytest
 
 from agentctl.core.clock import VirtualClock
 from agentctl.core.errors import Problem
-from agentctl.core.messages import Approval, ModelReply, Principal, ToolCall
+from agentctl.core.messages import Approval, ApprovalRequest, ModelReply, Principal, ToolCall
 from agentctl.models.port import Request
-from agentctl.runtime.approvals.approver import Approver, Pending, ScriptedApprover
+from agentctl.runtime.approvals.approver import Approver, ScriptedApprover
 from agentctl.runtime.conversation.loop import play
-from agentctl.runtime.dispatch import MockBackend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import Ending, Run, RunContext, ScriptedInputs
 from agentctl.specs.shapes.bundle import Bundle, WorldSnapshot
 from agentctl.specs.shapes.golden import ScriptedApproval
+from agentctl.toolbox.mock.tools import MockBackend
 from agentctl.toolbox.mock.world import World
 from agentctl.traces.audit.verify import verify_file
 from agentctl.traces.log.file import FileTrace
@@ -74,10 +74,10 @@ class Watching:
     """An approver who says yes to everything, and remembers what was shown."""
 
     def __init__(self) -> None:
-        self.shown: list[Pending] = []
+        self.shown: list[ApprovalRequest] = []
 
-    def ask(self, pending: Pending) -> Approval:
-        self.shown.append(pending)
+    def ask(self, request: ApprovalRequest) -> Approval:
+        self.shown.append(request)
         return Approval("approve", "boss")
 
 

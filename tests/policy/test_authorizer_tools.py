@@ -206,11 +206,11 @@ def test_the_first_check_that_refuses_decides():
         limits={"per_tool": {"cancel_order": 1}},
     )
     authorizer = Authorizer(made, {})
-    signature = decide(authorizer, "cancel_order", {"order_id": "o_1"}).signature
+    key = decide(authorizer, "cancel_order", {"order_id": "o_1"}).key
     worst: dict[str, Any] = {
         "offered": frozenset(),
         "seen": {},
-        "declined": {signature},
+        "declined": {key},
         "ran": {"cancel_order": 1},
     }
     stages = [decide(authorizer, "cancel_order", '{"order_id": NaN}', **worst).stage]

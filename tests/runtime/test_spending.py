@@ -21,7 +21,6 @@ from agentctl.models.port import Model, ModelFault, Request
 from agentctl.models.scripted import ScriptedModel
 from agentctl.runtime.approvals.approver import Nobody
 from agentctl.runtime.conversation.loop import play
-from agentctl.runtime.dispatch import MockBackend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import Run, RunContext, RunSession, ScriptedInputs
@@ -31,6 +30,7 @@ from agentctl.specs.shapes.bundle import WorldSnapshot
 from agentctl.specs.shapes.project import Alerts
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.specs.shapes.turns import Turn
+from agentctl.toolbox.mock.tools import MockBackend
 from agentctl.toolbox.mock.world import World
 from tests.support.build import CANCEL, GET, ORDERS, bundle, ended, events, trial
 from tests.support.command import Apart, agentctl

@@ -111,7 +111,7 @@ def test_a_misspelt_hidden_field_is_warned_about(root, capsys):
     )
     (root / "tools" / "orders.yaml").write_text(text)
     assert told(root, capsys, "hidden_fields: {orders: [ibna]}") == [
-        ("unknown-field", "no tool declares that a record of orders has `ibna`")
+        ("unknown-hidden-field", "no tool declares that a record of orders has `ibna`")
     ]
     assert told(root, capsys, "hidden_fields: {orders: [iban, unheard_of]}") == []
 

@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from agentctl.core.canonical import canonical_text
-from agentctl.runtime.dispatch import MockBackend
 from agentctl.specs.shapes.backends import BACKENDS
 from agentctl.specs.shapes.bundle import Bundle, WorldSnapshot
-from agentctl.toolbox.backends import LiveTools, Opening
+from agentctl.toolbox.backends import LiveTools
 from agentctl.toolbox.mcp.definitions import definition_hash
-from agentctl.toolbox.mock.tools import MockTools
+from agentctl.toolbox.mock.operations import compile_mocks
+from agentctl.toolbox.mock.tools import MockBackend
 from agentctl.toolbox.mock.world import World
-from agentctl.toolbox.port import Ask, Backend
+from agentctl.toolbox.port import Ask, Backend, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 from tests.support.provider import Provider, serving
@@ -223,7 +223,7 @@ def opened(kind: Kind, folder: Path) -> Iterator[Backend]:
     with kind.made(folder) as owner:
         backend: Backend
         if kind.made is mock:
-            backend = MockBackend(MockTools(owner), World(WorldSnapshot({}), owner.tables))
+            backend = MockBackend(compile_mocks(owner), World(WorldSnapshot({}), owner.tables))
         else:
             backend = LiveTools(Opening(owner, variables_of(owner)))
         yield backend

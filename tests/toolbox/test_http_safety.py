@@ -24,10 +24,10 @@ from cryptography.x509.oid import NameOID
 
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolResult
-from agentctl.toolbox.backends import LiveTools, Opening
+from agentctl.toolbox.backends import LiveTools
 from agentctl.toolbox.http import transport
 from agentctl.toolbox.http.addresses import is_private, resolved
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.port import Ask, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 from tests.support.crm_server import Crm, answers, drips, pours, redirects

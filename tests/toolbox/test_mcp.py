@@ -16,9 +16,9 @@ import pytest
 from agentctl.core.canonical import Json
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolResult
-from agentctl.toolbox.backends import LiveTools, Opening
+from agentctl.toolbox.backends import LiveTools
 from agentctl.toolbox.mcp.definitions import bad_name, definition_hash
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.port import Ask, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 from tests.support.mcp_server import TOOLS, State, over_http

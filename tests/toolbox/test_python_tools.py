@@ -12,8 +12,8 @@ import pytest
 
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolResult
-from agentctl.toolbox.backends import LiveTools, Opening
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.backends import LiveTools
+from agentctl.toolbox.port import Ask, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 

@@ -18,7 +18,8 @@ from agentctl.specs.language.matchers import matches
 from agentctl.specs.reading.yaml import parse_yaml, read_yaml
 from agentctl.specs.shapes.bundle import WorldSnapshot
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.mock.tools import MockTools
+from agentctl.toolbox.mock.operations import compile_mocks
+from agentctl.toolbox.mock.tools import MockBackend
 from agentctl.toolbox.mock.world import World
 from agentctl.toolbox.port import Ask
 from agentctl.toolbox.recording import ReplyRecorder, fitting
@@ -182,8 +183,8 @@ def replayed(path: Path, made: dict[str, Any]) -> Any:
     """Return a call of the mock that a recording gives to its tool."""
     (kept,) = read_yaml(path, "recorded").data["tools"]
     agent = bundle(tools=[{**made, "mock": kept["mock"]}], rules=[])
-    mocks, world = MockTools(agent), World(WorldSnapshot({}), agent.tables)
-    return lambda args: mocks.call(world, "find", ask(args))
+    mocks = MockBackend(compile_mocks(agent), World(WorldSnapshot({}), agent.tables))
+    return lambda args: mocks.send("find", ask(args), None)
 
 
 def test_a_reply_fits_its_own_arguments_alone(tmp_path: Path):

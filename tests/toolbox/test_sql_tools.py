@@ -13,8 +13,8 @@ import pytest
 
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolResult
-from agentctl.toolbox.backends import LiveTools, Opening
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.backends import LiveTools
+from agentctl.toolbox.port import Ask, Opening
 from agentctl.toolbox.sql.databases import READS_ONLY
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle

@@ -4,35 +4,21 @@ Paths go in, a `CheckReport` comes out: every diagnostic in one run, in the orde
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from agentctl.app.checking.survey import CheckContext, ProjectSurvey
+from agentctl.app.checking.table import CHECKS, RULES
 from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.text import did_you_mean
+from agentctl.evals.running.set_checks import set_problems
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import expected_world
-from agentctl.specs.checks.credentials import (
-    credentials_of,
-    project_secrets,
-    shared_credentials,
-    wide_scopes,
-)
-from agentctl.specs.checks.environments import environment_warnings
-from agentctl.specs.checks.governance import Holder, governance_problems, write_problems
-from agentctl.specs.checks.lint import (
-    agent_warnings,
-    bare_keys,
-    manifest_warnings,
-    scenario_warnings,
-)
-from agentctl.specs.checks.names import agents_alike, argument_names, people_names, tools_alike
-from agentctl.specs.checks.references import idle_conditions
-from agentctl.specs.checks.risks import manifest_risks
+from agentctl.specs.checks.lint import bare_keys, scenario_warnings
 from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedScenario, LoadedSet
 from agentctl.specs.reading.decode import Loaded
@@ -41,12 +27,10 @@ from agentctl.specs.reading.locate import (
     YAML_SUFFIXES,
     files_in,
     find_root,
-    may_be,
     shown_path,
 )
 from agentctl.specs.reading.yaml import read_yaml
 from agentctl.specs.shapes.agent import AgentSpec
-from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.golden import GoldenSet, WorldSpec
 from agentctl.specs.shapes.kinds import KINDS
 from agentctl.specs.shapes.policy import Policy
@@ -144,8 +128,7 @@ class _Checking:
         self.project = project
         self._checked: Counter[str] = Counter()
         self._found: dict[tuple[str, str, str], Diagnostic] = {}
-        self._governed: set[Path] = set()
-        self._bundles: dict[Path, Bundle | None] = {}
+        self._survey = ProjectSurvey(project)
 
     def file(self, path: Path) -> None:
         """Check one file, with everything it references."""
@@ -159,13 +142,13 @@ class _Checking:
         try:
             return work()
         except Problem as met:
-            for diagnostic in met.diagnostics:
-                self._add(diagnostic)
+            self._add_all(met.diagnostics)
             return None
 
-    def _add(self, diagnostic: Diagnostic) -> None:
-        key = (diagnostic.code, diagnostic.message, str(diagnostic.location))
-        self._found.setdefault(key, diagnostic)
+    def _add_all(self, found: Iterable[Diagnostic]) -> None:
+        for one in found:
+            declared = replace(one, severity=CHECKS[one.code].severity)
+            self._found.setdefault((one.code, one.message, str(one.location)), declared)
 
     def _kind(self, path: Path) -> type[BaseModel]:
         """Return what a file is: what it says, else what its folder says."""
@@ -201,98 +184,34 @@ class _Checking:
         if kind is GoldenSet:
             self._set(path)
             return
-        loaded: Any = self.project.read(kind, path)
-        self._warn(bare_keys(loaded.source))
+        loaded: Loaded[Any] = self.project.read(kind, path)
+        manifests: list[Loaded[Any]] = []
+        self._add_all(bare_keys(loaded.source))
         if isinstance(loaded.model, AgentSpec):
-            bundle = self.project.agent(str(path.resolve()))
-            Harness(bundle)
-            self._warn(agent_warnings(loaded.model, loaded.source))
-            for name in loaded.model.manifests:
-                # They need not stand in the folder for tools.
-                self._manifest(self.project.read(ToolManifest, loaded.path.parent / name))
-            self._warn(agents_alike(loaded, list(self._agents())))
-            self._warn(shared_credentials(bundle, loaded.source, self._known_by))
-            self._warn(wide_scopes(loaded.model, self.project.manifests_of(loaded)))
-            policy = self.project.policy_of(loaded)
-            self._warn(idle_conditions(policy.model, policy.source, bundle.tools))
-            self._govern(policy, Holder(loaded.model, loaded.source, bundle.tools, bundle.tables))
+            Harness(self.project.agent(str(path.resolve())))
+            # They need not stand in the folder for tools.
+            folder = loaded.path.parent
+            manifests = [
+                self.project.read(ToolManifest, folder / m) for m in loaded.model.manifests
+            ]
         elif isinstance(loaded.model, ToolManifest):
-            self._warn(self.project.manifest_problems(loaded))
-            self._manifest(loaded)
-        elif isinstance(loaded.model, ProjectSpec):
-            self._warn(people_names(loaded.model, loaded.source))
-            self._warn(environment_warnings(loaded.model, loaded.source, self.project.root))
-            self._warn(project_secrets(loaded.model, loaded.source, self.project.root))
-
-    def _manifest(self, manifest: Loaded[ToolManifest]) -> None:
-        self._warn(manifest_warnings(manifest.model, manifest.source))
-        self._warn(manifest_risks(manifest.model, manifest.source))
-        self._warn(write_problems(manifest.model, manifest.source))
-        self._warn(argument_names(manifest.model, manifest.source))
-        self._warn(tools_alike(manifest, self.project.manifests))
-
-    def _agents(self) -> Iterator[Loaded[AgentSpec]]:
-        """Yield the project's agents; what is wrong with one is told where it is checked."""
-        for file in files_in(self.project.agents):
-            if may_be(file, "Agent"):
-                try:
-                    yield self.project.read(AgentSpec, file)
-                except Problem:
-                    continue
-
-    def _bundle(self, agent: Loaded[AgentSpec]) -> Bundle | None:
-        """Return an agent with what it references, if that can be loaded."""
-        path = agent.path.resolve()
-        if path not in self._bundles:
-            try:
-                self._bundles[path] = self.project.agent(str(path))
-            except Problem:
-                self._bundles[path] = None
-        return self._bundles[path]
-
-    @cached_property
-    def _known_by(self) -> dict[str, str]:
-        """Credential -> the first agent of the project that has it."""
-        found: dict[str, str] = {}
-        for agent in self._agents():
-            bundle = self._bundle(agent)
-            for variable in credentials_of(bundle) if bundle is not None else ():
-                found.setdefault(variable, agent.model.name)
-        return found
-
-    def _govern(self, policy: Loaded[Policy], holder: Holder) -> None:
-        """Look at a policy with every agent that works under it."""
-        path = policy.path.resolve()
-        if path in self._governed:
-            return
-        self._governed.add(path)
-        holders = {holder.source.file: holder}
-        for agent in self._agents():
-            bundle = self._bundle(agent)
-            if bundle is None or self.project.policy_of(agent).path.resolve() != path:
-                continue
-            holders[agent.source.file] = Holder(
-                agent.model, agent.source, bundle.tools, bundle.tables
-            )
-        found = governance_problems(
-            policy.model, policy.source, list(holders.values()), self.project.spec
-        )
-        self._warn(found)
+            self._add_all(self.project.manifest_problems(loaded))
+        for one in (loaded, *manifests):
+            context = CheckContext(one, self._survey)
+            for rule in RULES:
+                if isinstance(one.model, rule.about):
+                    self._add_all(rule.find(context))
 
     def _set(self, path: Path) -> None:
         loaded = self.project.golden_set(str(path.resolve()))
         if path.suffix != ".jsonl":
             source = read_yaml(path, shown_path(path))
-            self._warn(scenario_warnings(loaded.scenarios(), source))
-            self._warn(bare_keys(source))
+            self._add_all(scenario_warnings(loaded.scenarios(), source))
+            self._add_all(bare_keys(source))
+        self._add_all(set_problems(loaded))
         harness = Harness(loaded.bundle)
         for case in loaded.scenarios():
-            for diagnostic in _expected_calls(harness, loaded, case):
-                self._add(diagnostic)
-
-    def _warn(self, found: Iterator[Diagnostic]) -> None:
-        for diagnostic in found:
-            self._add(diagnostic)
+            self._add_all(_expected_calls(harness, loaded, case))
 
     def report(self) -> CheckReport:
         """Return what was found so far."""

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from agentctl.app.checking.checking import CheckReport, check_files
+from agentctl.app.checking.table import CHECKS, check_named
 from agentctl.cli.output import Format, write_json, write_jsonl, write_line
+from agentctl.cli.render.check import check_lines
 from agentctl.core.errors import Diagnostic
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
@@ -21,6 +23,10 @@ def check_command(
         str | None,
         typer.Option(metavar="KIND", help="Print the JSON Schema of a kind of file instead."),
     ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help="Explain one check instead; `all` lists every check."),
+    ] = None,
     shape: Annotated[Format, typer.Option("--format", help="What stdout gets.")] = "text",
 ) -> int:
     """Check every YAML file of a project, alone and against the others.
@@ -29,6 +35,9 @@ def check_command(
     """
     if schema is not None:
         write_json(json_schema(schema))
+        return ExitCode.OK
+    if explain is not None:
+        _show_checks(explain, shape)
         return ExitCode.OK
     report = check_files(Path.cwd(), paths or ())
     match shape:
@@ -42,6 +51,21 @@ def check_command(
                 write_line(f"{diagnostic}\n")
             write_line(_verdict(report))
     return ExitCode.NO if report.errors else ExitCode.OK
+
+
+def _show_checks(code: str, shape: Format) -> None:
+    found = list(CHECKS.values()) if code == "all" else [check_named(code)]
+    match shape:
+        case "json":
+            write_json({"schema_version": "1", "checks": [check._asdict() for check in found]})
+        case "jsonl":
+            write_jsonl(check._asdict() for check in found)
+        case "text" if code == "all":
+            for check in sorted(found):
+                write_line(f"{check.code:<22}{check.severity:<9}{check.title}")
+        case "text":
+            for line in check_lines(found[0]):
+                write_line(line)
 
 
 def _verdict(report: CheckReport) -> str:

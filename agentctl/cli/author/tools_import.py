@@ -7,16 +7,14 @@ file of their own.
 import os
 import shlex
 from collections.abc import Mapping
-from contextlib import closing
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from agentctl.cli.output import note, write
 from agentctl.cli.render.console import neutralised
-from agentctl.core.canonical import Json, NotCanonical, parse_strict
+from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.files import write_whole
@@ -24,8 +22,7 @@ from agentctl.core.text import count, shorten
 from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.decode import decode
 from agentctl.specs.reading.locate import shown_path
-from agentctl.specs.reading.yaml import MAX_BYTES, parse_yaml, read_text, read_yaml
-from agentctl.specs.shapes.live import Server
+from agentctl.specs.reading.yaml import parse_yaml, read_yaml
 from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolManifest
 from agentctl.toolbox.importing.definitions import (
@@ -38,11 +35,12 @@ from agentctl.toolbox.importing.definitions import (
 )
 from agentctl.toolbox.importing.manifests import to_yaml
 from agentctl.toolbox.importing.openapi import import_openapi
-from agentctl.toolbox.mcp.definitions import Definition
-from agentctl.toolbox.variables import ManifestVariables
-
-LISTING_S = 30.0
-"""Seconds an MCP server has to list its tools."""
+from agentctl.toolbox.importing.sources import (
+    is_inside_a_network,
+    is_url,
+    listed_tools,
+    openapi_document,
+)
 
 
 def import_command(
@@ -103,11 +101,11 @@ def import_command(
         server = _server(mcp, called, target.parent, bearer, variables or [])
         env = _given(server, mcp, called)
         imported = import_definitions(
-            called, server, _listing(called, server, target.parent, env), select
+            called, server, listed_tools(called, server, target.parent, env), select
         )
         origin = "an MCP server"
     else:
-        imported = import_openapi(_document(source or ""), called, select)
+        imported = import_openapi(openapi_document(source or ""), called, select)
         origin = f"OpenAPI, {shorten(source or '', 80)}"
     _write(target, imported.manifest, origin)
     if rules is not None:
@@ -139,7 +137,7 @@ def _update(source: str | None) -> int:
     notes: list[str] = []
     for server in dict.fromkeys(used):
         if server in manifest.servers:
-            listing = _listing(server, data["servers"][server], path.parent, os.environ)
+            listing = listed_tools(server, data["servers"][server], path.parent, os.environ)
             updated = update_definitions(data, server, listing)
             data = updated.manifest
             notes += updated.notes
@@ -168,7 +166,7 @@ def _write(path: Path, manifest: Mapping[str, Json], origin: str) -> None:
 
 def _called(source: str) -> str:
     """Return a name for what a person pointed at."""
-    if _is_url(source):
+    if is_url(source):
         return source.split("/")[2].partition(":")[0]
     words = _words(source)
     named = [Path(word).stem for word in words if Path(word).suffix] or [Path(words[0]).name]
@@ -176,7 +174,7 @@ def _called(source: str) -> str:
 
 
 def _stem(source: str) -> str:
-    return _called(source) if _is_url(source) else Path(source).stem
+    return _called(source) if is_url(source) else Path(source).stem
 
 
 def _words(command: str) -> list[str]:
@@ -194,19 +192,15 @@ def _words(command: str) -> list[str]:
     return words
 
 
-def _is_url(text: str) -> bool:
-    return text.startswith(("http://", "https://"))
-
-
 def _server(
     mcp: str, name: str, folder: Path, bearer: str | None, variables: list[str]
 ) -> dict[str, Json]:
     """Return the server as a manifest declares it."""
-    if _is_url(mcp):
+    if is_url(mcp):
         server: dict[str, Json] = {"url": variable(name, "MCP")}
         if bearer is not None:
             server["auth"] = {"kind": "bearer", "token": f"${{{bearer}}}"}
-        if _late("mcp.server").private_address(mcp) is not None:
+        if is_inside_a_network(mcp):
             server["allow_private"] = True
         return server
     # The program will start in the manifest's folder, not where this was typed.
@@ -227,46 +221,6 @@ def _given(server: Mapping[str, Json], mcp: str, name: str) -> Mapping[str, str]
     if "url" not in server:
         return os.environ
     return {**os.environ, variable(name, "MCP")[2:-1]: mcp}
-
-
-def _listing(
-    name: str, server: Mapping[str, Json], folder: Path, env: Mapping[str, str]
-) -> list[Definition]:
-    folder.mkdir(parents=True, exist_ok=True)
-    declared = Server.model_validate(dict(server))
-    opened = _late("mcp.server").open_session
-    fault = _late("mcp.session").McpFault
-    session = opened(name, declared, folder, ManifestVariables({}, {}, env, {}))
-    with closing(session):
-        try:
-            found: list[Definition] = session.listing(LISTING_S)
-        except fault as error:
-            raise problem(
-                "unreachable-server",
-                f"MCP server `{name}`: {error}",
-                hint="start it by hand to see what it says",
-                exit_code=ExitCode.UNKNOWN,
-            ) from error
-    return found
-
-
-def _document(source: str) -> Json:
-    """Read an OpenAPI document: a file, or an address that a person typed."""
-    if _is_url(source):
-        text = _late("http.fetching").fetch(source, MAX_BYTES)
-    else:
-        text = read_text(Path(source), source)
-    if text.lstrip()[:1] == "{":
-        try:
-            return parse_strict(text, max_bytes=MAX_BYTES)
-        except NotCanonical as error:
-            raise problem("bad-json", f"{source}: {error}") from error
-    return parse_yaml(text, source).data
-
-
-def _late(module: str) -> Any:
-    """Return a module that brings a heavy library along, when it is needed."""
-    return import_module(f"agentctl.toolbox.{module}")
 
 
 __all__ = ["import_command"]

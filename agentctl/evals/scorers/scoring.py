@@ -120,7 +120,7 @@ def score_trial(
     reasons = [*breaches, *wrong]
     if faults:
         status, reasons = "inconclusive", [*faults, *breaches]
-    elif trial.recorded_end is not None:
+    elif trial.recorded_end in ("error", "limit"):
         message = f"recorded run ended: {trial.recorded_end}"
         status, reasons = "failed", [FailureReason("recorded-end", message), *reasons]
     return _row(trial, evidence, status, reasons, checks, notes, len(breaches))

@@ -1,37 +1,55 @@
-"""How a person is asked about one call, and who answers when nobody sits there."""
+"""How a person is asked about one call, and how request and answer stand in the trace."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from agentctl.core.canonical import Json
-from agentctl.core.messages import Approval, EffectKind
+from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.specs.shapes.golden import ScriptedApproval
 
 
-class Pending(NamedTuple):
-    """A call that waits for a person: what will run if they say yes."""
+def requested(request: ApprovalRequest) -> dict[str, Json]:
+    """Return the body of `approval.requested`."""
+    return {
+        "call_id": request.call_id,
+        "tool": request.tool,
+        "arguments": request.arguments,
+        "origins": dict(request.origins),
+        "rule": request.rule,
+        "by": request.by,
+        "reason": request.reason,
+        "within_s": request.within_s,
+        "call_hash": request.call_hash,
+    }
 
-    call_id: str
-    tool: str
-    effect: EffectKind
-    arguments: dict[str, Json]
-    """Canonical: these and no others will run."""
-    bound: tuple[str, ...]
-    origins: Mapping[str, str]
-    """Argument -> where its value came from (the user, a tool, the model, the system)."""
-    rule: str | None
-    reason: str
-    by: str | None
-    """The queue whose people may approve."""
-    within_s: int | None
-    call_hash: str
-    """sha256 of the tool and its canonical arguments: what an approval is bound to."""
+
+def given(call_id: str, call_hash: str, answer: Approval) -> dict[str, Json]:
+    """Return the body of `approval.given`."""
+    body: dict[str, Json] = {
+        "call_id": call_id,
+        "answer": answer.answer,
+        "by": answer.by,
+        "reason": answer.reason,
+        "call_hash": call_hash,
+    }
+    if answer.arguments is not None:
+        body["arguments"] = answer.arguments
+    if answer.id is not None:
+        body["ticket"] = answer.id
+    return body
+
+
+def answer_in(body: Mapping[str, Json]) -> Approval:
+    """Read the answer back from the body of `approval.given`."""
+    return Approval(
+        body["answer"], body["by"], body["reason"], body.get("arguments"), body.get("ticket")
+    )
 
 
 class Approver(Protocol):
     """Somebody who can be asked."""
 
-    def ask(self, pending: Pending) -> Approval | None:
+    def ask(self, request: ApprovalRequest) -> Approval | None:
         """Return the answer, or `None` when nobody is there: the run then waits."""
         ...
 
@@ -39,7 +57,7 @@ class Approver(Protocol):
 class Nobody:
     """No terminal, no queue: nothing is approved."""
 
-    def ask(self, pending: Pending) -> Approval | None:  # noqa: ARG002
+    def ask(self, request: ApprovalRequest) -> Approval | None:  # noqa: ARG002
         """Return `None`."""
         return None
 
@@ -54,17 +72,17 @@ class ScriptedApprover:
     def __init__(self, answers: Mapping[str, ScriptedApproval]) -> None:
         self._answers = answers
 
-    def ask(self, pending: Pending) -> Approval | None:
+    def ask(self, request: ApprovalRequest) -> Approval | None:
         """Return the scripted answer."""
-        scripted = self._answers.get(pending.tool)
+        scripted = self._answers.get(request.tool)
         if scripted is None:
             return Approval("timeout")
         arguments = None
         if scripted.modify is not None:
-            own = {k: v for k, v in pending.arguments.items() if k not in pending.bound}
+            own = {k: v for k, v in request.arguments.items() if k not in request.bound}
             arguments = {**own, **scripted.modify}
-        by = None if scripted.answer == "timeout" else scripted.by or pending.by or "approver"
+        by = None if scripted.answer == "timeout" else scripted.by or request.by or "approver"
         return Approval(scripted.answer, by, scripted.reason, arguments)
 
 
-__all__ = ["Approver", "Nobody", "Pending", "ScriptedApprover"]
+__all__ = ["Approver", "Nobody", "ScriptedApprover", "answer_in", "given", "requested"]

@@ -4,7 +4,6 @@ The run's own process is gone; whoever holds its trace may add to it. Each addit
 that an answer cannot be taken away again unseen.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from agentctl.core.exits import ExitCode
 from agentctl.core.messages import Approval, ToolError, ToolResult
 from agentctl.effects.approvals import Approvals, PendingApproval, not_pending
 from agentctl.effects.ledger import SETTLED, EffectRecord, EffectState, Ledger
+from agentctl.runtime.approvals.approver import answer_in, given
 from agentctl.traces.log.file import FileTrace
 from agentctl.traces.log.journal import Seal, seal_run
 from agentctl.traces.log.store import read_events
@@ -40,7 +40,7 @@ def answer_approval(
     place: TracePlace,
     approvals: Approvals,
     row: PendingApproval,
-    given: Approval,
+    answered: Approval,
     person: Responder,
 ) -> None:
     """Answer one request.
@@ -49,7 +49,7 @@ def answer_approval(
         place: Where the run's trace is.
         approvals: The inbox.
         row: The request.
-        given: The answer: approve, reject, or modify with new arguments.
+        answered: The answer: approve, reject, or modify with new arguments.
         person: Who answers; whether they may was looked at before.
 
     Raises:
@@ -58,41 +58,36 @@ def answer_approval(
     now = datetime.now(UTC)
     if approvals.current(row.id, now).standing != "pending":
         raise not_pending(approvals.find(row.id))
-    body: dict[str, Json] = {
-        "call_id": row.call_id,
-        "answer": given.answer,
-        "by": person.id,
-        "os_user": person.os_user,
-        "reason": given.reason,
-        "call_hash": row.call_hash,
-        "ticket": row.id,
-    }
-    if given.arguments is not None:
-        body["arguments"] = given.arguments
+    answer = answered._replace(by=person.id, id=row.id)
+    body = {**given(row.call_id, row.call_hash, answer), "os_user": person.os_user}
     trace, events = FileTrace.reopen(place.traces / f"{row.run}.jsonl", row.run, place.journal)
     with trace:
         recorded = _answered(events, row)
         if recorded is None:
             _add(place, trace, row.run, events, "approval.given", body, now)
-        elif recorded["answer"] != given.answer or recorded["by"] != person.id:
+        elif (recorded.answer, recorded.by) != (answer.answer, answer.by):
             # Its process died between the trace and the inbox: the trace holds.
-            approvals.decide(row.id, recorded["answer"], recorded["by"], recorded["reason"], now)
+            _decide(approvals, row, recorded, now)
             raise not_pending(approvals.find(row.id))
-        approvals.decide(row.id, given.answer, person.id, given.reason, now)  # type: ignore[arg-type]
+        _decide(approvals, row, answer, now)
 
 
-def _answered(events: list[Event], row: PendingApproval) -> Mapping[str, Json] | None:
+def _decide(approvals: Approvals, row: PendingApproval, answer: Approval, now: datetime) -> None:
+    approvals.decide(row.id, answer.answer, answer.by or "", answer.reason, now)  # type: ignore[arg-type]  # never a time-out
+
+
+def _answered(events: list[Event], row: PendingApproval) -> Approval | None:
     """Return the recorded answer to a request, if there is one.
 
     Raises:
         Problem: If the run is not waiting for it.
     """
-    asked, given = None, None
+    asked, answer = None, None
     for event in events:
         if event.type == "approval.requested":
-            asked, given = event.body["call_hash"], None
+            asked, answer = event.body["call_hash"], None
         elif event.type == "approval.given":
-            given = event.body
+            answer = answer_in(event.body)
     if asked != row.call_hash:
         raise problem(
             "not-waiting",
@@ -100,7 +95,7 @@ def _answered(events: list[Event], row: PendingApproval) -> Mapping[str, Json] |
             hint=f"agentctl trace show {row.run}",
             exit_code=ExitCode.NO,
         )
-    return given
+    return answer
 
 
 def settle_effect(

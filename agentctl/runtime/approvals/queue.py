@@ -6,28 +6,14 @@ it count once. Both must agree before the call runs.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NamedTuple
 
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
-from agentctl.core.messages import Approval
+from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.core.text import did_you_mean
-from agentctl.effects.approvals import ApprovalRequest, Approvals, PendingApproval
-from agentctl.runtime.approvals.approver import Pending
+from agentctl.effects.approvals import ApprovalBinding, Approvals, PendingApproval
 from agentctl.runtime.replay.replay import Replay
 from agentctl.specs.shapes.project import Person
-
-
-class ApprovalBinding(NamedTuple):
-    """What an approval holds for, besides the call itself."""
-
-    run: str
-    agent: str
-    principal: str
-    policy: str
-    """Fingerprint."""
-    tools: str
-    """Fingerprint."""
 
 
 class QueueApprover:
@@ -52,7 +38,7 @@ class QueueApprover:
         self._replay = replay
         self._now = now
 
-    def ask(self, pending: Pending) -> Approval | None:
+    def ask(self, request: ApprovalRequest) -> Approval | None:
         """Return the recorded answer, or ask for one and return `None`.
 
         Raises:
@@ -61,28 +47,21 @@ class QueueApprover:
         given = self._replay.approval() if self._replay is not None else None
         if given is not None:
             if self._replay is not None and not self._replay.approval_used():
-                self._check(given, pending)
+                self._check(given, request)
             return given
-        bound = self._binding
-        request = {**pending._asdict(), "origins": dict(pending.origins)}
-        request["bound"] = list(pending.bound)
-        asked = ApprovalRequest(
-            bound.run, bound.agent, bound.principal, pending.call_id, pending.call_hash,
-            bound.policy, bound.tools, request, pending.by, pending.within_s,
-        )  # fmt: skip
-        self._approvals.request(asked, self._now())
+        self._approvals.request(self._binding, request, self._now())
         return None
 
-    def _check(self, given: Approval, pending: Pending) -> None:
+    def _check(self, given: Approval, request: ApprovalRequest) -> None:
         """Refuse an answer that does not hold for this call, at this moment."""
-        if given.ticket is None:
+        if given.id is None:
             raise _void("it was given at a terminal, to a process that is gone")
-        row = self._approvals.current(given.ticket, self._now())
+        row = self._approvals.current(given.id, self._now())
         bound = self._binding
         wrong = None
-        if (row.run, row.call_hash) != (bound.run, pending.call_hash):
+        if (row.run, row.call_hash) != (bound.run, request.call_hash):
             wrong = "it was given for another call"
-        elif (row.policy, row.tools) != (bound.policy, bound.tools):
+        elif row.changed_since(bound.policy, bound.tools):
             wrong = "the policy or a tool changed since"
         elif row.standing != given.answer:
             wrong = f"the inbox says {row.standing}, and the trace {given.answer}"
@@ -127,7 +106,7 @@ def _not_allowed(code: str, message: str, hint: str | None = None) -> Problem:
 
 def held_back(row: PendingApproval, policy: str, tools: str) -> Problem | None:
     """Return why a request must not be answered any more: what it was decided under changed."""
-    if (row.policy, row.tools) == (policy, tools):
+    if not row.changed_since(policy, tools):
         return None
     return problem(
         "changed-since",
@@ -137,4 +116,4 @@ def held_back(row: PendingApproval, policy: str, tools: str) -> Problem | None:
     )
 
 
-__all__ = ["ApprovalBinding", "QueueApprover", "held_back", "may_approve"]
+__all__ = ["QueueApprover", "held_back", "may_approve"]

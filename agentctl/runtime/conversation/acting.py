@@ -4,11 +4,18 @@ What comes back is filtered, recorded, remembered and told to the model; a refus
 any other.
 """
 
-from agentctl.core.canonical import Json, canonical_text, digest
-from agentctl.core.messages import Approval, Message, ToolCall, ToolError, ToolResult
+from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.messages import (
+    Approval,
+    ApprovalRequest,
+    Message,
+    ToolCall,
+    ToolError,
+    ToolResult,
+)
 from agentctl.guardrails.triggers import TriggerHit
 from agentctl.policy.facts import Decision
-from agentctl.runtime.approvals.approver import Pending
+from agentctl.runtime.approvals.approver import given, requested
 from agentctl.runtime.conversation.built_in_calls import built_in
 from agentctl.runtime.conversation.escalating import escalate, note_escalation, stop_or_escalate
 from agentctl.runtime.conversation.guarding import after_denial, after_tool, screened
@@ -87,35 +94,23 @@ def save_draft(run: Run, backend: Backend, call: ToolCall, decision: Decision) -
 
 def approved(run: Run, call: ToolCall, decision: Decision) -> Decision | Ending | None:
     """Ask a person; return the decision to carry out, or how the run goes on without it."""
-    pending = pending_call(run, call, decision)
-    run.record(
-        "approval.requested",
-        {
-            "call_id": call.id,
-            "tool": pending.tool,
-            "arguments": pending.arguments,
-            "origins": dict(pending.origins),
-            "rule": pending.rule,
-            "by": pending.by,
-            "reason": pending.reason,
-            "within_s": pending.within_s,
-            "call_hash": pending.call_hash,
-        },
-    )
-    answer = run.context.approver.ask(pending)
+    request = approval_request(run, call, decision)
+    run.record("approval.requested", requested(request))
+    answer = run.context.approver.ask(request)
     if answer is None:
-        run.pending.add(pending.call_hash)
-        return Ending("waiting_approval", f"`{call.name}` waits for {pending.by}", run.said)
-    record_approval(run, pending, answer)
+        run.pending.add(request.call_hash)
+        return Ending("waiting_approval", f"`{call.name}` waits for {request.by}", run.said)
+    # Before anything follows from it.
+    run.record("approval.given", given(call.id, request.call_hash, answer))
     match answer.answer:
         case "approve":
-            if answer.ticket is not None:
-                run.tickets[call.id] = answer.ticket
+            if answer.id is not None:
+                run.approvals[call.id] = answer.id
             return decision
         case "timeout":
             return Ending("waiting_approval", f"nobody approved `{call.name}` in time", run.said)
         case "reject":
-            run.declined.add(decision.signature)
+            run.declined.add(decision.key)
             reason = "declined by a person; do not retry"
             if answer.reason:
                 reason += f": {answer.reason}"
@@ -141,15 +136,15 @@ def modified(
     )
     if after.verdict in ("deny", "draft"):
         return refused(run, call, after)
-    if answer.ticket is not None:
-        run.tickets[call.id] = answer.ticket
+    if answer.id is not None:
+        run.approvals[call.id] = answer.id
     return after
 
 
-def pending_call(run: Run, call: ToolCall, decision: Decision) -> Pending:
+def approval_request(run: Run, call: ToolCall, decision: Decision) -> ApprovalRequest:
     """Describe what a person is asked to approve."""
     escalation = run.harness.agent.escalation
-    return Pending(
+    return ApprovalRequest(
         call.id,
         decision.tool,
         decision.effect,
@@ -160,7 +155,6 @@ def pending_call(run: Run, call: ToolCall, decision: Decision) -> Pending:
         decision.reason,
         decision.by or (escalation.queue if escalation else None),
         decision.within_s,
-        digest([decision.tool, decision.arguments]),
     )
 
 
@@ -184,22 +178,6 @@ def origins(run: Run, decision: Decision) -> dict[str, str]:
 def _text(message: Message) -> str:
     content = message.content
     return content if isinstance(content, str) else canonical_text(content)
-
-
-def record_approval(run: Run, pending: Pending, answer: Approval) -> None:
-    """Record a person's answer before anything follows from it."""
-    body: dict[str, Json] = {
-        "call_id": pending.call_id,
-        "answer": answer.answer,
-        "by": answer.by,
-        "reason": answer.reason,
-        "call_hash": pending.call_hash,
-    }
-    if answer.arguments is not None:
-        body["arguments"] = answer.arguments
-    if answer.ticket is not None:
-        body["ticket"] = answer.ticket
-    run.record("approval.given", body)
 
 
 def carry_out_call(run: Run, backend: Backend, call: ToolCall, decision: Decision) -> Ending | None:
@@ -292,7 +270,7 @@ def consequences(
         if trip is not None:
             return escalate(run, trip, by="runtime")
     came_back = result.error.as_json() if result.error else result.value
-    repeated = run.loops.observe(decision.tool, decision.signature, came_back, error)
+    repeated = run.loops.observe(decision.tool, decision.key, came_back, error)
     return stop_or_escalate(run, "loop", "loop", repeated) if repeated else None
 
 

@@ -7,7 +7,7 @@ from agentctl.policy.facts import Decision
 from agentctl.runtime.conversation.escalating import escalate
 from agentctl.runtime.conversation.guarding import heard
 from agentctl.runtime.conversation.speaking import speak
-from agentctl.runtime.run import Ending, Run
+from agentctl.runtime.run import AGENT_SPEAKS, Ending, Run
 from agentctl.specs.shapes.agent import OUT_OF_DOMAIN
 
 
@@ -35,7 +35,7 @@ def ask_user(run: Run, call: ToolCall, question: str) -> Ending | None:
     question = asked.text
     run.record("question.asked", {"question": question})
     line = run.hear(question)
-    if line is None:
+    if line is None or line is AGENT_SPEAKS:
         return Ending("waiting_reply", "the agent asked the user", question)
     text, ending = heard(run, line, "user")
     if ending is None:

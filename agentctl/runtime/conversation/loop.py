@@ -9,15 +9,15 @@ from agentctl.core.messages import Message, ModelReply
 from agentctl.models.port import ModelFault, Request
 from agentctl.runtime.conversation.acting import act
 from agentctl.runtime.conversation.answering import finish_with_answer
-from agentctl.runtime.conversation.escalating import limit_stop
+from agentctl.runtime.conversation.escalating import limit_stop, stop_or_escalate
 from agentctl.runtime.conversation.guarding import heard
 from agentctl.runtime.conversation.lifecycle import PAUSES, begin, finish, pause
 from agentctl.runtime.conversation.speaking import parting
-from agentctl.runtime.run import Ending, Run
+from agentctl.runtime.run import AGENT_SPEAKS, Ending, Run
 from agentctl.runtime.spending import OutOfMoney
 from agentctl.toolbox.port import Backend
 
-OUT_OF_TURNS = "exhausted"
+OUT_OF_TURNS, SILENT = "exhausted", "silent"
 
 
 def play(run: Run, backend: Backend) -> Ending:
@@ -53,7 +53,7 @@ def converse(run: Run, backend: Backend) -> Ending:
     ending = Ending("stopped", "there was no input")
     line = run.hear(None)
     while line is not None:
-        ending = perceive(run, line) or work(run, backend)
+        ending = (None if line is AGENT_SPEAKS else perceive(run, line)) or work(run, backend)
         while ending.stop == "escalated" and taken_back(run):
             ending = work(run, backend)
         if ending.stop != "answered":
@@ -92,12 +92,29 @@ def work(run: Run, backend: Backend) -> Ending:
         try:
             reply = plan(run)
         except ModelFault as fault:
-            if fault.kind == OUT_OF_TURNS and run.escalated is not None:
-                return Ending("escalated", run.escalated.detail, run.said)
-            raise
+            ending = recorded_ending(run, fault)
+            if ending is None:
+                raise
+            return ending
         ending = act_on(run, backend, reply) if reply.calls else finish_with_answer(run, reply)
         if ending is not None:
             return ending
+
+
+def recorded_ending(run: Run, fault: ModelFault) -> Ending | None:
+    """Return how a run ends whose recording goes no further; `None` where nothing says how."""
+    if fault.kind == SILENT:
+        return Ending("answered", fault.message, run.said)
+    if fault.kind != OUT_OF_TURNS:
+        return None
+    if run.escalated is not None:
+        return Ending("escalated", run.escalated.detail, run.said)
+    match run.context.recorded_end:
+        case "answered" | "user_left" as end:
+            return Ending("answered", f"the recording ends here: {end}", run.said)
+        case "escalated":
+            return stop_or_escalate(run, "escalated", "recorded", "the recorded run was escalated")
+    return None
 
 
 def plan(run: Run) -> ModelReply:

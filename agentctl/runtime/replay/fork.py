@@ -14,8 +14,8 @@ from agentctl.core.canonical import Json
 from agentctl.core.errors import Problem, problem
 from agentctl.core.events import Event, EventType, must_agree
 from agentctl.core.exits import ExitCode
-from agentctl.core.messages import Approval
-from agentctl.runtime.approvals.approver import Approver, Pending
+from agentctl.core.messages import Approval, ApprovalRequest
+from agentctl.runtime.approvals.approver import Approver
 from agentctl.runtime.replay.replay import ASIDE, Replay
 
 _MUST_AGREE = must_agree("replay")
@@ -83,11 +83,11 @@ class Remembered:
     fork: Fork
     then: Approver
 
-    def ask(self, pending: Pending) -> Approval | None:
+    def ask(self, request: ApprovalRequest) -> Approval | None:
         """Return the recorded answer, or what the other approver says."""
         given = self.fork.approval()
-        # Its ticket was used up by the run that it was given to.
-        return given._replace(ticket=None) if given is not None else self.then.ask(pending)
+        # Its approval was used up by the run that it was given to.
+        return given._replace(id=None) if given is not None else self.then.ask(request)
 
 
 def _before(events: Sequence[Event], step: int, run: str) -> int:

@@ -20,6 +20,7 @@ from agentctl.core.messages import (
     ToolResult,
     Usage,
 )
+from agentctl.runtime.approvals.approver import answer_in
 
 ASIDE: frozenset[str] = frozenset(d.type for d in EVENTS.values() if d.aside)
 """Events that need not come again when a run is played back."""
@@ -104,11 +105,7 @@ class Replay:
     def approval(self) -> Approval | None:
         """Return the answer that a person gave at this point, if they did."""
         body = self.peek("approval.given")
-        if body is None:
-            return None
-        return Approval(
-            body["answer"], body["by"], body["reason"], body.get("arguments"), body.get("ticket")
-        )
+        return None if body is None else answer_in(body)
 
     def approval_used(self) -> bool:
         """Whether anything was recorded after the answer at this point."""

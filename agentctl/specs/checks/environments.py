@@ -28,16 +28,14 @@ def environment_warnings(project: ProjectSpec, source: Source, root: Path) -> It
                     source.at(*here, "variables", variable),
                     f"if it is an address, a run in {other} acts on {name}: give each its own;"
                     " what is the same everywhere belongs into the process's environment",
-                    "warning",
                 )
         file = environment.env_file
         if file is not None and not (root / file).is_file():
             yield Diagnostic(
-                "missing-file",
+                "missing-env-file",
                 f"there is no {file} here: a live run in {name} needs it",
                 source.at(*here, "env_file"),
                 "it is kept out of git; ask whoever runs the agent for it",
-                "warning",
             )
 
 

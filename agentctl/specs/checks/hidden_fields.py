@@ -87,7 +87,7 @@ def field_warnings(
                     field = min(leaked)
                     message = f"`{tool.name}` may return `{field}`, hidden from role `{name}`"
                     hint = f"say whose record it is: `records: {{table: {table}, path: ...}}`"
-                    yield Diagnostic("unfiltered-field", message, at, hint, "warning")
+                    yield Diagnostic("unfiltered-field", message, at, hint)
         limited = {*role.hidden_fields, *role.visible_fields}
         for tool in held:
             kinds = {kind for kind in _declared(tool).values() if kind in SENSITIVE}
@@ -97,7 +97,7 @@ def field_warnings(
                 )
                 hint = "hide what it does not need: `hidden_fields: {TABLE: [...]}`"
                 at = source.key_at("roles", name)
-                yield Diagnostic("sensitive-fields", message, at, hint, "warning")
+                yield Diagnostic("sensitive-fields", message, at, hint)
 
 
 def _misspelt(
@@ -109,7 +109,7 @@ def _misspelt(
         near = did_you_mean(last, known)
         if last not in known and near is not None:
             message = f"no tool declares that a record of {table} has `{field}`"
-            yield Diagnostic("unknown-field", message, at, near, "warning")
+            yield Diagnostic("unknown-hidden-field", message, at, near)
 
 
 def _place(role: Role, name: str, table: str) -> YamlPath:

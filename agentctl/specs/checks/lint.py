@@ -27,7 +27,7 @@ _NOT_ACTED_ON = ("memory", "knowledge", "triggers", "handoffs")
 
 
 def _warning(code: str, message: str, source: Source, *path: str | int, hint: str) -> Diagnostic:
-    return Diagnostic(code, message, source.key_at(*path), hint, "warning")
+    return Diagnostic(code, message, source.key_at(*path), hint)
 
 
 def bare_keys(source: Source) -> Iterator[Diagnostic]:

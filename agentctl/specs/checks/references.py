@@ -292,7 +292,7 @@ def idle_conditions(
                 message = f"the condition of `{rule.id}` means nothing: `{other.id}` allows anyway"
                 at = source.at("rules", index, "id")
                 hint = "narrow the other rule, or say `deny` or `ask`"
-                yield Diagnostic("idle-condition", message, at, hint, "warning")
+                yield Diagnostic("idle-condition", message, at, hint)
                 break
 
 

@@ -8,9 +8,10 @@ unless a manifest names it.
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pkgutil import resolve_name
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from agentctl.core.errors import problem
+from agentctl.core.extensions import load_extension
 
 GROUP = "agentctl.tools"
 _KINDS = "agentctl.specs.shapes.live_kinds"
@@ -54,37 +55,33 @@ def backend_names() -> list[str]:
 
 @lru_cache(maxsize=64)
 def backend_of(kind: str) -> ToolBackend | None:
-    """Return the backend of a kind; `None` where there is none.
+    """Return the backend of a kind; `None` where nobody registers one.
 
     Raises:
-        Problem: If the package that registers it cannot be imported.
+        Problem: If the package that registers it cannot be loaded.
     """
     if kind in BACKENDS:
         return BACKENDS[kind]
-    for point in entry_points(group=GROUP, name=kind):
-        return ToolBackend(*_imported(kind, point.value))
-    return None
+    if kind not in entry_points(group=GROUP).names:
+        return None
+    found: ToolBackend = load_extension("tool", kind, BACKENDS)
+    return found
 
 
-def backend_part(kind: str, part: str) -> Any:
+def backend_part(kind: str, part: Literal["live", "tools", "problems"]) -> Any:
     """Import one part of a kind's backend; `None` where it has no such part.
 
     Raises:
         Problem: If it cannot be imported.
     """
-    found = backend_of(kind)
-    reference = getattr(found, part)
-    return None if reference is None else _imported(kind, reference)
-
-
-def _imported(kind: str, reference: str) -> Any:
-    if kind in BACKENDS:
-        return resolve_name(reference)
+    reference: str | None = getattr(backend_of(kind), part, None)
+    if reference is None:
+        return None
     try:
         return resolve_name(reference)
-    except Exception as error:
-        message = f"the tool backend `{kind}` cannot be loaded: {type(error).__name__}: {error}"
-        raise problem("bad-backend", message) from error
+    except (ImportError, AttributeError, ValueError) as error:
+        message = f"tool `{kind}` ({reference}) cannot be loaded: {error}"
+        raise problem("broken-tool", message) from error
 
 
 __all__ = ["BACKENDS", "GROUP", "ToolBackend", "backend_names", "backend_of", "backend_part"]

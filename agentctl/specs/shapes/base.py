@@ -1,6 +1,7 @@
 """What every spec model shares: frozen, strict, and closed to unknown fields."""
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from agentctl.core.canonical import Json
+from agentctl.core.errors import Problem
 
 T = TypeVar("T")
 
@@ -26,7 +28,9 @@ Many = Annotated[tuple[T, ...], Strict(False)]
 """A YAML list, kept as a tuple (pydantic's strict mode would refuse the list)."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-"""Agents, intents, rules, queues and scenarios: lower case, digits, `-` and `_`."""
+"""Agents, intents, rules and queues: lower case, digits, `-` and `_`."""
+ScenarioId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,127}$")]
+"""Scenarios, as other tools name theirs too: letters, digits, `-`, `_`, `.` and `/`."""
 ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 """Dots become `__` at the model's port only."""
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -89,8 +93,12 @@ class Family(Spec):
 
     @classmethod
     def members(cls) -> list[type[Self]]:
-        """Return the model of every kind."""
-        return [found for kind in cls.kinds() if (found := cls.member(kind)) is not None]
+        """Return the model of every kind, but for those of packages that cannot be loaded."""
+        found: list[type[Self]] = []
+        for kind in cls.kinds():
+            with suppress(Problem):
+                found += filter(None, [cls.member(kind)])
+        return found
 
     @classmethod
     def is_head(cls) -> bool:
@@ -184,6 +192,7 @@ __all__ = [
     "JsonSchema",
     "Many",
     "Name",
+    "ScenarioId",
     "Spec",
     "Text",
     "ToolName",

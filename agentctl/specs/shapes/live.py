@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SerializeAsAny, StringConstraints, model_validator
 
-from agentctl.specs.shapes.backends import backend_names, backend_of, backend_part
+from agentctl.specs.shapes.backends import backend_names, backend_part
 from agentctl.specs.shapes.base import Family, Many, Name, Spec, Text
 
 Secret = Annotated[str, StringConstraints(pattern=r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$")]
@@ -116,7 +116,7 @@ class Live(Family):
     @classmethod
     def member(cls, kind: str) -> "type[Live] | None":
         """Return the model of a kind."""
-        model: type[Live] | None = backend_part(kind, "live") if backend_of(kind) else None
+        model: type[Live] | None = backend_part(kind, "live")
         return model
 
 

@@ -2,18 +2,20 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
 from agentctl.specs.shapes.base import (
+    Dollars,
     Json,
     JsonObject,
     Many,
-    Name,
+    ScenarioId,
     Spec,
     Text,
     one_call,
     short_model,
 )
+from agentctl.specs.shapes.chat import turns_of_messages
 
 
 class TurnCall(Spec):
@@ -26,6 +28,8 @@ class TurnCall(Spec):
     """An object; text stands for arguments that are not JSON."""
     id: Text | None = None
     """What the provider called this call; left out = a number is made up."""
+    result: Json = None
+    """What the tool answered when this was recorded; `--tools recorded` answers reads with it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -48,7 +52,7 @@ class TurnUsage(Spec):
 
 
 class Turn(Spec):
-    """One model response: calls, words, or a structured output."""
+    """One model response: calls, words, or a structured output; or a line of the user."""
 
     model_config = short_model(
         {"type": "object", "required": ["call"], "not": {"required": ["calls"]}}
@@ -58,6 +62,8 @@ class Turn(Spec):
     say: str | None = None
     output: Json = None
     usage: TurnUsage | None = None
+    user: str | None = None
+    """What the user said at this point; such a turn has nothing else."""
 
     @model_validator(mode="before")
     @classmethod
@@ -69,20 +75,46 @@ class Turn(Spec):
                 raise ValueError("give `call` or `calls`, not both")
             value = dict(value)
             value["calls"] = [value.pop("call")]
+        if value.get("user") is not None:
+            if len(value) > 1:
+                raise ValueError("a line of the user has `user` and nothing else")
         elif not value.get("calls") and value.get("say") is None and value.get("output") is None:
-            raise ValueError("a turn has `call`, `calls`, `say` or `output`")
+            raise ValueError("a turn has `call`, `calls`, `say`, `output` or `user`")
         return value
 
 
-class Recording(Spec):
-    """What a model said in one trial of one scenario, in order."""
+RecordedEnd = Literal["answered", "user_left", "escalated", "error", "limit"]
+"""How a recorded run ended. `error` and `limit` are faults of its own: a scored failure."""
 
-    scenario: Name
+
+class Recording(Spec):
+    """What was said in one trial of one scenario, in order."""
+
+    scenario: ScenarioId
     trial: Annotated[int, Field(ge=1)] = 1
     model: Text | None = None
+    agent: Text | None = None
+    """Who played it, where several agents are compared."""
     turns: Many[Turn]
-    end: Literal["error", "limit"] | None = None
-    """The recorded run ended by a fault of its own: a scored failure."""
+    """With lines of the user among them, these hold in place of the scenario's `input` or
+    `conversation`. `messages:` takes an OpenAI chat list in their place."""
+    end: RecordedEnd | None = None
+    """Left out: a run that would go on after the last turn is inconclusive."""
+    cost: Annotated[Dollars, Strict(False)] | None = None
+    """What the whole run cost, in US dollars; left out = priced from its tokens."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _messages(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "messages" not in value:
+            return value
+        if "turns" in value:
+            raise ValueError("give `turns` or `messages`, not both")
+        value = dict(value)
+        turns = value["turns"] = turns_of_messages(value.pop("messages"))
+        if value.get("end") is None and turns and "user" in turns[-1]:
+            value["end"] = "user_left"
+        return value
 
 
 class TapedTurn(Turn):
@@ -92,7 +124,7 @@ class TapedTurn(Turn):
     out, they are those of the turn before.
     """
 
-    scenario: Name
+    scenario: ScenarioId
     trial: Annotated[int, Field(ge=1)]
     turn: Annotated[int, Field(ge=1)]
     """Which turn of the trial, from 1."""
@@ -117,4 +149,4 @@ class TapedTurn(Turn):
         return value
 
 
-__all__ = ["Recording", "TapedTurn", "Turn", "TurnCall", "TurnUsage"]
+__all__ = ["RecordedEnd", "Recording", "TapedTurn", "Turn", "TurnCall", "TurnUsage"]

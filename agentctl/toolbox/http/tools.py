@@ -19,7 +19,6 @@ from agentctl.specs.language.expressions import Variables as Facts
 from agentctl.specs.shapes.live import Auth
 from agentctl.specs.shapes.live_kinds import HttpLive
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.backends import Opening
 from agentctl.toolbox.http.auth import Identity, identity_of
 from agentctl.toolbox.http.exchange import (
     HttpAnswer,
@@ -29,7 +28,7 @@ from agentctl.toolbox.http.exchange import (
     exchange,
     limits,
 )
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.port import Ask, Opening
 
 PRINCIPAL_HEADER = "X-Agentctl-Principal"
 """`role:id` of the person on whose behalf a call is made, percent-encoded."""

@@ -11,12 +11,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agentctl.specs.shapes.live import Server
-from agentctl.toolbox.backends import Elicit
 from agentctl.toolbox.http.addresses import is_private, resolved
 from agentctl.toolbox.http.auth import MOST_TOKEN_BYTES, identity_of
 from agentctl.toolbox.http.exchange import HttpFailure, HttpLimits
 from agentctl.toolbox.mcp.session import CONNECT_S, McpFault, McpSession
 from agentctl.toolbox.mcp.wire import Size, Streams, address, program
+from agentctl.toolbox.port import Elicit
 from agentctl.toolbox.variables import ManifestVariables
 
 _LEAST_BYTES = 4_000_000

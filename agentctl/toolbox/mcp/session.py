@@ -21,8 +21,8 @@ from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.messages import ToolErrorKind
 from agentctl.core.text import shorten
-from agentctl.toolbox.backends import Elicit
 from agentctl.toolbox.mcp.definitions import Definition
+from agentctl.toolbox.port import Elicit
 
 try:
     import mcp_types as types

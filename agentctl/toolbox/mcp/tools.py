@@ -13,11 +13,10 @@ from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
 from agentctl.core.text import shorten
 from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.backends import Opening
 from agentctl.toolbox.mcp.definitions import Definition, refusal
 from agentctl.toolbox.mcp.server import open_session
 from agentctl.toolbox.mcp.session import CONNECT_S, McpFault, McpResult, McpSession
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.port import Ask, Opening
 
 _TOLD = 300
 """Most characters of a server's error message that are told."""

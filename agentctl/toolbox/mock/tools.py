@@ -1,256 +1,84 @@
-"""Mocked tools: declared operations on the tables of a world, scripted replies, or a function.
+"""The backend of mocked tools: a world, the mocks over it, and the faults of a scenario."""
 
-A mock never sees the network, the clock or a random number: what it returns depends on the world,
-the arguments, the principal and the moment it is given, so the same scenario gives the same bytes
-on any machine. A Python function comes from a file beside the manifest, named in the manifest and
-nowhere else: a golden set can never cause code to run.
-"""
+from collections.abc import Mapping, Sequence
 
-import importlib.util
-from collections.abc import Callable, Mapping
-from copy import deepcopy
-from functools import cmp_to_key
-from pathlib import Path
-from typing import Protocol
-
-from agentctl.core.canonical import Json, check_plain
-from agentctl.core.errors import problem
-from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
-from agentctl.specs.language.expressions import Expression, ExpressionError, literal_or_expression
-from agentctl.specs.language.matchers import matches
-from agentctl.specs.shapes.bundle import Bundle
-from agentctl.specs.shapes.tools import Mock
-from agentctl.toolbox.mock.world import Record, World
+from agentctl.core.messages import ToolError, ToolResult
+from agentctl.specs.language.expressions import ExpressionError
+from agentctl.specs.shapes.golden import InjectedFault
+from agentctl.toolbox.mock.operations import MockedTool, MockError
+from agentctl.toolbox.mock.world import World
 from agentctl.toolbox.port import Ask
 
-
-class MockError(Exception):
-    """The mocked system refuses; a Python mock raises it as well.
-
-    Args:
-        kind: What the caller sees, such as `not_found` or `conflict`.
-        message: One sentence for the model.
-    """
-
-    def __init__(self, kind: ToolErrorKind, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
+_LOST = "lost_acknowledgement"
+"""The fault of an effect that happens, and whose answer does not arrive."""
 
 
-class Operation(Protocol):
-    """A mocked tool, ready to be called."""
+class MockBackend:
+    """Mocked tools over one world, with the faults of a scenario.
 
-    def __call__(self, world: World, ask: Ask) -> Json:
-        """Return the result, or raise `MockError`."""
-        ...
-
-
-class MockTools:
-    """The mocks of one agent's tools, compiled once.
+    It honours idempotency keys as a real provider does: a key it has answered before gets the same
+    answer again, without a second effect.
 
     Args:
-        bundle: The agent; tools without a mock are left out.
+        mocks: The agent's mocks, compiled.
+        world: The world of this run; changed by writes.
+        faults: What goes wrong, by tool and number of the call.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._operations: dict[str, tuple[Operation, float]] = {}
-        for name, tool in bundle.tools.items():
-            if tool.mock is not None:
-                operation = _compile(tool.mock, bundle, name)
-                self._operations[name] = (operation, tool.mock.latency_s)
+    def __init__(
+        self, mocks: Mapping[str, MockedTool], world: World, faults: Sequence[InjectedFault] = ()
+    ) -> None:
+        self.world = world
+        self._mocks = mocks
+        self._faults = faults
+        self._times: dict[str, int] = {}
+        self._answered: dict[str, ToolResult] = {}
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._operations
+    def idempotent(self, name: str) -> bool:  # noqa: ARG002
+        """Return `True`: a mocked system recognises its keys."""
+        return True
 
-    def call(self, world: World, name: str, ask: Ask) -> ToolResult:
-        """Run one call against `world` and return what the mocked system answers."""
-        operation, latency = self._operations[name]
-        world.writes.caller = ask.call_id
+    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
+        """Send one call to the mocked system."""
+        if name not in self._mocks:
+            return ToolResult(error=ToolError("missing_mock", f"tool `{name}` has no mock"))
+        fault = self._fault(name)
+        if fault is not None and fault != _LOST:
+            return ToolResult(error=ToolError(fault, f"`{name}`: {fault.replace('_', ' ')}"))  # type: ignore[arg-type]
+        if key is not None and key in self._answered:
+            result = self._answered[key]
+        else:
+            result = self._answer(name, ask)
+            if key is not None and result.ok:
+                self._answered[key] = result
+        if fault == _LOST:
+            return ToolResult(error=ToolError("timeout", f"`{name}` did not answer in time"))
+        return result
+
+    def _answer(self, name: str, ask: Ask) -> ToolResult:
+        operation, latency = self._mocks[name]
+        self.world.writes.caller = ask.call_id
         try:
-            return ToolResult(operation(world, ask), None, 1, latency)
+            return ToolResult(operation(self.world, ask), None, 1, latency)
         except MockError as error:
             return ToolResult(error=ToolError(error.kind, error.message), latency_s=latency)
         except ExpressionError as error:
             message = f"the mock of `{name}` cannot be evaluated: {error}"
             return ToolResult(error=ToolError("missing_mock", message), latency_s=latency)
 
+    def close(self) -> None:
+        """Do nothing: a mock world holds nothing open."""
 
-def _compile(mock: Mock, bundle: Bundle, name: str) -> Operation:
-    if mock.python is not None:
-        return _python(mock.python, bundle.folders[name], name)
-    if mock.replies is not None:
-        return _replies(mock, name)
-    if mock.find is not None:
-        return _find(mock, mock.find)
-    if mock.insert is not None:
-        return _insert(mock, mock.insert)
-    table = mock.get or mock.update or mock.delete or ""
-    return _one_record(mock, table, mock.key or f"args.{bundle.tables[table].key}")
-
-
-def _one_record(mock: Mock, table: str, key: str) -> Operation:
-    find_key = Expression(key)
-    check = _requirements(mock)
-    setters = literal_or_expression(mock.set)
-    shape = _shape(mock)
-
-    def operate(world: World, ask: Ask) -> Json:
-        variables = _variables(ask)
-        wanted = find_key.evaluate(variables)
-        record = world.table(table).get(wanted)
-        if record is None:
-            raise MockError("not_found", f"no record `{wanted}` in {table}")
-        variables["record"] = record
-        check(variables)
-        if mock.update is not None:
-            record = {**record, **setters(variables)}
-            world.table(table).put(wanted, record)
-            variables["record"] = record
-        elif mock.delete is not None:
-            world.table(table).delete(wanted)
-        return shape(variables, record)
-
-    return operate
+    def _fault(self, name: str) -> str | None:
+        if not self._faults:
+            return None
+        times = self._times[name] = self._times.get(name, 0) + 1
+        found = None
+        for fault in self._faults:
+            if fault.tool == name and fault.nth <= times < fault.nth + fault.times:
+                self.world.disturb(fault.world)
+                found = fault.fault or found
+        return found
 
 
-def _find(mock: Mock, table: str) -> Operation:
-    where = Expression(mock.where) if mock.where else None
-    shape = _shape(mock)
-
-    def operate(world: World, ask: Ask) -> Json:
-        variables = _variables(ask)
-        found = []
-        for _, record in world.table(table).records():
-            variables["record"] = record
-            if where is None or where.evaluate(variables) is True:
-                found.append(record)
-        if mock.order_by is not None:
-            found = _sorted(found, mock.order_by)
-        return [shape({**variables, "record": r}, r) for r in found[: mock.limit]]
-
-    return operate
-
-
-def _insert(mock: Mock, table: str) -> Operation:
-    fields = literal_or_expression(mock.record)
-    check = _requirements(mock)
-    shape = _shape(mock)
-
-    def operate(world: World, ask: Ask) -> Json:
-        variables = _variables(ask)
-        check(variables)
-        target = world.table(table)
-        record = fields(variables)
-        key = record.get(target.spec.key) or target.free_key()
-        if target.get(key) is not None:
-            raise MockError("conflict", f"record `{key}` is in {table} already")
-        record = {target.spec.key: key, **record}
-        target.put(key, record)
-        variables["record"] = record
-        return shape(variables, record)
-
-    return operate
-
-
-def _replies(mock: Mock, name: str) -> Operation:
-    replies = [(r.args, literal_or_expression(r.value), r.fails) for r in mock.replies or ()]
-
-    def operate(world: World, ask: Ask) -> Json:  # noqa: ARG001 - replies know no world
-        for wanted, value, fails in replies:
-            if not wanted or matches(wanted, ask.args):
-                if fails is not None:
-                    raise MockError(fails.error, fails.message)
-                return value(_variables(ask))
-        raise MockError("missing_mock", f"no reply of the mock of `{name}` fits these arguments")
-
-    return operate
-
-
-def _python(reference: str, folder: Path, name: str) -> Operation:
-    function = load_function(reference, folder, name)
-
-    def operate(world: World, ask: Ask) -> Json:
-        try:
-            # What was decided on stays as it was, whatever a stranger's code does to it.
-            result: Json = function(world, deepcopy(ask.args), deepcopy(ask.principal), ask.now)
-            check_plain(result)
-        except MockError:
-            raise
-        except Exception as error:
-            message = f"the mock of `{name}` failed: {type(error).__name__}: {error}"
-            raise MockError("missing_mock", message) from error
-        return result
-
-    return operate
-
-
-def load_function(reference: str, folder: Path, name: str) -> Callable[..., Json]:
-    """Load `file.py:function`, a file in `folder` or below it.
-
-    Raises:
-        Problem: If the file is elsewhere, missing or broken, or has no such function.
-    """
-    file, _, function = reference.partition(":")
-    path = (folder / file).resolve()
-    if not path.is_relative_to(folder.resolve()) or path.suffix != ".py" or not path.is_file():
-        raise problem(
-            "unknown-mock",
-            f"the mock of `{name}` names `{reference}`, which is no file beside its manifest",
-            hint="write `file.py:function`, with the file in the manifest's folder",
-        )
-    spec = importlib.util.spec_from_file_location(f"agentctl_mocks_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise problem("unknown-mock", f"`{reference}` cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-        found = getattr(module, function)
-    except Exception as error:
-        raise problem(
-            "broken-mock", f"`{reference}` cannot be loaded: {type(error).__name__}: {error}"
-        ) from error
-    checked: Callable[..., Json] = found
-    return checked
-
-
-def _requirements(mock: Mock) -> Callable[[dict[str, Json]], None]:
-    rules = [(Expression(r.that), r.otherwise) for r in mock.require]
-
-    def check(variables: dict[str, Json]) -> None:
-        for that, otherwise in rules:
-            if that.evaluate(variables) is not True:
-                raise MockError(otherwise.error, otherwise.message)
-
-    return check
-
-
-def _shape(mock: Mock) -> Callable[[dict[str, Json], Record], Json]:
-    if mock.value is None:
-        return lambda _variables, record: dict(record)
-    render = literal_or_expression(mock.value)
-    return lambda variables, _record: render(variables)
-
-
-def _variables(ask: Ask) -> dict[str, Json]:
-    return {"args": ask.args, "principal": ask.principal, "now": ask.now, "record": {}}
-
-
-def _sorted(records: list[Record], field: str) -> list[Record]:
-    """Order records by a field; those without it come last either way. Equal ones keep place."""
-    name = field.removeprefix("-")
-    sign = -1 if field.startswith("-") else 1
-
-    def compare(left: Mapping[str, Json], right: Mapping[str, Json]) -> int:
-        a, b = left.get(name), right.get(name)
-        if a is None or b is None:
-            return (a is None) - (b is None)
-        try:
-            return sign * int((a > b) - (a < b))
-        except TypeError:
-            return sign * ((str(a) > str(b)) - (str(a) < str(b)))
-
-    return sorted(records, key=cmp_to_key(compare))
-
-
-__all__ = ["MockError", "MockTools", "Operation", "load_function"]
+__all__ = ["MockBackend"]

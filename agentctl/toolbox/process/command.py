@@ -21,8 +21,7 @@ from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
 from agentctl.core.text import shorten
 from agentctl.specs.shapes.live_kinds import CommandLive, ProcessLive
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.backends import Opening
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.port import Ask, Opening
 from agentctl.toolbox.process.process import Ended, Processes, Program
 
 DECLARED = frozenset(

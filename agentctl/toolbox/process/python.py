@@ -8,7 +8,7 @@ beside the manifest, at the project's root, or among the installed packages.
 from agentctl.core.errors import problem
 from agentctl.specs.shapes.live_kinds import PythonLive
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.backends import Opening
+from agentctl.toolbox.port import Opening
 from agentctl.toolbox.process.command import CommandTools, process_environment, result_text
 from agentctl.toolbox.process.process import Program
 from agentctl.toolbox.process.worker import FOUND

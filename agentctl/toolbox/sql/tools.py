@@ -20,8 +20,7 @@ from agentctl.core.text import count, shorten
 from agentctl.specs.checks.queries import statement
 from agentctl.specs.shapes.live_kinds import SqlLive
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.backends import Opening
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.port import Ask, Opening
 from agentctl.toolbox.sql.databases import Database, PostgreSQL, SQLite, plain_value
 
 _EXTRA = "pip install 'agentctl[sql]'"

@@ -7,7 +7,7 @@ score. Text is never empty here: what is empty is stored as null.
 from datetime import datetime
 from typing import Any
 
-from agentctl.toolbox.mock.tools import MockError
+from agentctl.toolbox.mock.operations import MockError
 from agentctl.toolbox.mock.world import Record, World
 
 Args = dict[str, str]

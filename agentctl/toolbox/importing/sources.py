@@ -1,0 +1,107 @@
+"""Where tools are imported from: an MCP server that lists them, or an OpenAPI document.
+
+The libraries that talk to either are loaded when one is asked. Nothing here calls a tool.
+"""
+
+from collections.abc import Mapping
+from contextlib import closing
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from agentctl.core.canonical import Json, NotCanonical, parse_strict
+from agentctl.core.errors import problem
+from agentctl.core.exits import ExitCode
+from agentctl.specs.reading.yaml import MAX_BYTES, parse_yaml, read_text
+from agentctl.specs.shapes.live import Server
+from agentctl.toolbox.mcp.definitions import Definition
+from agentctl.toolbox.variables import ManifestVariables
+
+_WITHIN_S = 30.0
+"""Seconds a server has to list its tools, or to send its document."""
+
+
+def is_url(text: str) -> bool:
+    """Whether a person pointed at an address, and not at a file or a program."""
+    return text.startswith(("http://", "https://"))
+
+
+def listed_tools(
+    name: str, server: Mapping[str, Json], folder: Path, env: Mapping[str, str]
+) -> list[Definition]:
+    """Return the tools as an MCP server lists them.
+
+    Args:
+        name: What it is called, for messages.
+        server: As a manifest declares it.
+        folder: Of the manifest.
+        env: Where `${NAME}` is looked up.
+
+    Raises:
+        Problem: If it cannot be reached, or does not list them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    declared = Server.model_validate(dict(server))
+    fault = _late("agentctl.toolbox.mcp.session").McpFault
+    opened = _late("agentctl.toolbox.mcp.server").open_session
+    with closing(opened(name, declared, folder, ManifestVariables({}, {}, env, {}))) as session:
+        try:
+            found: list[Definition] = session.listing(_WITHIN_S)
+        except fault as error:
+            raise problem(
+                "unreachable-server",
+                f"MCP server `{name}`: {error}",
+                hint="start it by hand to see what it says",
+                exit_code=ExitCode.UNKNOWN,
+            ) from error
+    return found
+
+
+def is_inside_a_network(url: str) -> bool:
+    """Whether the address of an MCP server lies inside a private network."""
+    return _late("agentctl.toolbox.mcp.server").private_address(url) is not None
+
+
+def openapi_document(source: str) -> Json:
+    """Read an OpenAPI document: a file, or an address that a person typed.
+
+    Raises:
+        Problem: If it cannot be read, or is neither JSON nor YAML.
+    """
+    text = _fetched(source) if is_url(source) else read_text(Path(source), source)
+    if text.lstrip()[:1] == "{":
+        try:
+            return parse_strict(text, max_bytes=MAX_BYTES)
+        except NotCanonical as error:
+            raise problem("bad-json", f"{source}: {error}") from error
+    return parse_yaml(text, source).data
+
+
+def _fetched(url: str) -> str:
+    """Return the text at an address; redirects are not followed."""
+    httpx, content = _late("httpx"), b""
+    try:
+        with httpx.stream("GET", url, timeout=_WITHIN_S, follow_redirects=False) as response:
+            if not response.is_success:
+                raise _refused(url, f"HTTP {response.status_code}")
+            for chunk in response.iter_bytes():
+                content += chunk
+                if len(content) > MAX_BYTES:
+                    raise _refused(url, f"it is longer than {MAX_BYTES} bytes")
+        return content.decode()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise _refused(url, str(error).splitlines()[0] if str(error) else "no answer") from error
+    except UnicodeDecodeError as error:
+        raise _refused(url, "it is not UTF-8") from error
+
+
+def _refused(url: str, why: str) -> Exception:
+    host = url.split("/")[2].rpartition("@")[2]
+    return problem("unreachable", f"cannot read from {host}: {why}", exit_code=ExitCode.UNKNOWN)
+
+
+def _late(module: str) -> Any:
+    return import_module(module)
+
+
+__all__ = ["is_inside_a_network", "is_url", "listed_tools", "openapi_document"]
