@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 CHECKED = [
     *sorted((ROOT / "agentctl" / "specs").rglob("*.py")),
     *sorted((ROOT / "agentctl" / "app" / "checking").rglob("*.py")),
+    ROOT / "agentctl" / "evals" / "results" / "gates.py",
     ROOT / "agentctl" / "runtime" / "harness.py",
     ROOT / "agentctl" / "runtime" / "trial.py",
     ROOT / "agentctl" / "toolbox" / "mock" / "tools.py",

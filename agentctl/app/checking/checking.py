@@ -15,6 +15,7 @@ from agentctl.app.checking.survey import CheckContext, ProjectSurvey
 from agentctl.app.checking.table import CHECKS, RULES
 from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.text import did_you_mean
+from agentctl.evals.running.set_checks import set_problems
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import expected_world
 from agentctl.specs.checks.lint import bare_keys, scenario_warnings
@@ -209,6 +210,7 @@ class _Checking:
             source = read_yaml(path, shown_path(path))
             self._add_all(scenario_warnings(loaded.scenarios(), source))
             self._add_all(bare_keys(source))
+        self._add_all(set_problems(loaded))
         harness = Harness(loaded.bundle)
         for case in loaded.scenarios():
             self._add_all(_expected_calls(harness, loaded, case))
