@@ -12,10 +12,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from agentctl.app.batch.task_run import Result, TaskRunner, Whose
+from agentctl.app.batch.task_run import Result, TaskRunner
 from agentctl.app.batch.tasks import BatchTask, Results, check_tasks, read_tasks
 from agentctl.app.observer import UNOBSERVED, Observer
-from agentctl.app.running.runs import load_parts, state_of
+from agentctl.app.running.parts import load_parts
+from agentctl.app.running.recipes import Whose
+from agentctl.app.running.state import state_of
 from agentctl.core.exits import ExitCode, strongest
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.provider.live import open_litellm
