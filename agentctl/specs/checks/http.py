@@ -53,14 +53,14 @@ def http_problems(given: LiveTool) -> Iterator[Diagnostic]:
     if live.body is not None:
         if live.method in (None, "GET"):
             message = f"`{tool.name}` reads with GET, which has no body"
-            hint = "say `method: POST`, or leave `body` out: arguments become the query"
+            hint = "set `method: POST`, or leave `body` out: arguments become the query"
             yield Diagnostic("dead-field", message, source.key_at(*here, "body"), hint)
         scope = Scope(("args", "principal"), {"args": arguments})
         yield from value_problems(live.body, source, (*here, "body"), scope)
     if not PATH.fullmatch(live.result):
         at = source.at(*here, "result")
         hint = "write `$` for the answer itself, `$.data.items` for a field of it"
-        yield Diagnostic("bad-path", f"`{live.result}` is no path", at, hint)
+        yield Diagnostic("bad-path", f"`{live.result}` is not a path", at, hint)
 
 
 def _caller_problems(
@@ -80,7 +80,7 @@ def _address_problems(
     if live.server is None:
         if not _ABSOLUTE.match(url):
             hint = "begin it with https:// or ${NAME}, or name a `server:`"
-            yield Diagnostic("no-address", f"`{url}` is no whole address", at, hint)
+            yield Diagnostic("no-address", f"`{url}` is not a complete address", at, hint)
         base = url
     elif server is None:
         return  # that there is no such server is told elsewhere
@@ -101,7 +101,7 @@ def _address_problems(
             yield Diagnostic("no-address", message, at, hint)
     host = _HOST.match(base.replace("${", "$("))
     if host is not None and "{" in host[1]:
-        message = "an argument stands in the host: a model would choose who gets the call"
+        message = "an argument is part of the host: the model would choose who gets the call"
         yield Diagnostic("argument-in-host", message, at, "write the host out, or use ${NAME}")
 
 
@@ -111,20 +111,20 @@ def _header_problems(
     for name, value in headers.items():
         if not _HEADER.fullmatch(name):
             at = replace(source.key_at(*here, name), text=None)
-            yield Diagnostic("bad-header", f"`{name}` cannot be the name of a header", at)
+            yield Diagnostic("bad-header", f"`{name}` is not a valid header name", at)
         elif not (value.isascii() and value.isprintable()):
             at = replace(source.at(*here, name), text=None)
-            yield Diagnostic("bad-header", f"`{name}` holds what no header can carry", at)
+            yield Diagnostic("bad-header", f"`{name}` has a value that no header can carry", at)
         if secret_in(name, value) or (_SECRET_HEADERS.match(name) and "${" not in value):
             at = replace(source.at(*here, name), text=None)
-            message = f"the header `{name}` holds a secret that stands in the file"
+            message = f"the header `{name}` holds a secret in plain text"
             yield Diagnostic("secret-in-file", message, at, _FROM_ENVIRONMENT)
 
 
 def _name_problems(name: str | None, source: Source, here: CheckedPlace) -> Iterator[Diagnostic]:
     if name is not None and not _HEADER.fullmatch(name):
         at = source.at(*here)
-        yield Diagnostic("bad-header", f"`{name}` cannot be the name of a header", at)
+        yield Diagnostic("bad-header", f"`{name}` is not a valid header name", at)
 
 
 def _userinfo_problems(url: str | None, source: Source, here: CheckedPlace) -> Iterator[Diagnostic]:
@@ -132,7 +132,7 @@ def _userinfo_problems(url: str | None, source: Source, here: CheckedPlace) -> I
     found = re.search(r"://[^/?#@]*:([^/?#@]*)@", url or "")
     if found is not None and not found[1].startswith("${"):
         at = replace(source.at(*here), text=None)
-        message = "the address holds a password that stands in the file"
+        message = "the address holds a password in plain text"
         yield Diagnostic("secret-in-file", message, at, _FROM_ENVIRONMENT)
 
 
