@@ -16,8 +16,8 @@ from itertools import count
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
+from agentctl.core.concurrency import interrupts_held
 from agentctl.core.messages import ModelReply
-from agentctl.core.signals import interrupts_held
 from agentctl.models.opening import open_model
 from agentctl.models.port import ModelFault, Request
 from agentctl.models.provider.live import open_litellm
