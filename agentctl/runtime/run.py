@@ -149,7 +149,8 @@ class Run:
         self.rights = harness.rights(context.principal.role)
         self.principal = context.principal.facts()
         self.events: list[Event] = []
-        self.triggers = harness.triggers
+        recorded = context.scenario is not None and context.scenario["kind"] == "recorded"
+        self.triggers = harness.declared_triggers if recorded else harness.triggers
         self.loops = LoopDetector(harness.agent.limits.repeats)
         self.messages: list[Message] = []
         self.steps = 0

@@ -30,6 +30,7 @@ ReasonKind = Literal[
     "invariant",
     "recorded-end",
     "scorer",
+    "expected-call",
     "fault",
     "miss",
 ]

@@ -46,7 +46,7 @@ def score_state(evidence: Evidence) -> Score | None:
         return None
     if expect.state == "from_calls":
         worlds = evidence.context.expected_worlds(evidence.scenario)
-        found = min((compare_worlds(wanted, world) for wanted in worlds), key=len)
+        found = min((compare_worlds(wanted.world, world) for wanted in worlds), key=len)
     else:
         free = expect.calls is None and not expect.any_of
         found = compare_fields(expect.state, world, closed=free)
