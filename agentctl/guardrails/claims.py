@@ -10,32 +10,55 @@ What this cannot see: a claim in words that no pattern has, and one effect behin
 
 import re
 from collections.abc import Iterable, Iterator, Set
+from functools import cache
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.events import Event
 from agentctl.core.text import unmasked
-from agentctl.guardrails.claim_words import (
-    ALREADY,
-    FIRST_PERSON,
-    HEDGES,
-    NO_HEDGES,
-    NOUNS,
-    SPLITS,
-    TEMPLATES,
-)
 from agentctl.guardrails.rails import GuardrailHit
+from agentctl.guardrails.vocabulary import LANGUAGES, vocabulary, words_for
 from agentctl.specs.shapes.policy import ClaimRule, selects
 
 _SENTENCE = re.compile(r"[^.!?;\n]+(?:[.](?=\S)[^.!?;\n]*)*[.!?;\n]*")
-_CLAUSE = re.compile(rf"[,:()–—]\s|\s-\s|\b(?={SPLITS}\b)")  # noqa: RUF001 - dashes are meant
-_HEDGE = re.compile(rf"(?<![\w'])(?:{'|'.join(HEDGES)})(?![\w'])")
-_NO_HEDGE = re.compile(rf"(?<![\w'])(?:{NO_HEDGES})(?![\w'])")
-_FIRST = re.compile(rf"(?<![\w'])(?:{FIRST_PERSON})(?![\w'])")
-_ALREADY = re.compile(rf"(?<![\w'])(?:{ALREADY})(?![\w'])")
-_OTHERS_DEED = re.compile(r"(?:^|\s)(?:you|they|somebody|someone)(?: have|'ve)?(?: \w+ly| just)? $")
-_DESCRIBED = re.compile(r"(?:^|\b(?:the|all|any|for|of|your|an?|every|each) )$")
-_NOUN = re.compile(rf"\s+(?:{NOUNS})\b")
+_GAP = r"(?:(?:[^\s,.;:!?]|[.,](?=\d))+ ){0,4}?"
+"""A few words in between: `<gap>` in the lists."""
+
+
+class _Grammar(NamedTuple):
+    """What makes words a claim, in every language, compiled."""
+
+    clause: re.Pattern[str]
+    hedge: re.Pattern[str]
+    not_hedge: re.Pattern[str]
+    first_person: re.Pattern[str]
+    already: re.Pattern[str]
+    others: re.Pattern[str]
+    """Before a claim: someone else did it."""
+    determiner: re.Pattern[str]
+    noun: re.Pattern[str]
+    """After a claim that follows a determiner: it only describes."""
+
+
+@cache
+def _grammar() -> _Grammar:
+    def either(*path: str) -> str:
+        return "|".join(words_for("claims", *path))
+
+    def word(*path: str) -> re.Pattern[str]:
+        return re.compile(rf"(?<![\w'])(?:{either(*path)})(?![\w'])")
+
+    hedges = "|".join(either("hedges", kind) for kind in ("no", "not_yet", "condition"))
+    return _Grammar(
+        re.compile(rf"[,:()–—]\s|\s-\s|\b(?=(?:{either('clause_starts')})\b)"),  # noqa: RUF001 - dashes are meant
+        re.compile(rf"(?<![\w'])(?:{hedges})(?![\w'])"),
+        word("not_hedges"),
+        word("first_person"),
+        word("already"),
+        re.compile(rf"(?:^|\s)(?:{either('others')}) $"),
+        re.compile(rf"(?:^|\b(?:{either('determiners')}) )$"),
+        re.compile(rf"\s+(?:{either('nouns')})\b"),
+    )
 
 
 class Deeds(NamedTuple):
@@ -104,12 +127,21 @@ class Claims:
 
 def _patterns(claim: ClaimRule) -> list[re.Pattern[str]]:
     says = claim.says
-    written = TEMPLATES[says].patterns if isinstance(says, str) else says
+    written = _shipped(says) if isinstance(says, str) else says
     return [re.compile(pattern, re.IGNORECASE) for pattern in written]
 
 
+def _shipped(deed: str) -> Iterator[str]:
+    """Yield the expressions that claim one deed, in every language."""
+    for language in LANGUAGES:
+        lists = vocabulary(language)["claims"]
+        for pattern in lists["done"][deed]:
+            yield pattern.replace("<past>", lists["past"]).replace("<gap>", _GAP)
+
+
 def _states(claim: ClaimRule) -> Set[str]:
-    return TEMPLATES[claim.says].states if isinstance(claim.says, str) else frozenset()
+    said = claim.says
+    return frozenset(words_for("claims", "states", said)) if isinstance(said, str) else frozenset()
 
 
 def _backed(claim: ClaimRule, done: Deeds) -> bool:
@@ -125,7 +157,7 @@ def _clauses(text: str) -> Iterator[str]:
     for sentence in _SENTENCE.findall(bare):
         if sentence.rstrip().endswith("?"):
             continue
-        for clause in _CLAUSE.split(sentence):
+        for clause in _grammar().clause.split(sentence):
             if clause.strip():
                 yield " ".join(clause.split())
 
@@ -133,25 +165,27 @@ def _clauses(text: str) -> Iterator[str]:
 def _claims(
     clause: str, patterns: Iterable[re.Pattern[str]], *, shipped: bool, reported: bool
 ) -> bool:
-    clause = _NO_HEDGE.sub("", clause)
+    grammar = _grammar()
+    clause = grammar.not_hedge.sub("", clause)
     for pattern in patterns:
         for match in pattern.finditer(clause):
             # What an expression of the policy says itself is meant: "I can" is its own business.
-            hedged = shipped and _HEDGE.search(match.group())
+            hedged = shipped and grammar.hedge.search(match.group())
             if not hedged and _meant(clause, match, reported=reported):
                 return True
     return False
 
 
 def _meant(clause: str, match: re.Match[str], *, reported: bool) -> bool:
+    grammar = _grammar()
     before = clause[: match.start()]
-    if _HEDGE.search(before):
+    if grammar.hedge.search(before) or grammar.others.search(before):
         return False
-    if _OTHERS_DEED.search(before):
+    if grammar.determiner.search(before) and grammar.noun.match(clause[match.end() :]):
         return False
-    if _DESCRIBED.search(before) and _NOUN.match(clause[match.end() :]):
-        return False
-    return bool(_FIRST.search(clause)) or not (reported or _ALREADY.search(clause))
+    return bool(grammar.first_person.search(clause)) or not (
+        reported or grammar.already.search(clause)
+    )
 
 
 def _texts(value: Json) -> Iterator[str]:

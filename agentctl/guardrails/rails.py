@@ -12,7 +12,7 @@ from agentctl.core.canonical import Json
 from agentctl.core.masking import masked
 from agentctl.core.text import unmasked
 from agentctl.guardrails.personal_data import Span, personal_data
-from agentctl.guardrails.review_words import contract_terms, prices
+from agentctl.guardrails.review import contract_terms, prices
 from agentctl.guardrails.words import Words
 from agentctl.specs.shapes.policy import Action, Guardrail
 

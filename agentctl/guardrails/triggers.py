@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.text import plain
-from agentctl.guardrails.escalation_words import escalation_words
+from agentctl.guardrails.vocabulary import words_for
 from agentctl.guardrails.words import Words, texts
 from agentctl.specs.shapes.agent import EscalationSpec, Trigger
 
@@ -39,7 +39,7 @@ class Triggers:
             if t.any_keyword
         ]
         for group in spec.default_triggers if spec else ():
-            words = Words(escalation_words(group))
+            words = Words(words_for("escalation", group))
             self._words.append(("input", words, f"{group}: ", self._queue))
         self._others = [t for t in triggers if not t.any_keyword]
 

@@ -11,29 +11,25 @@ case too many with a person is better than one too few.
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from agentctl.core.canonical import Json
 from agentctl.core.text import plain, unmasked
+from agentctl.guardrails.vocabulary import words_for
 
 _NEAR = 100
 """Characters before a word in which the two words before it are looked for."""
 _CLAUSE_END = re.compile(r"[.,;:!?()\n–—]|\s-\s")
 _WORD = re.compile(r"[\w'’]+")
 
-_NEGATORS = frozenset((
-    "no", "not", "never", "without", "none", "neither", "nor", "cannot", "kein", "keine",
-    "keinen", "keinem", "keiner", "keines", "nicht", "nie", "niemals", "ohne", "pas", "sans",
-    "aucun", "aucune", "jamais", "ni", "sin", "ningun", "ninguna", "ninguno", "nunca", "jamas",
-    "tampoco", "non", "senza", "nessun", "nessuna", "nessuno", "mai", "neanche",
-))  # fmt: skip
-"""Words that say no in English, German, French, Spanish and Italian, without accents."""
-_NO_DENIAL_AFTER = frozenset((
-    "only", "just", "you", "we", "nur", "bloss", "sie", "ihr", "seulement", "juste", "vous",
-    "solo", "solamente", "soltanto", "received", "got", "gotten", "erhalten", "bekommen",
-    "recu", "recibido", "ricevuto",
-))  # fmt: skip
-"""After a negator these make it something else: "not only urgent", "why don't you escalate", "not
-received refund"."""
+
+@cache
+def _denials() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words that say no, and those after which one of them denies nothing.
+
+    Such as "not only urgent", "why don't you escalate", "not received refund".
+    """
+    return frozenset(words_for("denial", "words")), frozenset(words_for("denial", "unless_before"))
 
 
 def texts(value: Json) -> Iterator[str]:
@@ -57,9 +53,10 @@ def denied(before: str) -> bool:
     """
     clause = _CLAUSE_END.split(before)[-1]
     last = _WORD.findall(clause)[-2:]
+    negators, harmless = _denials()
     for position, word in enumerate(last):
         after = last[position + 1] if position + 1 < len(last) else ""
-        if (word in _NEGATORS or word.endswith("n't")) and after not in _NO_DENIAL_AFTER:
+        if (word in negators or word.endswith("n't")) and after not in harmless:
             return True
     return False
 

@@ -6,8 +6,8 @@ credentials are remembered, and masked in whatever comes back.
 """
 
 import os
-import re
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -159,29 +159,27 @@ def variables_of(bundle: Bundle, environment: str | None = None) -> ManifestVari
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Return the variables of a file of `NAME=value` lines; `#` begins a comment line.
+    """Return the variables of a file, as python-dotenv reads it but for `${NAME}` in a value.
 
     Raises:
-        Problem: If it cannot be read, or a line is neither.
+        Problem: If it cannot be read, or a line is not `NAME=value`.
     """
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - only live runs need it
+
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise problem("unreadable-file", f"cannot read {path.name}: {why}") from error
     found: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
-        text = line.strip().removeprefix("export ").strip()
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name.strip()):
+    for line in parse_stream(StringIO(text)):
+        if line.error or (line.key is not None and line.value is None):
+            written = line.original.string
+            number = line.original.line + written[: -len(written.lstrip())].count("\n")
             # The line is not repeated: it may hold a secret.
             raise problem("bad-env-file", f"{path.name}:{number} is not NAME=value")
-        value = value.strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        found[name.strip()] = value
+        if line.key is not None and line.value is not None:
+            found[line.key] = line.value
     return found
 
 

@@ -46,7 +46,7 @@ from agentctl.traces.audit.verify import verify_file
 from agentctl.traces.log.content import Hashed
 from agentctl.traces.log.file import FileTrace
 from agentctl.traces.log.store import read_events
-from agentctl.traces.views.diff import diff
+from agentctl.traces.views.diff import diff_events
 sys.path.insert(0, sys.argv[1])
 from generate import pages
 
@@ -81,8 +81,8 @@ try:
     Replay([note("top", "secret words", 1)]).through("note.taken", {"shelf": "low"})
 except Problem as met:
     refused = str(met)
-found = diff(events, [start, note("top", "new words", 2)])
-same = diff(events, [start, note("top", "secret words", 2)])
+found = diff_events(events, [start, note("top", "new words", 2)])
+same = diff_events(events, [start, note("top", "secret words", 2)])
 run_cli(["trace", "show", str(path)])
 print(json.dumps({
     "declared": "note.taken" in EVENT_TYPES,

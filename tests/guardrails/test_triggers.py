@@ -7,13 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 from agentctl.core.text import plain
-from agentctl.guardrails.escalation_words import ESCALATION_WORDS
 from agentctl.guardrails.triggers import Triggers
+from agentctl.guardrails.vocabulary import LANGUAGES, vocabulary, words_for
 from agentctl.guardrails.words import Words
 from agentctl.specs.shapes.agent import DEFAULT_TRIGGERS, EscalationSpec
 from tests.support.build import bundle, ended, events, trial
 
-LANGUAGES = {"en", "de", "fr", "es", "it"}
 DESK = {"queue": "order-desk", "queues": ["legal"]}
 CALL_GET = {"call": {"get_order": {"order_id": "o_1"}}}
 SAY = {"say": "Done."}
@@ -59,20 +58,19 @@ def test_words_that_ship_escalate_in_five_languages(text: str, detail: str):
 
 def test_every_group_has_words_in_every_language():
     """No language is left out of a group, and no group is left without words."""
-    assert set(ESCALATION_WORDS) == set(DEFAULT_TRIGGERS)
-    for languages in ESCALATION_WORDS.values():
-        assert set(languages) == LANGUAGES
-        assert all(languages.values())
+    for language in LANGUAGES:
+        groups = vocabulary(language)["escalation"]
+        assert set(groups) == set(DEFAULT_TRIGGERS)
+        assert all(groups.values())
 
 
 @pytest.mark.parametrize("group", DEFAULT_TRIGGERS)
 def test_every_shipped_word_fires_alone_and_in_capitals(group: str):
     """Each word of the data is found by its own group, however it is cased."""
     only = triggers(default_triggers=[group])
-    for words in ESCALATION_WORDS[group].values():
-        for word in words:
-            assert only.on_text("input", word), word
-            assert only.on_text("input", f"... {word.upper()}!"), word
+    for word in words_for("escalation", group):
+        assert only.on_text("input", word), word
+        assert only.on_text("input", f"... {word.upper()}!"), word
 
 
 @pytest.mark.parametrize(

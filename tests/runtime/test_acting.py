@@ -32,6 +32,40 @@ def test_an_approved_call_runs():
     assert states(played) == ["succeeded"]
 
 
+def test_an_approver_sees_who_brought_each_argument():
+    """The user, the result of a tool, the model itself, or the system for a bound argument."""
+    refund = {
+        "name": "refund",
+        "description": "Refund.",
+        "inputSchema": {
+            "type": "object",
+            "properties": {n: {"type": "string"} for n in ("order", "owner", "said", "why", "who")},
+        },
+        "bind": {"who": "principal.id"},
+        "effect": "irreversible",
+        "mock": {"insert": "refunds", "record": {"id": "r_1"}},
+    }
+    sent = {"order": "o_1", "owner": "cus_7", "said": "cancel", "why": "goodwill"}
+    played = trial(
+        bundle(
+            tools=[GET, refund],
+            tables={"orders": "order_id", "refunds": "id"},
+            rules=[ASK[0], {"id": "ask", "ask": ["refund"]}],
+        ),
+        [CALL_GET, {"call": {"refund": sent}}, SAY],
+        approvals={"refund": "approve"},
+    )
+    (asked,) = events(played, "approval.requested")
+    assert asked["arguments"] == {**sent, "who": "cus_7"}
+    assert asked["origins"] == {
+        "order": "tool result c1_1",
+        "owner": "tool result c1_1",
+        "said": "user",
+        "why": "model",
+        "who": "system",
+    }
+
+
 def test_a_rejected_call_does_not_run_and_stays_denied():
     """The rejection goes back as a result; the same call again is denied without asking."""
     played = trial(

@@ -1,8 +1,10 @@
 """One person's content is erased for good; the chain, the seals and the counts stay."""
 
+import itertools
 import json
-import subprocess
-import sys
+import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -216,31 +218,30 @@ def test_nothing_is_erased_unasked(state, capsys, monkeypatch):
     assert path.read_bytes() == before
 
 
-KILL = """
-import os, signal, sys
-from pathlib import Path
-from agentctl.traces.audit.erasure import Erasure, erase
+DEADLY = (
+    (os, "open"), (os, "write"), (os, "fsync"), (os, "close"), (os, "replace"), (os, "rename"),
+    (Path, "replace"), (Path, "unlink"),
+)  # fmt: skip
 
-left = int(sys.argv[2])
 
-def deadly(real, tears):
-    def call(*arguments, **named):
-        global left
-        left -= 1
-        if left == 0:
-            if tears:
-                real(arguments[0], arguments[1][: len(arguments[1]) // 2])
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments, **named)
-    return call
+def erase_and_die(state: Path, step: int) -> None:
+    """Erase, and be killed -9 at one step; a write is then torn in the middle."""
+    left = itertools.count(step - 1, -1)
 
-state = Path(sys.argv[1])
-for holder, name in ((os, "open"), (os, "write"), (os, "fsync"), (os, "close"), (os, "replace"),
-                     (os, "rename"), (Path, "replace"), (Path, "unlink")):
-    setattr(holder, name, deadly(getattr(holder, name), name == "write"))
-erase(state / "traces" / "r1.jsonl", state / "journal.jsonl",
-      Erasure("asked", "dpo", "2026-01-15T09:00:00.000Z"))
-"""
+    def deadly(real, name):
+        def call(*arguments, **named):
+            if next(left) == 0:
+                if name == "write":
+                    real(arguments[0], arguments[1][: len(arguments[1]) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments, **named)
+
+        return call
+
+    for holder, name in DEADLY:
+        setattr(holder, name, deadly(getattr(holder, name), name))
+    erasure = Erasure("asked", "dpo", "2026-01-15T09:00:00.000Z")
+    erase(state / "traces" / "r1.jsonl", state / "journal.jsonl", erasure)
 
 
 def test_kill_9_in_the_middle_leaves_the_old_file_or_the_new_one(state, verify, capsys):
@@ -251,15 +252,17 @@ def test_kill_9_in_the_middle_leaves_the_old_file_or_the_new_one(state, verify, 
     for step in range(1, 60):
         path.write_bytes(old)
         log.write_bytes(seals)
-        done = subprocess.run([sys.executable, "-c", KILL, str(state), str(step)], check=False)
+        done = multiprocessing.get_context("fork").Process(target=erase_and_die, args=(state, step))
+        done.start()
+        done.join()
         new = path.read_bytes() != old
         outcomes.append(new)
         (check,) = verify_file(path)
         assert (check.tampering, check.torn) == (None, False)
         assert check.erased == (check.events - 1 if new else 0)
-        if done.returncode == 0:
+        if done.exitcode == 0:
             break
-        assert done.returncode == -9
+        assert done.exitcode == -9
         torn = torn or read_journal(log).torn
         assert verify()[0] == 0, step
         code = run_cli(["trace", "erase", "--principal", "cus_7", "--reason", "x", "--yes"])

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from agentctl.core.alignment import align
 from agentctl.core.events import Event
-from agentctl.traces.views.diff import diff
+from agentctl.traces.views.diff import diff_events
 from tests.support.build import bundle, trial
 
 GET = {"call": {"get_order": {"order_id": "o_1"}}}
@@ -19,7 +19,7 @@ def events(*turns: object, **agent: object) -> list[Event]:
 
 def test_two_replays_of_one_scenario_are_equal():
     """The same scenario played twice has no difference."""
-    assert diff(events(GET, CANCEL, SAY), events(GET, CANCEL, SAY)).equal
+    assert diff_events(events(GET, CANCEL, SAY), events(GET, CANCEL, SAY)).equal
 
 
 def test_ids_and_times_do_not_count():
@@ -32,13 +32,13 @@ def test_ids_and_times_do_not_count():
         if event.type == "model.replied":
             body["calls"] = [{**call, "id": "x" + call["id"]} for call in body["calls"]]
         renamed.append(event._replace(at="2027-01-01T00:00:00.000Z", body=body))
-    assert diff(events(GET, CANCEL, SAY), renamed).equal
+    assert diff_events(events(GET, CANCEL, SAY), renamed).equal
 
 
 def test_a_changed_argument_is_named_with_old_and_new():
     """The path, the old value and the new one are told, at the first step that differs."""
     other = {"call": {"get_order": {"order_id": "o_2"}}}
-    found = diff(events(GET, SAY), events(other, SAY))
+    found = diff_events(events(GET, SAY), events(other, SAY))
     assert found.first is not None
     assert (found.first.kind, found.first.item.name, found.first.item.step) == (
         "changed",
@@ -50,16 +50,16 @@ def test_a_changed_argument_is_named_with_old_and_new():
 
 def test_an_added_and_a_removed_call_are_told():
     """A call only one run has stands alone; the rest stays paired."""
-    found = diff(events(GET, SAY), events(GET, CANCEL, SAY))
+    found = diff_events(events(GET, SAY), events(GET, CANCEL, SAY))
     assert [(d.kind, d.item.name) for d in found.differences] == [("added", "cancel_order")]
-    found = diff(events(GET, CANCEL, SAY), events(GET, SAY))
+    found = diff_events(events(GET, CANCEL, SAY), events(GET, SAY))
     assert [(d.kind, d.item.name) for d in found.differences] == [("removed", "cancel_order")]
 
 
 def test_a_mutated_policy_shows_where_the_decision_changed():
     """Without the rule that allows it the call is denied: there the runs part."""
     reads = [{"id": "reads", "allow": {"effects": ["none"]}}]
-    found = diff(events(GET, CANCEL, SAY), events(GET, CANCEL, SAY, rules=reads))
+    found = diff_events(events(GET, CANCEL, SAY), events(GET, CANCEL, SAY, rules=reads))
     assert found.first is not None
     assert (found.first.item.name, found.first.item.step) == ("cancel_order", 2)
     assert ("verdict", "allow", "deny") in [c[:3] for c in found.first.changes]
@@ -67,7 +67,9 @@ def test_a_mutated_policy_shows_where_the_decision_changed():
 
 def test_the_end_is_compared():
     """Stop reason, answer and cost are told when they differ."""
-    changed = {c.path: (c.old, c.new) for c in diff(events(SAY), events({"say": "No."})).ending}
+    changed = {
+        c.path: (c.old, c.new) for c in diff_events(events(SAY), events({"say": "No."})).ending
+    }
     assert changed["answer"] == ("Done.", "No.")
 
 

@@ -61,12 +61,17 @@ def test_equal_trials_are_equal_bytes():
     assert text() == text()
 
 
-def test_every_changed_byte_is_found(tmp_path: Path):
+EVERY = pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.soak)])
+"""How many of the places in a trace are tried: one in eleven, or all."""
+
+
+@EVERY
+def test_every_changed_byte_is_found(tmp_path: Path, every: int):
     """Flipping any single byte of a trace is noticed, and the event is named."""
     path, original = tmp_path / "run.jsonl", text()
     lines = original.split(b"\n")
     starts = [sum(len(line) + 1 for line in lines[:n]) for n in range(len(lines))]
-    for position in range(len(original)):
+    for position in range(0, len(original), every):
         changed = bytearray(original)
         changed[position] ^= 0x01
         path.write_bytes(bytes(changed))
@@ -91,10 +96,11 @@ def test_deleting_swapping_doubling_and_inserting_lines_is_found(tmp_path: Path)
         assert wrong(path, b"".join(swapped)) is not None
 
 
-def test_a_cut_at_any_place_is_seen(tmp_path: Path):
+@EVERY
+def test_a_cut_at_any_place_is_seen(tmp_path: Path, every: int):
     """A trace that was cut is unfinished at best."""
     path, original = tmp_path / "run.jsonl", text()
-    for length in range(len(original)):
+    for length in range(0, len(original), every):
         assert wrong(path, original[:length]) is not None
 
 

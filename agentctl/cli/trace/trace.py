@@ -23,7 +23,7 @@ from agentctl.core.text import count
 from agentctl.specs.reading.locate import find_root
 from agentctl.traces.log.content import require_content
 from agentctl.traces.log.store import find, list_runs, read_events
-from agentctl.traces.views.diff import diff
+from agentctl.traces.views.diff import diff_events
 
 trace_app = typer.Typer(
     help="List, show, verify and compare runs.",
@@ -115,7 +115,7 @@ def diff_command(
     right_run, after = read_events(*find(root, right))
     require_content(left_run, before, "compared")
     require_content(right_run, after, "compared")
-    found = diff(before, after)
+    found = diff_events(before, after)
     if shape == "text":
         if not found.equal:
             for line in diff_lines(left_run, right_run, found, full=full):

@@ -7,7 +7,7 @@ that are declared as structure are kept as they are, so that a field nobody thou
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from agentctl.core.canonical import Json, canonical_text
@@ -94,7 +94,7 @@ class Hashed:
         return MARK + made.hexdigest()
 
 
-def missing_content(events: list[Event]) -> Literal["hashed", "erased"] | None:
+def missing_content(events: Sequence[Event]) -> Literal["hashed", "erased"] | None:
     """Say why the content of a run cannot be read, if it cannot."""
     if any(event.body == ERASED for event in events):
         return "erased"
@@ -102,7 +102,7 @@ def missing_content(events: list[Event]) -> Literal["hashed", "erased"] | None:
     return "hashed" if started.get("content") == "hashed" else None
 
 
-def require_content(run: str, events: list[Event], what: str) -> None:
+def require_content(run: str, events: Sequence[Event], what: str) -> None:
     """Refuse what needs the content of a run that keeps none.
 
     Args:

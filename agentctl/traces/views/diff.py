@@ -72,7 +72,7 @@ class TraceDiff(NamedTuple):
         return not self.differences and not self.ending
 
 
-def diff(left: Sequence[Event], right: Sequence[Event]) -> TraceDiff:
+def diff_events(left: Sequence[Event], right: Sequence[Event]) -> TraceDiff:
     """Compare two runs."""
     before, after = items(left), items(right)
     kinds: dict[tuple[str, ...], int] = {}
@@ -182,4 +182,4 @@ def _ending(events: Sequence[Event]) -> dict[str, Json]:
     return {"stop": None}
 
 
-__all__ = ["Change", "Item", "StepDifference", "TraceDiff", "changes", "diff", "items"]
+__all__ = ["Change", "Item", "StepDifference", "TraceDiff", "changes", "diff_events", "items"]

@@ -1,0 +1,149 @@
+"""The Python interface of agentctl: what the commands do, as functions that return frozen data.
+
+It follows semantic versioning: what stands in `__all__` changes incompatibly only with a new major
+version. Nothing here prints; progress comes through callbacks. A request that cannot be served, or
+files that are wrong, raise `Problem`, which carries one `Diagnostic` or more.
+
+Importing this module loads what every function needs, about as much as `agentctl eval` does.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from agentctl.app.checking.checking import CheckReport, check_files
+from agentctl.app.evaluating.evaluation import (
+    EvalRequest,
+    Evaluation,
+    SetProgress,
+    evaluate_sets,
+)
+from agentctl.app.evaluating.turn_sources import TurnSourceOptions
+from agentctl.core.errors import Diagnostic, Problem
+from agentctl.core.events import Event
+from agentctl.evals.results.gates import Verdict
+from agentctl.evals.running.runner import SetResult
+from agentctl.evals.running.trial_runner import KeptTraces
+from agentctl.evals.scorers.scoring import TrialRow
+from agentctl.specs.loading.project import Project
+from agentctl.traces.log.content import require_content
+from agentctl.traces.log.store import find, read_events
+from agentctl.traces.views.diff import TraceDiff, diff_events
+from agentctl.traces.views.fold import Trajectory, fold
+
+
+class RunTrace(NamedTuple):
+    """One run or trial as its trace holds it."""
+
+    run: str
+    """The run's id; of a trial `set/scenario#n`."""
+    events: tuple[Event, ...]
+    trajectory: Trajectory
+    """The events folded: calls, escalation, how it ended."""
+
+
+def load_project(path: Path | str = ".") -> Project:
+    """Return the project around a folder.
+
+    Args:
+        path: A folder of the project; its root is the nearest parent with `agentctl.yaml`, or with
+            `agents/`.
+
+    Raises:
+        Problem: If its `agentctl.yaml` is wrong.
+    """
+    return Project.find(Path(path))
+
+
+def check(path: Path | str = ".", files: Sequence[Path] = ()) -> CheckReport:
+    """Check the YAML files of a project, as `agentctl check` does.
+
+    Args:
+        path: A folder of the project.
+        files: Only these files or folders; none = all.
+
+    Raises:
+        Problem: If there is nothing to check. What is wrong with files is in the report.
+    """
+    return check_files(Path(path), files)
+
+
+def evaluate(
+    project: Project,
+    golden_sets: Sequence[str] = (),
+    *,
+    select: Sequence[str] = (),
+    jobs: int = 1,
+    keep: KeptTraces = "failed",
+    live: bool = False,
+    model: str | None = None,
+    trials: int | None = None,
+    on_progress: Callable[[SetProgress], None] = lambda _: None,
+) -> Evaluation:
+    """Evaluate golden sets, as `agentctl eval` does.
+
+    Args:
+        project: The project.
+        golden_sets: Names or files; none = all.
+        select: Only these scenarios: ids with `*`, or `tag:NAME`; none = all.
+        jobs: Processes.
+        keep: The trials whose traces are kept: `failed`, `all` or `none`.
+        live: Ask the model in place of recorded turns; tools stay mocked.
+        model: The model to ask in place of the spec's; needs `live`.
+        trials: Attempts at each scenario; needs `live`.
+        on_progress: Called whenever a scenario or trial is done.
+
+    Raises:
+        Problem: If a set is wrong, or nothing is selected.
+    """
+    turns = TurnSourceOptions(live=live, model=model, trials=trials)
+    request = EvalRequest(golden_sets, select, None, jobs, keep, turns=turns)
+    return evaluate_sets(project, request, on_progress=on_progress)
+
+
+def read_trace(project: Project, run: str) -> RunTrace:
+    """Read the trace of one run or trial.
+
+    Args:
+        project: The project.
+        run: The run's id or the start of it, `latest`, a file, or `set/scenario` for a trial of the
+            last evaluation.
+
+    Raises:
+        Problem: If there is no such trace, or it is damaged.
+    """
+    run_id, events = read_events(*find(project.root, run))
+    return RunTrace(run_id, tuple(events), fold(events))
+
+
+def diff(left: RunTrace, right: RunTrace) -> TraceDiff:
+    """Compare two runs; ids, times and hashes do not count.
+
+    Raises:
+        Problem: If a trace keeps only hashes of its content.
+    """
+    for one in (left, right):
+        require_content(one.run, one.events, "compared")
+    return diff_events(left.events, right.events)
+
+
+__all__ = [
+    "CheckReport",
+    "Diagnostic",
+    "Evaluation",
+    "Event",
+    "Problem",
+    "Project",
+    "RunTrace",
+    "SetProgress",
+    "SetResult",
+    "TraceDiff",
+    "Trajectory",
+    "TrialRow",
+    "Verdict",
+    "check",
+    "diff",
+    "evaluate",
+    "load_project",
+    "read_trace",
+]
