@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from agentctl.app.checking.table import CHECKS
 from agentctl.core.events import EVENTS, STOP_REASONS, EventDeclaration, Keep
 from agentctl.core.exits import ExitCode
+from agentctl.evals.results.figures import gated_figures
 from agentctl.specs.checks.risks import DOES
 from agentctl.specs.language.matchers import MATCHERS
 from agentctl.specs.shapes.base import Family
@@ -170,9 +171,39 @@ events are played back: `agentctl resume` refuses any difference, a fork (`run -
 """
 
 
+FIGURES_PAGE = """# Figures of an evaluation
+
+What the summary of a golden set and its JSON report hold. Each can be bounded under `gates:` by
+its name: `min` and `max`, `max_ratio` for `cost_vs_human`, and `k` for `pass_hat_k`, for example
+`gates: {pass_rate: {min: 0.95}, pass_hat_k: {k: 3, min: 0.8}}`. A figure that cannot be worked out
+is `not_evaluated`, and its gate is neither met nor failed.
+
+| name | figure | numerator | denominator | unit | better |
+|---|---|---|---|---|---|
+"""
+UNITS = {
+    "share": "share, 0 to 1",
+    "mean": "number",
+    "usd": "US dollars",
+    "of_human": "times what a person costs",
+    "seconds": "virtual seconds",
+}
+
+
+def figures() -> str:
+    """Return the page of everything that is counted."""
+    rows = (
+        f"| `{f.name}` | {f.title} | {f.numerator} | {f.denominator} | {UNITS[f.unit]}"
+        f" | {f.better} |"
+        for f in gated_figures().values()
+    )
+    return FIGURES_PAGE + "\n".join(rows) + "\n"
+
+
 def pages() -> dict[str, str]:
     """Return every page by its file name."""
     made = {f"{kind.lower()}.md": page(kind) for kind in KINDS}
+    made["figures.md"] = figures()
     events = "\n\n".join(event(EVENTS[name]) for name in sorted(EVENTS))
     return {
         **made,

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from agentctl.app.batch.batch import Batch, BatchPlan, open_batch
-from agentctl.app.batch.task_run import Whose
 from agentctl.app.observer import Observer
+from agentctl.app.running.recipes import Whose
 from agentctl.cli.output import Format, note, write_json, write_jsonl
 from agentctl.cli.render.batch import BatchProgress, summary_json, summary_line
 from agentctl.core.errors import problem

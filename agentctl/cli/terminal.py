@@ -1,14 +1,15 @@
 """A person at the terminal: answers the agent's questions and decides on calls that ask."""
 
+import getpass
 import sys
-from collections.abc import Callable
 
-from agentctl.cli.output import note, report_problem
+from agentctl.app.running.participants import Participants
+from agentctl.cli.output import note
 from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
-from agentctl.core.errors import Problem
 from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.core.text import shorten
+from agentctl.runtime.run import ScriptedInputs
 from agentctl.specs.language.schemas import Schema, SchemaProblem
 
 _MOST_SHOWN = 1000
@@ -59,20 +60,13 @@ class TerminalApprover:
 
     Args:
         identity: Who sits here. Asserted, not proven.
-        may: Raises a problem if they may not approve a call.
     """
 
-    def __init__(self, identity: str, may: Callable[[ApprovalRequest], None]) -> None:
+    def __init__(self, identity: str) -> None:
         self._identity = identity
-        self._may = may
 
     def ask(self, request: ApprovalRequest) -> Approval | None:
-        """Ask for one call; whoever may not approve it is not asked."""
-        try:
-            self._may(request)
-        except Problem as refused:
-            report_problem(refused)
-            return None
+        """Ask for one call."""
         note(f"\napproval needed: {request.tool} ({request.effect.replace('_', ' ')})")
         for name, value in request.arguments.items():
             origin = request.origins.get(name, "model")
@@ -130,11 +124,24 @@ def elicited(message: str, schema: dict[str, Json]) -> dict[str, Json] | None:
     return None
 
 
+def people_here(task: str | dict[str, Json] | None, approver: str | None) -> Participants:
+    """Return who can be asked: the person at this terminal, else nobody.
+
+    Args:
+        task: What the agent is to do; left out where it was told before.
+        approver: Who sits here; left out = the system's user.
+    """
+    identity = approver or getpass.getuser()
+    if on_terminal():
+        return Participants(TerminalInputs(task), TerminalApprover(identity), identity, elicited)
+    return Participants(ScriptedInputs(*([] if task is None else [task])), identity=identity)
+
+
 __all__ = [
     "TerminalApprover",
     "TerminalInputs",
-    "elicited",
     "on_terminal",
+    "people_here",
     "prompt_line",
     "warn_of_production",
 ]

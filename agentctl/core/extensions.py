@@ -41,7 +41,7 @@ def find_extension(
 
 
 def load_extension(
-    kind: str, name: str, built_in: Iterable[str], at: Location | None = None
+    kind: str, name: str, built_in: Iterable[str] = (), at: Location | None = None
 ) -> Any:
     """Load what another package registers; the arguments are those of `find_extension`.
 

@@ -172,6 +172,8 @@ class Run:
         self.ran: dict[str, int] = {}
         self.results: dict[str, list[Json]] = {}
         self.escalated: TriggerHit | None = None
+        self.call_ids: dict[str, str] = {}
+        """The provider's id of a call -> ours, of the latest call where it comes twice."""
         self.said: str | None = None
         """The last words of the model to the user."""
         self.missing_mock: str | None = None

@@ -16,7 +16,8 @@ from agentctl.core.text import count
 from agentctl.models.port import Model, ModelFault
 from agentctl.models.scripted import ScriptedModel
 from agentctl.runtime.approvals.approver import Approver, ScriptedApprover
-from agentctl.runtime.conversation.loop import OUT_OF_TURNS, play
+from agentctl.runtime.assembly import run_agent
+from agentctl.runtime.conversation.loop import OUT_OF_TURNS
 from agentctl.runtime.dispatch import mock_backend
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.recorded_dialogue import RecordedDialogue
@@ -24,7 +25,6 @@ from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import (
     NO_SESSION,
     EventRecorder,
-    Run,
     RunContext,
     RunSession,
     ScriptedInputs,
@@ -91,32 +91,25 @@ def play_trial(
         kind = "live" if model is not None else "recorded" if recording else "written"
     name = (recording.model if recording else None) or harness.model_name
     world = World(tables, harness.bundle.tables, scenario.world)
-    replay = session.replay
-    scripted, inputs = _parts(turns or (), name, user_lines(scenario), replay)
-    run = Run(
-        harness,
-        RunContext(
-            principal=scenario_principal(scenario, harness),
-            model=model or scripted,
-            clock=VirtualClock(scenario.now or now),
-            approver=approver or ScriptedApprover(scenario.approvals),
-            inputs=inputs,
-            recorder=recorder,
-            scenario={"set": set_name, "id": scenario.id, "trial": number, "kind": kind},
-            session=session,
-            recorded_end=end if model is None else None,
-        ),
-    )
-    backend = mock_backend(harness, world, scenario.faults)
-    fault, met = None, None
+    fault: str | None = None
     if turns is None and model is None:
         fault = "no recorded turns: record them, or run with a model"
-    else:
-        try:
-            play(run, backend)
-        except ModelFault as raised:
-            met = raised
-            fault = _fault(met, recorded_end=end is not None, left_out=turns is None)
+        return Trial(scenario.id, number, kind, name, [], world, fault, end)
+    scripted, inputs = _parts(turns or (), name, user_lines(scenario), session.replay)
+    context = RunContext(
+        principal=scenario_principal(scenario, harness),
+        model=model or scripted,
+        clock=VirtualClock(scenario.now or now),
+        approver=approver or ScriptedApprover(scenario.approvals),
+        inputs=inputs,
+        recorder=recorder,
+        scenario={"set": set_name, "id": scenario.id, "trial": number, "kind": kind},
+        session=session,
+        recorded_end=end if model is None else None,
+    )
+    run, met = run_agent(harness, context, mock_backend(harness, world, scenario.faults))
+    if met is not None:
+        fault = _fault(met, recorded_end=end is not None, left_out=turns is None)
     if run.missing_mock is not None:
         fault = f"missing mock: {run.missing_mock}"
     elif kind == "written" and run.unknown_tools:

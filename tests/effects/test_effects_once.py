@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from agentctl.app.running.runs import state_of
+from agentctl.app.running.state import state_of
 from agentctl.core.messages import Approval
 from agentctl.runtime.approvals.inbox import Responder, TracePlace, answer_approval
 from agentctl.traces.audit.verify import verify_file

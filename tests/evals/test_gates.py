@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.core.errors import Problem
 from agentctl.core.exits import ExitCode
 from agentctl.evals.results.figures import summarise
-from agentctl.evals.results.gates import combined, decide_gates
+from agentctl.evals.results.gates import combined, decide_gates, gate_problems
 from agentctl.specs.shapes.golden import Gates
 from tests.evals.test_summary import BAD, GOOD, HANDED_OVER, PERSON, UNCLEAR
 
@@ -90,10 +89,60 @@ def test_the_ratio_to_human_cost_can_be_bounded():
     assert found.outcome == "failed"
 
 
-def test_max_ratio_is_refused_elsewhere():
-    """`max_ratio` on another figure is a mistake in the golden set."""
-    with pytest.raises(Problem, match="max_ratio"):
-        verdict(GOOD, pass_rate={"max_ratio": 1})
+@pytest.mark.parametrize(
+    ("gates", "path", "message"),
+    [
+        ({"pass_rate": {"max_ratio": 1}}, ("pass_rate", "max_ratio"), "max_ratio"),
+        ({"pass_rate": {"min": 95}}, ("pass_rate", "min"), "lies between 0 and 1"),
+        ({"inconclusive": {"max": 5}}, ("inconclusive", "max"), "lies between 0 and 1"),
+        ({"pass_rat": {"min": 1}}, ("pass_rat",), "unknown field `pass_rat`"),
+        ({"pass_hat_k": {"min": 1}}, ("pass_hat_k", "k"), "needs `k`"),
+        ({"pass_rate": {"k": 2, "min": 1}}, ("pass_rate", "k"), "has no `k`"),
+    ],
+)
+def test_a_gate_that_makes_no_sense_is_named(gates, path, message):
+    """An unknown figure, a bound out of reach and a key of another figure are mistakes."""
+    ((where, found),) = gate_problems(Gates.model_validate(gates))
+    assert (where, message in found.message) == (path, True)
+    assert found.hint
+
+
+def test_bounds_that_make_sense_are_taken():
+    """A cost may exceed 1, and pass^k says its k."""
+    gates = {"cost_per_scenario_usd": {"max": 30}, "pass_hat_k": {"k": 2, "min": 1}}
+    assert list(gate_problems(Gates.model_validate(gates))) == []
+
+
+def test_a_rate_is_not_rounded_up_to_its_bound():
+    """1,899 of 2,000 do not meet 0.95, and twelve tenths in three parts meet 0.4."""
+    rows = [GOOD] * 1899 + [BAD] * 101
+    assert verdict(*rows, pass_rate={"min": 0.95}).outcome == "failed"
+    for tenths, side in (((0.2, 0.3, 0.7), "min"), ((0.2, 0.2, 0.8), "max")):
+        rows = [GOOD._replace(calls=(1, 1, 1, share)) for share in tenths]
+        value = summarise(rows).figures["argument_score"].value
+        assert (value < 0.4) if side == "min" else (value > 0.4)
+        assert verdict(*rows, argument_score={side: 0.4}).outcome == "passed"
+
+
+def test_a_selection_leaves_out_gates_that_it_says_nothing_about():
+    """Of selected scenarios, a gate without data is left out; one with data counts as ever."""
+    gates = Gates.model_validate({"escalation_recall": {"min": 1}, "pass_rate": {"min": 1}})
+    for row, outcome in ((GOOD, "passed"), (BAD, "failed")):
+        found = decide_gates(summarise([row]), gates, part=True)
+        assert "escalation_recall" not in statuses(found)
+        assert (statuses(found)["pass_rate"], found.outcome) == (outcome, outcome)
+    whole = statuses(decide_gates(summarise([GOOD]), gates))
+    assert whole["escalation_recall"] == "not_evaluated"
+
+
+def test_pass_hat_k_can_be_bounded():
+    """The gate is about the k it names; without that many trials it is open."""
+    rows = [GOOD._replace(trial=n) for n in (1, 2, 3)] + [BAD._replace(trial=4)]
+    assert verdict(*rows, pass_hat_k={"k": 2, "min": 0.5}).outcome == "passed"
+    assert verdict(*rows, pass_hat_k={"k": 2, "min": 0.51}).outcome == "failed"
+    assert verdict(*rows, pass_hat_k={"k": 3, "min": 0.26}).outcome == "failed"
+    found = verdict(*rows, pass_hat_k={"k": 5, "min": 0.5})
+    assert (statuses(found)["pass_hat_k=5"], found.outcome) == ("not_evaluated", "inconclusive")
 
 
 def test_stale_turns_cannot_be_green_and_say_what_to_do():

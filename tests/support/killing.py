@@ -13,21 +13,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agentctl.app.running import runs as sessions
+from agentctl.app.running.parts import RunParts, load_parts
+from agentctl.app.running.runs import play_run, reopen_run, start_run
+from agentctl.app.running.state import state_of
 from agentctl.effects import approvals, db, ledger
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.scripted import ScriptedModel
-from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import RunSession, ScriptedInputs
 from agentctl.specs.loading.project import Project
 from agentctl.toolbox.http import tools as http
 from agentctl.traces.log import append as appending
-from agentctl.traces.log.file import FileTrace
-from agentctl.traces.log.store import journal_file
+from agentctl.traces.log.store import read_events
 from tests.support.live_project import turns
 
 KILLED = -signal.SIGKILL
 BROKEN = 99
+TASK = "Cancel o_1"
 
 
 class Barriers:
@@ -88,42 +89,26 @@ def start(root: Path, *raw: Any) -> None:
     """Start a run that waits for its approvals."""
     project, how = Project.find(root), recipe()
     parts = _parts(project, how, ScriptedModel(turns(*raw)))
-    state = sessions.state_of(root)
-    run_id, trace = sessions.new_trace(project)
-    state.sessions.keep(run_id, how)
-    begun = sessions.StartedRun(
-        run_id,
-        trace,
-        RunSession(run_id=run_id, ledger=state.ledger, waits=True),
-        sessions.queue_approver(parts, how, state, run_id, None),
-        ScriptedInputs("Cancel o_1"),
-        state.sessions,
-    )
-    sessions.play_run(root, how, parts, begun)
+    session = RunSession(waits=True)
+    begun = start_run(project, how, parts, state_of(root), session, ScriptedInputs(TASK))
+    play_run(root, begun)
 
 
 def resume(root: Path, *raw: Any) -> None:
     """Take up the only run of the project."""
     project, how = Project.find(root), recipe()
     (path,) = (root / ".agentctl" / "traces").glob("*.jsonl")
-    trace, events = FileTrace.reopen(path, path.stem, journal_file(root))
-    replay = Replay(events)
-    state = sessions.state_of(root)
-    model = ScriptedModel(turns(*raw), played=replay.count("model.replied"))
-    parts = _parts(project, how, model)
-    begun = sessions.StartedRun(
-        path.stem,
-        trace,
-        RunSession(run_id=path.stem, ledger=state.ledger, waits=True, replay=replay),
-        sessions.queue_approver(parts, how, state, path.stem, replay),
-        ScriptedInputs() if replay.lines_heard else ScriptedInputs("Cancel o_1"),
-        state.sessions,
-    )
-    sessions.play_run(root, how, parts, begun)
+    _, events = read_events(path)
+    played = sum(event.type == "model.replied" for event in events)
+    parts = _parts(project, how, ScriptedModel(turns(*raw), played=played))
+    heard = any(event.type == "input.received" for event in events)
+    inputs = ScriptedInputs() if heard else ScriptedInputs(TASK)
+    session = RunSession(path.stem, waits=True)
+    play_run(root, reopen_run(root, how, parts, state_of(root), session, inputs))
 
 
-def _parts(project: Project, how: RunRecipe, model: ScriptedModel) -> sessions.RunParts:
-    return sessions.load_parts(project, how)._replace(model=model)  # type: ignore[arg-type]
+def _parts(project: Project, how: RunRecipe, model: ScriptedModel) -> RunParts:
+    return load_parts(project, how)._replace(model=model)
 
 
 class Ended(NamedTuple):

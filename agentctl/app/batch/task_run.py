@@ -1,40 +1,34 @@
 """Do one task of a batch: begin its run, take up the one that was cut off, or find its result."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from agentctl.app.batch.tasks import BatchTask, Known
 from agentctl.app.observer import UNOBSERVED, Observer
+from agentctl.app.running.parts import RunParts, next_run_parts
+from agentctl.app.running.recipes import Whose
 from agentctl.app.running.result import run_result
 from agentctl.app.running.runs import (
     EXITS,
     FinishedRun,
-    RunParts,
-    RunState,
     StartedRun,
-    new_trace,
-    next_run_parts,
     play_run,
-    queue_approver,
+    reopen_run,
+    start_run,
 )
-from agentctl.core.canonical import Json
+from agentctl.app.running.state import RunState
 from agentctl.core.errors import Problem, problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
 from agentctl.effects.paused_runs import PausedRuns, RunRecipe
-from agentctl.runtime.approvals.approver import Approver, Nobody
-from agentctl.runtime.replay.replay import Replay
-from agentctl.runtime.run import Inputs, RunSession, ScriptedInputs
+from agentctl.runtime.run import RunSession, ScriptedInputs
 from agentctl.specs.loading.project import Project
-from agentctl.traces.log.file import FileTrace
-from agentctl.traces.log.store import journal_file, read_events, trace_of
+from agentctl.traces.log.store import read_events, trace_of
 
 SCHEMA_VERSION = "1"
 _SHARED = frozenset({"cost_usd.day", "cost_usd.month"})
 """Limits that forbid the next task what they forbade this one."""
-
-Whose = Callable[[str | None], dict[str, Json]]
 
 
 class Result(NamedTuple):
@@ -138,12 +132,9 @@ class TaskRunner:
     def _begin(self, task: BatchTask, state: RunState | None) -> Result:
         recipe = self._recipe._replace(principal=self._whose(task.acting_as), task=task.id)
         parts = next_run_parts(self._parts, recipe)
-        run_id, trace = new_trace(self._project)
-        if state is not None:
-            state.sessions.keep(run_id, recipe)
-        return self._play(
-            task, recipe, parts, trace, RunSession(run_id), ScriptedInputs(task.first), state
-        )
+        inputs = ScriptedInputs(task.first)
+        session = RunSession(waits=self._waits)
+        return self._play(task, start_run(self._project, recipe, parts, state, session, inputs))
 
     def _taken_up(self, task: BatchTask, run: str, state: RunState) -> Result:
         """Go on with a run that was cut off; one that cannot go on is told, not begun anew."""
@@ -153,35 +144,18 @@ class TaskRunner:
             if events[-1].type == "run.ended":
                 return self._result(task, run_result(run, events, str(path)), events)
             parts = next_run_parts(self._parts, recipe)
-            trace, events = FileTrace.reopen(path, run, journal_file(self.root))
-            replay = Replay(events)
-            session = RunSession(run, replay=replay, used_s=replay.active_s)
-            inputs = ScriptedInputs() if replay.lines_heard else ScriptedInputs(task.first)
-            return self._play(task, recipe, parts, trace, session, inputs, state)
+            session = RunSession(run, waits=self._waits)
+            # What the user said was recorded, unless the run was cut off before.
+            heard = any(event.type == "input.received" for event in events)
+            inputs = ScriptedInputs() if heard else ScriptedInputs(task.first)
+            begun = reopen_run(self.root, recipe, parts, state, session, inputs)
+            return self._play(task, begun)
         except Problem as met:
             known = Known(run, "interrupted", met.exit_code, False, self._of)
             return _stuck(task, known, met)
 
-    def _play(
-        self,
-        task: BatchTask,
-        recipe: RunRecipe,
-        parts: RunParts,
-        trace: FileTrace,
-        session: RunSession,
-        inputs: Inputs,
-        state: RunState | None,
-    ) -> Result:
-        asker: Approver = Nobody()
-        if state is not None:
-            ledger = state.ledger if recipe.mode == "live" else None
-            session = session._replace(ledger=ledger, waits=self._waits)
-            if self._waits:
-                asker = queue_approver(parts, recipe, state, session.run_id, session.replay)
-        # A batch that can be taken up forgets a run when its result is kept, not before.
-        sessions = state.sessions if state is not None and recipe.batch is None else None
-        begun = StartedRun(session.run_id, trace, session, asker, inputs, sessions)
-        done = play_run(self.root, recipe, parts, begun, self._observer)
+    def _play(self, task: BatchTask, begun: StartedRun) -> Result:
+        done = play_run(self.root, begun, self._observer)
         return self._result(task, done.result, done.events, done)
 
     def _found(self, task: BatchTask, known: Known, run: str | None) -> Result:
@@ -260,4 +234,4 @@ def _has_begun(trace: Path) -> bool:
         return False
 
 
-__all__ = ["Result", "TaskRunner", "Whose"]
+__all__ = ["Result", "TaskRunner"]

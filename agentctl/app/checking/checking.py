@@ -15,6 +15,7 @@ from agentctl.app.checking.survey import CheckContext, ProjectSurvey
 from agentctl.app.checking.table import CHECKS, RULES
 from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.text import did_you_mean
+from agentctl.evals.running.set_checks import set_problems
 from agentctl.runtime.expected import expected_world
 from agentctl.runtime.harness import Harness
 from agentctl.specs.checks.lint import bare_keys, scenario_warnings
@@ -146,8 +147,10 @@ class _Checking:
 
     def _add_all(self, found: Iterable[Diagnostic]) -> None:
         for one in found:
-            declared = replace(one, severity=CHECKS[one.code].severity)
-            self._found.setdefault((one.code, one.message, str(one.location)), declared)
+            # A code of a tool backend from another package is declared nowhere here.
+            declared = CHECKS.get(one.code, one)
+            found_one = replace(one, severity=declared.severity)
+            self._found.setdefault((one.code, one.message, str(one.location)), found_one)
 
     def _kind(self, path: Path) -> type[BaseModel]:
         """Return what a file is: what it says, else what its folder says."""
@@ -207,6 +210,7 @@ class _Checking:
             source = read_yaml(path, shown_path(path))
             self._add_all(scenario_warnings(loaded.scenarios(), source))
             self._add_all(bare_keys(source))
+        self._add_all(set_problems(loaded))
         harness = Harness(loaded.bundle)
         for case in loaded.scenarios():
             self._add_all(_expected_calls(harness, loaded, case))

@@ -1,48 +1,39 @@
-"""Start a run, or take one up again: the same parts, put together from the same recipe."""
+"""Start a run, or take one up again: play it to its end or its next pause, and seal it."""
 
 import secrets
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from agentctl.app.observer import UNOBSERVED, ObservedTrace, Observer
-from agentctl.app.running.models import live_model
+from agentctl.app.running.participants import Participants
+from agentctl.app.running.parts import RunParts
 from agentctl.app.running.result import run_result
-from agentctl.app.running.spending import budget_of, state_file
+from agentctl.app.running.state import RunState, budget_of, state_of
+from agentctl.core.canonical import Json
 from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.events import Event, StopReason
 from agentctl.core.exits import ExitCode
 from agentctl.core.messages import Principal
-from agentctl.effects.approvals import ApprovalBinding, Approvals
-from agentctl.effects.db import open_db
-from agentctl.effects.ledger import Ledger
+from agentctl.effects.approvals import ApprovalBinding
 from agentctl.effects.paused_runs import PausedRuns, RunRecipe
-from agentctl.evals.running.turn_sources import first_recording
 from agentctl.models.cassette import CassetteModel
-from agentctl.models.port import Model, ModelFault
+from agentctl.models.port import ModelFault
 from agentctl.runtime.approvals.approver import Approver, Nobody
 from agentctl.runtime.approvals.queue import QueueApprover
-from agentctl.runtime.conversation.loop import play
-from agentctl.runtime.conversation.speaking import unscreened
-from agentctl.runtime.dispatch import live_backend, mock_backend
-from agentctl.runtime.harness import Harness
+from agentctl.runtime.assembly import run_agent
+from agentctl.runtime.replay.fork import Fork, Remembered
 from agentctl.runtime.replay.replay import Replay
-from agentctl.runtime.run import Inputs, Run, RunContext, RunSession
+from agentctl.runtime.run import EventRecorder, Inputs, RunContext, RunSession
 from agentctl.runtime.trial import play_trial
 from agentctl.specs.loading.project import Project
-from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.reading.locate import shown_path
-from agentctl.specs.shapes.bundle import WorldSnapshot
-from agentctl.specs.shapes.golden import Scenario
-from agentctl.toolbox.mock.world import World
-from agentctl.toolbox.port import Backend, Elicit
+from agentctl.toolbox.port import Backend
 from agentctl.toolbox.recording import ReplyRecorder, recorded_file
 from agentctl.traces.log.content import kept_content
 from agentctl.traces.log.file import FileTrace
 from agentctl.traces.log.journal import Seal, seal_run
-from agentctl.traces.log.store import journal_file, new_run_id, traces_folder
+from agentctl.traces.log.store import journal_file, new_run_id, trace_of
 
 EXITS: dict[StopReason, ExitCode] = {
     "answered": ExitCode.OK,
@@ -62,23 +53,18 @@ EXITS: dict[StopReason, ExitCode] = {
 """How `run` exits for each way a run can end."""
 
 
-class RunState(NamedTuple):
-    """What the processes of one project share."""
-
-    ledger: Ledger
-    approvals: Approvals
-    sessions: PausedRuns
-
-
 class StartedRun(NamedTuple):
     """A run that is ready to go."""
 
-    run_id: str
+    recipe: RunRecipe
+    parts: RunParts
     trace: FileTrace
     session: RunSession
-    approver: Approver | None
     inputs: Inputs
-    sessions: PausedRuns | None
+    """What the user says."""
+    approver: Approver | None = None
+    """Who decides on calls that ask; `None` = whom the scenario scripts, else nobody."""
+    sessions: PausedRuns | None = None
     """Remembers the run until it has ended, where it can be taken up again."""
 
 
@@ -95,145 +81,171 @@ class FinishedRun(NamedTuple):
     """The hash of the last event."""
     journal: str
     """The hash of the line that seals the run."""
-    replies: Path | None = None
+    replies: Path | None
     """Where the answers of live tools were kept, if they were."""
 
 
-class RunParts(NamedTuple):
-    """What a recipe names, loaded and ready."""
-
-    harness: Harness
-    lender: LoadedSet | None
-    """The golden set that lends its world."""
-    scenario: Scenario | None
-    model: Model | None
-    """`None` where a scenario brings its own turns; else a live one, or a cassette."""
-    backend: Backend | None
-    """`None` where a scenario brings its own world."""
-
-
-def state_of(root: Path) -> RunState:
-    """Open the state of a project.
-
-    Raises:
-        Problem: If it cannot be used.
-    """
-    db: sqlite3.Connection = open_db(state_file(root))
-    approvals = Approvals(db)
-    return RunState(Ledger(db, approvals), approvals, PausedRuns(db))
-
-
-def load_parts(
+def run_recipe(
     project: Project,
     recipe: RunRecipe,
+    parts: RunParts,
+    people: Participants,
     observer: Observer = UNOBSERVED,
-    elicit: Elicit | None = None,
-) -> RunParts:
-    """Load what a recipe names.
+    *,
+    waits: bool = False,
+    fork: Fork | None = None,
+    resumable: bool = True,
+) -> FinishedRun:
+    """Start a run and play it to its end or its first pause.
 
     Args:
-        project: Where its files are.
-        recipe: What makes up the run.
-        observer: Told of the model's words as they arrive.
-        elicit: Who answers what a server of live tools wants to know; left out = nobody.
-
-    Raises:
-        Problem: If something of it is gone or wrong.
+        project: Where the agent is.
+        recipe: How the run is started.
+        parts: What the recipe names.
+        people: Who takes part.
+        observer: Told of each step.
+        waits: Whether the run pauses when it needs a person, to be taken up again.
+        fork: The start of another run, to be played back first.
+        resumable: Whether the recipe is all it takes to take the run up after this process.
     """
-    lender = project.golden_set(recipe.world) if recipe.world is not None else None
-    if recipe.scenario is not None and lender is not None:
-        harness = Harness(lender.bundle, recipe.model)
-        scenario = lender.find(recipe.scenario).scenario
-        model: Model | None = None
-        if recipe.model is not None:
-            model = _model(harness, recipe.model, observer)
-        elif scenario.turns is None:
-            model = first_recording(lender, harness, scenario.id)
-        return RunParts(harness, lender, scenario, model, None)
-    harness = Harness(project.agent(recipe.agent), recipe.model)
-    return next_run_parts(RunParts(harness, lender, None, None, None), recipe, observer, elicit)
+    state = state_of(project.root) if waits or recipe.mode == "live" else None
+    session = RunSession(waits=waits, replay=fork, forked_from=fork.origin if fork else None)
+    begun = start_run(project, recipe, parts, state, session, people.inputs, resumable=resumable)
+    approver = begun.approver
+    if approver is None and parts.scenario is None:
+        approver = people.entitled(project.spec.people, recipe.principal["id"], observer.note)
+    if approver is not None and fork is not None:
+        approver = Remembered(fork, approver)
+    return play_run(project.root, begun._replace(approver=approver), observer)
 
 
-def next_run_parts(
-    parts: RunParts,
+def start_run(
+    project: Project,
     recipe: RunRecipe,
-    observer: Observer = UNOBSERVED,
-    elicit: Elicit | None = None,
-) -> RunParts:
-    """Return the parts of one more run of the same agent: with a model and a world of its own.
+    parts: RunParts,
+    state: RunState | None,
+    session: RunSession,
+    inputs: Inputs,
+    *,
+    resumable: bool = True,
+) -> StartedRun:
+    """Begin the trace of a new run; how it was started is kept until it ends.
 
-    Raises:
-        Problem: If there is no key for the model, or a tool has no live side.
+    Args:
+        project: Where the agent is.
+        recipe: How the run is started.
+        parts: What the recipe names.
+        state: The state of the project; `None` where the run needs none.
+        session: What ties the run to other processes; its id is made here.
+        inputs: What the user says.
+        resumable: Whether the recipe is all it takes to take the run up after this process.
     """
-    bundle = parts.harness.bundle
-    backend: Backend
-    if recipe.mode == "live":
-        backend = live_backend(bundle, recipe.environment, elicit)
-    else:
-        tables = parts.lender.tables if parts.lender is not None else WorldSnapshot({})
-        backend = mock_backend(parts.harness, World(tables, bundle.tables))
-    model = _model(parts.harness, recipe.model, observer)
-    return parts._replace(model=model, backend=backend)
-
-
-def new_trace(project: Project) -> tuple[str, FileTrace]:
-    """Begin the trace of a new run."""
     run_id = new_run_id(datetime.now(UTC), secrets.token_bytes(5))
-    path = traces_folder(project.root) / f"{run_id}.jsonl"
-    return run_id, FileTrace(path, run_id, kept_content(project.spec))
-
-
-def queue_approver(parts: RunParts, recipe: RunRecipe, state: RunState, run_id: str,
-                   replay: Replay | None) -> QueueApprover:  # fmt: skip
-    """Return who is asked when approvals wait in the inbox."""
-    bundle = parts.harness.bundle
-    prints = bundle.fingerprints
-    binding = ApprovalBinding(
-        run_id, bundle.agent.name, recipe.principal["id"], prints.policy, prints.tools
+    trace = FileTrace(
+        trace_of(project.root, run_id), run_id, kept_content(project.spec.audit.content)
     )
-    return QueueApprover(state.approvals, binding, replay, lambda: datetime.now(UTC))
+    if state is not None and resumable:
+        state.sessions.keep(run_id, recipe)
+    session = session._replace(run_id=run_id)
+    return _shared(StartedRun(recipe, parts, trace, session, inputs), state, None)
 
 
-def play_run(
+def reopen_run(
     root: Path,
     recipe: RunRecipe,
     parts: RunParts,
-    begun: StartedRun,
-    observer: Observer = UNOBSERVED,
-) -> FinishedRun:
-    """Play a run to its end or to its next pause, and seal it.
+    state: RunState,
+    session: RunSession,
+    inputs: Inputs,
+    correction: dict[str, Json] | None = None,
+) -> StartedRun:
+    """Take up a run where its trace ends.
 
     Args:
         root: The project.
         recipe: How the run was started.
         parts: What the recipe names.
+        state: The state of the project.
+        session: The run's id, and what else ties it to other processes.
+        inputs: What the user says from here on.
+        correction: What a person did by hand meanwhile, to be recorded first.
+
+    Raises:
+        Problem: If the run has ended, another process plays it, or its trace was changed.
+    """
+    run_id = session.run_id
+    trace, events = FileTrace.reopen(trace_of(root, run_id), run_id, journal_file(root))
+    if correction is not None:
+        event = Event(len(events), "correction.made", stamp(datetime.now(UTC)), correction)
+        trace.record(event)
+        events.append(event)
+    replay = Replay(events)
+    # A scenario has a clock of its own, which is played back as well.
+    used_s = replay.active_s if parts.scenario is None else 0.0
+    session = session._replace(replay=replay, used_s=used_s)
+    return _shared(StartedRun(recipe, parts, trace, session, inputs), state, replay)
+
+
+def _shared(begun: StartedRun, state: RunState | None, replay: Replay | None) -> StartedRun:
+    """Return a run with what it shares with other processes of the project."""
+    if state is None:
+        return begun
+    recipe, session = begun.recipe, begun.session
+    if recipe.mode == "live":
+        session = session._replace(ledger=state.ledger)
+    return begun._replace(
+        session=session,
+        approver=_queue_approver(begun, state, replay) if session.waits else None,
+        # A batch forgets a run when its result is kept, not before.
+        sessions=state.sessions if recipe.batch is None else None,
+    )
+
+
+def _queue_approver(begun: StartedRun, state: RunState, replay: Replay | None) -> QueueApprover:
+    bundle = begun.parts.harness.bundle
+    prints = bundle.fingerprints
+    binding = ApprovalBinding(
+        begun.session.run_id,
+        bundle.agent.name,
+        begun.recipe.principal["id"],
+        prints.policy,
+        prints.tools,
+    )
+    return QueueApprover(state.approvals, binding, replay, lambda: datetime.now(UTC))
+
+
+def play_run(root: Path, begun: StartedRun, observer: Observer = UNOBSERVED) -> FinishedRun:
+    """Play a run to its end or to its next pause, and seal it.
+
+    Args:
+        root: The project.
         begun: The run.
         observer: Told of each step.
     """
     recorder = ObservedTrace(begun.trace, observer.event)
-    replies = None
+    run_id, replies = begun.session.run_id, None
     with begun.trace:
-        if parts.scenario is not None:
-            events, fault = _play_scenario(parts, begun, recorder)
+        if begun.parts.scenario is not None:
+            events, fault = _play_scenario(begun, recorder)
         else:
-            if recipe.records:
-                replies = recorded_file(parts.harness.bundle.root, begun.run_id)
-            events, fault = _play(recipe, parts, begun, recorder, replies, observer)
-    run_id, trace = begun.run_id, begun.trace
+            if begun.recipe.records:
+                replies = recorded_file(root, run_id)
+            events, fault = _play(begun, recorder, replies, observer)
     if begun.sessions is not None and events[-1].type == "run.ended":
         begun.sessions.forget(run_id)
-    result = run_result(run_id, events, str(trace.path))
-    seal = Seal(run_id, len(events), trace.head)
+    result = run_result(run_id, events, str(begun.trace.path))
+    seal = Seal(run_id, len(events), begun.trace.head)
     journal = seal_run(journal_file(root), seal, stamp(datetime.now(UTC)))
     code = fault.exit_code if fault is not None else EXITS[result["stop"]]
     result["exit_code"] = int(code)
-    return FinishedRun(result, events, code, fault, trace.head, journal, replies)
+    return FinishedRun(result, events, code, fault, begun.trace.head, journal, replies)
 
 
 def _play_scenario(
-    parts: RunParts, begun: StartedRun, recorder: ObservedTrace
+    begun: StartedRun, recorder: EventRecorder
 ) -> tuple[list[Event], ModelFault | None]:
-    assert parts.scenario is not None and parts.lender is not None  # `load` brings both
+    parts = begun.parts
+    assert parts.scenario is not None and parts.lender is not None  # `load_parts` brings both
     trial = play_trial(
         parts.harness,
         parts.scenario,
@@ -253,15 +265,12 @@ def _play_scenario(
 
 
 def _play(
-    recipe: RunRecipe,
-    parts: RunParts,
-    begun: StartedRun,
-    recorder: ObservedTrace,
-    replies: Path | None,
-    observer: Observer,
+    begun: StartedRun, recorder: EventRecorder, replies: Path | None, observer: Observer
 ) -> tuple[list[Event], ModelFault | None]:
-    assert parts.model is not None and parts.backend is not None  # `load` brings both
-    given = RunContext(
+    recipe, parts = begun.recipe, begun.parts
+    assert parts.model is not None and parts.backend is not None  # `load_parts` brings both
+    bundle = parts.harness.bundle
+    context = RunContext(
         principal=Principal(**recipe.principal),
         model=parts.model,
         clock=SystemClock(),
@@ -271,43 +280,25 @@ def _play(
         mode=recipe.mode,
         world_start=parts.lender.head.now if parts.lender is not None else None,
         session=begun.session,
-        budget=budget_of(parts.harness.bundle, begun.run_id, observer.note),
+        budget=budget_of(bundle, begun.session.run_id, observer.note),
         environment=recipe.environment,
     )
-    run = Run(parts.harness, given)
-    backend, fault = parts.backend, None
+    backend: Backend = parts.backend
     if replies is not None:
-        backend = ReplyRecorder(backend, parts.harness.bundle.tools, replies)
-    with closing(backend):
-        try:
-            play(run, backend)
-        except ModelFault as met:
-            fault = met
+        backend = ReplyRecorder(backend, bundle.tools, replies)
+    run, fault = run_agent(parts.harness, context, backend)
     if isinstance(backend, ReplyRecorder) and backend.failed is not None:
         file = shown_path(backend.path)
         observer.note(f"warning: {file} is not complete: {backend.failed}")
     return run.events, fault
 
 
-def _model(harness: Harness, model: str | None, observer: Observer) -> Model:
-    """Return the model that plays.
-
-    Its words are reported as they arrive only where nothing checks them first and they are prose.
-    """
-    reported = harness.output is None and unscreened(harness)
-    return live_model(harness.bundle, model, on_text=observer.text if reported else None)
-
-
 __all__ = [
     "EXITS",
     "FinishedRun",
-    "RunParts",
-    "RunState",
     "StartedRun",
-    "load_parts",
-    "new_trace",
-    "next_run_parts",
     "play_run",
-    "queue_approver",
-    "state_of",
+    "reopen_run",
+    "run_recipe",
+    "start_run",
 ]

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from agentctl.app.running.runs import RunState, state_of
-from agentctl.app.running.spending import state_file
+from agentctl.app.running.state import RunState, state_file, state_of
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import NotCanonical, canonical_text, parse_strict

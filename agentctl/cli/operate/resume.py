@@ -1,26 +1,18 @@
 """`agentctl resume`: take up a run that waits for a person, or was cut off."""
 
 import getpass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agentctl.app.running.runs import StartedRun, load_parts, play_run, queue_approver, state_of
+from agentctl.app.running.resume import Words, find_paused, resume_run
 from agentctl.cli.output import Format
 from agentctl.cli.render.run import observed, show_result
 from agentctl.cli.terminal import warn_of_production
-from agentctl.core.canonical import NotCanonical, parse_strict
-from agentctl.core.clock import stamp
-from agentctl.core.errors import Problem, problem
-from agentctl.core.events import Event
-from agentctl.runtime.replay.replay import Replay
-from agentctl.runtime.run import RunSession, ScriptedInputs
+from agentctl.core.canonical import Json, NotCanonical, parse_strict
+from agentctl.core.errors import problem
 from agentctl.specs.loading.project import Project
-from agentctl.traces.log.file import FileTrace
-from agentctl.traces.log.store import find, journal_file
-from agentctl.traces.views.fold import fold
 
 
 def resume(
@@ -48,58 +40,22 @@ def resume(
     those of `run`.
     """
     project = Project.find(Path.cwd())
-    path, _ = find(project.root, run)
-    run_id = path.stem
-    state = state_of(project.root)
-    recipe = state.sessions.find(run_id)
-    person = acting or getpass.getuser()
-    corrected = _correction(did, person)
-    warn_of_production(recipe.environment)
-    observer = observed(quiet=quiet)
-    parts = load_parts(project, recipe, observer)
-    trace, events = FileTrace.reopen(path, run_id, journal_file(project.root))
-    try:
-        _fits(fold(events).ended.get("stop"), reply, note)
-    except Problem:
-        trace.close()
-        raise
-    if corrected is not None:
-        event = Event(len(events), "correction.made", stamp(datetime.now(UTC)), corrected)
-        trace.record(event)
-        events.append(event)
-    replay = Replay(events)
-    session = RunSession(
-        run_id=run_id,
-        ledger=state.ledger if recipe.mode == "live" else None,
-        waits=True,
-        replay=replay,
-        # A scenario has a clock of its own, which is played back as well.
-        used_s=replay.active_s if parts.scenario is None else 0.0,
-        notes=ScriptedInputs(note) if note is not None else None,
-        by=person,
-    )
-    approver = queue_approver(parts, recipe, state, run_id, replay)
-    inputs = ScriptedInputs(reply) if reply is not None else ScriptedInputs()
-    begun = StartedRun(run_id, trace, session, approver, inputs, state.sessions)
-    return show_result(play_run(project.root, recipe, parts, begun, observer), format)
+    paused = find_paused(project, run)
+    words = Words(acting or getpass.getuser(), reply, note, _correction(did))
+    warn_of_production(paused.recipe.environment)
+    return show_result(resume_run(project, paused, words, observed(quiet=quiet)), format)
 
 
-def _correction(did: str | None, person: str) -> dict[str, object] | None:
+def _correction(did: str | None) -> Json:
     if did is None:
         return None
     try:
-        after = parse_strict(did)
+        value = parse_strict(did)
     except NotCanonical as error:
         raise problem("bad-correction", f"--did is not JSON: {error}") from error
-    return {"by": person, "call_id": None, "before": None, "after": after}
-
-
-def _fits(stop: str | None, reply: str | None, note: str | None) -> None:
-    """Refuse words that nobody would hear."""
-    if reply is not None and stop != "waiting_reply":
-        raise problem("nobody-asked", "the run does not wait for an answer: leave out --reply")
-    if note is not None and stop != "escalated":
-        raise problem("not-handed-over", "the run was not passed to a person: leave out --note")
+    if value is None:
+        raise problem("bad-correction", "--did says nothing: it is null")
+    return value
 
 
 __all__ = ["resume"]

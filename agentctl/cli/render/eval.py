@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from agentctl.cli.render.console import neutralised, paint
 from agentctl.core.text import count, shorten
-from agentctl.evals.results.figures import Figure, Summary
+from agentctl.evals.results.figure import Figure, FigureUnit
+from agentctl.evals.results.figures import FIGURES, Summary
 from agentctl.evals.results.gates import GateResult, Verdict, combined
+from agentctl.evals.results.quality import PASS_HAT_K
 from agentctl.evals.running.runner import SetResult
 from agentctl.evals.scorers.scoring import TrialRow
 
@@ -21,24 +23,6 @@ _COLOURS = {
     "failed": "red",
     "inconclusive": "yellow",
     "not_evaluated": "yellow",
-}
-_FIGURES = {
-    "action_correctness": "action correctness",
-    "pass_rate": "pass rate",
-    "resolution_rate": "resolution rate",
-    "escalation_rate": "escalation rate",
-    "escalation_recall": "escalation recall",
-    "escalation_precision": "escalation precision",
-    "call_precision": "call precision",
-    "call_recall": "call recall",
-    "argument_score": "argument score",
-    "cost_per_scenario_usd": "cost per scenario",
-    "cost_per_resolved_usd": "cost per resolved case",
-    "cost_vs_human": "cost against a person",
-    "model_calls_per_scenario": "model calls per scenario",
-    "model_calls_per_resolved": "model calls per resolved",
-    "latency_p50_s": "latency p50",
-    "latency_p95_s": "latency p95",
 }
 _MARKS = {"min": "at least", "max": "at most", "max_ratio": "at most"}
 
@@ -166,14 +150,17 @@ def _summary(summary: Summary, width: int) -> Iterator[str]:
         f" {summary.inconclusive} inconclusive"
     )
     missing: dict[str, list[str]] = {}
-    for name, label in _FIGURES.items():
-        figure = summary.figures[name]
+    for spec in FIGURES.values():
+        figure = summary.figures[spec.name]
+        if not spec.listed:
+            continue
         if figure.value is None:
-            missing.setdefault(figure.note or "no data", []).append(label)
+            missing.setdefault(figure.note or "no data", []).append(spec.title)
         else:
-            yield from _wrapped(f"{label:<25} {_figure(name, figure)}", width, "  ", " " * 28)
+            shown = f"{spec.title:<25} {_figure(spec.unit, figure)}"
+            yield from _wrapped(shown, width, "  ", " " * 28)
     for k, figure in summary.pass_hat.items():
-        label = f"pass^{k}"
+        label = PASS_HAT_K.title.replace("k", str(k))
         value = f"{figure.value:.4f}  mean over {count(figure.denominator or 0, 'scenario')}"  # type: ignore[arg-type]
         yield f"  {label:<25} {value}"
     for note, labels in missing.items():
@@ -190,21 +177,23 @@ def _summary(summary: Summary, width: int) -> Iterator[str]:
     )
 
 
-def _figure(name: str, figure: Figure) -> str:
+def _figure(unit: FigureUnit, figure: Figure) -> str:
     shown = figure.as_json()
     mark = "~" if figure.status == "estimated" else ""
     top, bottom = shown["numerator"], shown["denominator"]
     note = f" ({figure.note})" if figure.note else ""
-    if name.endswith("_usd"):
-        return f"{mark}${shown['value']}  = {mark}${top} / {bottom}{note}"
-    if name == "cost_vs_human":
-        return f"{mark}{float(shown['value']):.4f}  = {mark}${top} / ${bottom}"
-    if name.startswith("latency"):
-        return f"{shown['value']:g} s  (rank {top} of {bottom}, virtual)"
-    if figure.interval is not None:
-        low, high = figure.interval
-        return f"{shown['value']:.4f}  = {top} / {bottom}  (95%: {low:.2f} to {high:.2f})"
-    return f"{shown['value']:.4f}  = {top:g} / {bottom}"
+    match unit:
+        case "usd":
+            return f"{mark}${shown['value']}  = {mark}${top} / {bottom}{note}"
+        case "of_human":
+            return f"{mark}{float(shown['value']):.4f}  = {mark}${top} / ${bottom}"
+        case "seconds":
+            return f"{shown['value']:g} s  (rank {top} of {bottom}, virtual)"
+        case _ if figure.interval is not None:
+            low, high = figure.interval
+            return f"{shown['value']:.4f}  = {top} / {bottom}  (95%: {low:.2f} to {high:.2f})"
+        case _:
+            return f"{shown['value']:.4f}  = {top:g} / {bottom}"
 
 
 def _gate(gate: GateResult, width: int) -> Iterator[str]:

@@ -1,50 +1,47 @@
-"""Fold the rows of a golden set into its figures, each with what it was worked out from.
+"""The figures of a golden set: one table of what there is, and a summary of what they come to.
 
-A figure that cannot be worked out is `not_evaluated` and says why; it is never zero. Money is
-exact and written as text.
+A figure is declared in one place, with its function: `quality.py`, `effort.py`, or a file of its
+own. Everything that lists, prints, bounds or explains figures goes through this table.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from agentctl.core.canonical import Json
-from agentctl.core.money import money_text
-from agentctl.core.text import count
-from agentctl.evals.results.statistics import pass_hat_k, percentile, wilson_interval
+from agentctl.evals.results import effort, quality
+from agentctl.evals.results.figure import Figure, FigureSpec, Tally
 from agentctl.evals.scorers.scoring import TrialRow
 from agentctl.specs.shapes.golden import HumanBaseline
 
-FigureStatus = Literal["ok", "estimated", "not_evaluated"]
-Number = Decimal | float | int
+FIGURES: dict[str, FigureSpec] = {
+    spec.name: spec
+    for spec in (
+        quality.ACTION_CORRECTNESS,
+        quality.PASS_RATE,
+        quality.RESOLUTION_RATE,
+        quality.ESCALATION_RATE,
+        quality.ESCALATION_RECALL,
+        quality.ESCALATION_PRECISION,
+        quality.CALL_PRECISION,
+        quality.CALL_RECALL,
+        quality.ARGUMENT_SCORE,
+        effort.COST_PER_SCENARIO,
+        effort.COST_PER_RESOLVED,
+        effort.COST_VS_HUMAN,
+        effort.MODEL_CALLS_PER_SCENARIO,
+        effort.MODEL_CALLS_PER_RESOLVED,
+        effort.LATENCY_P50,
+        effort.LATENCY_P95,
+        quality.INCONCLUSIVE,
+    )
+}
+"""In the order in which reports show them."""
 
 
-class Figure(NamedTuple):
-    """One number of the summary and where it comes from."""
-
-    value: Number | None
-    numerator: Number | None
-    denominator: Number | None
-    status: FigureStatus = "ok"
-    note: str | None = None
-    """What was counted, or why nothing could be."""
-    interval: tuple[float, float] | None = None
-    """95 % Wilson interval of a share."""
-
-    def as_json(self) -> dict[str, Json]:
-        """Return the figure; money as text, shares with six decimals."""
-        shown: dict[str, Json] = {
-            "value": _plain(self.value),
-            "numerator": _plain(self.numerator),
-            "denominator": _plain(self.denominator),
-            "status": self.status,
-        }
-        if self.interval is not None:
-            shown["interval"] = [round(bound, 6) for bound in self.interval]
-        if self.note is not None:
-            shown["note"] = self.note
-        return shown
+def gated_figures() -> dict[str, FigureSpec]:
+    """Return every figure that `gates:` can name."""
+    return {**FIGURES, quality.PASS_HAT_K.name: quality.PASS_HAT_K}
 
 
 class Summary(NamedTuple):
@@ -66,6 +63,18 @@ class Summary(NamedTuple):
     """pass^k for each k that every scenario has trials for; empty with one trial each."""
     untested: tuple[str, ...]
     """What a green verdict does not prove, one sentence each."""
+
+    def figure(self, name: str, k: int | None = None) -> Figure:
+        """Return a figure by the name that `gates:` gives it.
+
+        Args:
+            name: A name of `FIGURES`, or `pass_hat_k`.
+            k: Of how many trials it speaks, where it speaks of several.
+        """
+        if k is None:
+            return self.figures[name]
+        note = f"not every scenario has {k} scored trials"
+        return self.pass_hat.get(k, Figure(None, None, None, "not_evaluated", note))
 
     @property
     def scored(self) -> int:
@@ -98,190 +107,25 @@ def summarise(rows: Sequence[TrialRow], baseline: HumanBaseline | None = None) -
         rows: All trials of one set.
         baseline: What the case costs when a person does it.
     """
-    scored = [row for row in rows if row.status != "inconclusive"]
-    statuses = Counter(row.status for row in rows)
-    confusion: Counter[str] = Counter(
-        row.escalation for row in scored if row.escalation is not None
-    )
+    tally = Tally(rows, baseline)
     cells = ("needed_done", "needed_not_done", "not_needed_done", "not_needed_not_done")
     modes: Counter[str] = Counter(row.mode for row in rows)
     freshness: Counter[str] = Counter(row.freshness for row in rows)
     return Summary(
         scenarios=len({row.scenario for row in rows}),
         trials=len(rows),
-        passed=statuses["passed"],
-        failed=statuses["failed"],
-        inconclusive=statuses["inconclusive"],
+        passed=tally.statuses["passed"],
+        failed=tally.statuses["failed"],
+        inconclusive=tally.statuses["inconclusive"],
         breaches=sum(row.breaches > 0 for row in rows),
         modes=dict(sorted(modes.items())),
         freshness=dict(sorted(freshness.items())),
-        confusion={cell: confusion[cell] for cell in cells},
-        offered=sum(row.offered for row in scored),
-        figures={
-            **_quality(scored),
-            **_escalation(confusion, len(scored)),
-            **_calls(scored),
-            **_money(rows, scored, baseline),
-            **_effort(rows, scored),
-            "inconclusive": share_figure(statuses["inconclusive"], len(rows), "trials"),
-        },
-        pass_hat=_pass_hat(scored),
+        confusion={cell: tally.confusion[cell] for cell in cells},
+        offered=sum(row.offered for row in tally.scored),
+        figures={name: spec.work_out(tally) for name, spec in FIGURES.items()},
+        pass_hat=quality.pass_hats(tally),
         untested=_untested(rows, modes, freshness),
     )
-
-
-def share_figure(part: int, whole: int, of: str) -> Figure:
-    """Return a share with its interval; of nothing, it is not evaluated.
-
-    >>> share(3, 4, "trials").value
-    0.75
-    >>> share(0, 0, "escalations needed").status
-    'not_evaluated'
-    """
-    if not whole:
-        return Figure(None, part, whole, "not_evaluated", f"no {of}")
-    return Figure(part / whole, part, whole, "ok", None, wilson_interval(part, whole))
-
-
-def _quality(scored: Sequence[TrialRow]) -> dict[str, Figure]:
-    right = sum(row.checks["action"].value is True and not row.breaches for row in scored)
-    return {
-        "action_correctness": share_figure(right, len(scored), "scored trials"),
-        "pass_rate": share_figure(
-            sum(row.status == "passed" for row in scored), len(scored), "scored trials"
-        ),
-        "resolution_rate": share_figure(
-            sum(row.resolved for row in scored), len(scored), "scored trials"
-        ),
-    }
-
-
-def _escalation(confusion: Counter[str], scored: int) -> dict[str, Figure]:
-    hit, missed = confusion["needed_done"], confusion["needed_not_done"]
-    needless = confusion["not_needed_done"]
-    return {
-        "escalation_rate": share_figure(hit + needless, scored, "scored trials"),
-        "escalation_recall": share_figure(hit, hit + missed, "trials that need a person"),
-        "escalation_precision": share_figure(hit, hit + needless, "escalations"),
-    }
-
-
-def _calls(scored: Sequence[TrialRow]) -> dict[str, Figure]:
-    counts = [row.calls for row in scored if row.calls is not None]
-    expected = sum(c[0] for c in counts)
-    matched = sum(c[1] for c in counts)
-    judged = sum(c[2] for c in counts)
-    # Added up in a fixed order: fractions would otherwise depend on the order of the file.
-    arguments = sum(sorted(c[3] for c in counts))
-    return {
-        "call_precision": share_figure(matched, judged, "calls to judge"),
-        "call_recall": share_figure(matched, expected, "expected calls"),
-        "argument_score": Figure(arguments / expected, arguments, expected)
-        if expected
-        else Figure(None, 0, 0, "not_evaluated", "no expected calls"),
-    }
-
-
-def _money(
-    rows: Sequence[TrialRow], scored: Sequence[TrialRow], baseline: HumanBaseline | None
-) -> dict[str, Figure]:
-    resolved = sum(row.resolved for row in scored)
-    per_resolved = _per_resolved(rows, resolved, baseline)
-    return {
-        "cost_per_scenario_usd": _cost(scored, len(scored), "scored trials"),
-        "cost_per_resolved_usd": per_resolved,
-        "cost_vs_human": _against(per_resolved, baseline),
-    }
-
-
-def _cost(rows: Sequence[TrialRow], among: int, of: str, extra: Decimal = Decimal(0)) -> Figure:
-    if not among:
-        return Figure(None, None, among, "not_evaluated", f"no {of}")
-    unknown = sum(row.cost_usd is None for row in rows)
-    if unknown:
-        note = f"the price of the model is unknown in {count(unknown, 'trial')}"
-        return Figure(None, None, among, "not_evaluated", note)
-    total = sum((Decimal(row.cost_usd) for row in rows if row.cost_usd is not None), extra)
-    estimated = any(row.cost_status == "estimated" for row in rows)
-    if estimated:
-        return Figure(total / among, total, among, "estimated", "tokens estimated from the text")
-    return Figure(total / among, total, among)
-
-
-def _per_resolved(
-    rows: Sequence[TrialRow], resolved: int, baseline: HumanBaseline | None
-) -> Figure:
-    """Return (cost of all trials + what people cost for each escalation) / resolved trials."""
-    handed_over = sum(
-        row.escalation in ("needed_done", "not_needed_done") or row.stop == "escalated"
-        for row in rows
-    )
-    if handed_over and baseline is None:
-        note = f"{count(handed_over, 'escalation')}, and no `human_baseline` says what one costs"
-        return Figure(None, None, resolved, "not_evaluated", note)
-    people = handed_over * baseline.cost_usd if baseline is not None else Decimal(0)
-    figure = _cost(rows, resolved, "resolved trials", people)
-    if people and figure.value is not None:
-        note = f"${money_text(people)} of it for {count(handed_over, 'escalation')}"
-        figure = figure._replace(note=f"{figure.note}; {note}" if figure.note else note)
-    return figure
-
-
-def _against(per_resolved: Figure, baseline: HumanBaseline | None) -> Figure:
-    if baseline is None:
-        return Figure(None, None, None, "not_evaluated", "the set declares no `human_baseline`")
-    human = baseline.cost_usd
-    if per_resolved.value is None:
-        return per_resolved._replace(numerator=None, denominator=human)
-    if not human:
-        return Figure(None, per_resolved.value, human, "not_evaluated", "a person costs nothing")
-    ratio = Decimal(per_resolved.value) / human
-    return per_resolved._replace(value=ratio, numerator=per_resolved.value, denominator=human)
-
-
-def _effort(rows: Sequence[TrialRow], scored: Sequence[TrialRow]) -> dict[str, Figure]:
-    resolved = sum(row.resolved for row in scored)
-    seconds = [float(row.duration_s) for row in scored]
-    return {
-        "model_calls_per_scenario": _mean(
-            sum(row.model_calls for row in scored), len(scored), "scored trials"
-        ),
-        "model_calls_per_resolved": _mean(
-            sum(row.model_calls for row in rows), resolved, "resolved trials"
-        ),
-        "latency_p50_s": _latency(seconds, 50),
-        "latency_p95_s": _latency(seconds, 95),
-    }
-
-
-def _mean(total: int, among: int, of: str) -> Figure:
-    if not among:
-        return Figure(None, total, among, "not_evaluated", f"no {of}")
-    return Figure(total / among, total, among)
-
-
-def _latency(seconds: Sequence[float], percent: int) -> Figure:
-    if not seconds:
-        return Figure(None, None, 0, "not_evaluated", "no scored trials")
-    value, rank = percentile(seconds, percent)
-    return Figure(value, rank, len(seconds), "ok", "virtual seconds; rank among the trials")
-
-
-def _pass_hat(scored: Sequence[TrialRow]) -> dict[int, Figure]:
-    trials: Counter[str] = Counter()
-    wins: Counter[str] = Counter()
-    for row in scored:
-        trials[row.scenario] += 1
-        wins[row.scenario] += row.status == "passed"
-    most = min(trials.values(), default=0)
-    if most < 2:
-        return {}
-    found = {}
-    for k in range(1, most + 1):
-        chances = sorted(pass_hat_k(wins[name], n, k) for name, n in trials.items())
-        total = sum(chances)
-        found[k] = Figure(total / len(chances), total, len(chances), "ok", "mean over scenarios")
-    return found
 
 
 def _untested(
@@ -326,10 +170,4 @@ def _untested(
     return tuple(said)
 
 
-def _plain(value: Number | None) -> Json:
-    if isinstance(value, Decimal):
-        return money_text(value)
-    return round(value, 6) if isinstance(value, float) else value
-
-
-__all__ = ["Figure", "FigureStatus", "Summary", "share_figure", "summarise"]
+__all__ = ["FIGURES", "Summary", "gated_figures", "summarise"]

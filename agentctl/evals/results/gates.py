@@ -5,12 +5,16 @@ that could not be judged and turns made for another prompt do not fail a set, an
 pass either.
 """
 
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from agentctl.core.canonical import Json
-from agentctl.core.errors import Location, problem
+from agentctl.core.errors import Diagnostic
 from agentctl.core.exits import ExitCode, strongest
-from agentctl.evals.results.figures import Figure, Summary
+from agentctl.core.text import did_you_mean
+from agentctl.evals.results.figure import Figure, FigureSpec
+from agentctl.evals.results.figures import Summary, gated_figures
+from agentctl.evals.results.quality import PASS_HAT_K
 from agentctl.specs.shapes.golden import Gates, GateSpec
 
 GateStatus = Literal["passed", "failed", "not_evaluated"]
@@ -31,7 +35,6 @@ _OUTCOMES: dict[ExitCode, VerdictOutcome] = {
     ExitCode.NO: "failed",
     ExitCode.UNKNOWN: "inconclusive",
 }
-_NOT_FIGURES = frozenset({"invariants", "stale", "inconclusive"})
 _DEFAULT = {"pass_rate": GateSpec(min=1.0)}
 _NONE_MAY = GateSpec(max=0.0)
 
@@ -81,9 +84,43 @@ class Verdict(NamedTuple):
         return sum(gate.status == "passed" for gate in self.gates)
 
 
-def decide_gates(
-    summary: Summary, gates: Gates, at: Location | None = None, *, part: bool = False
-) -> Verdict:
+def gate_problems(gates: Gates) -> Iterator[tuple[tuple[str, ...], Diagnostic]]:
+    """Yield what makes no sense in gates, each with the keys below `gates:` that lead to it.
+
+    An unknown figure, a bound that its figure cannot reach, a bound of another figure.
+    """
+    known = gated_figures()
+    for name, spec in gates.figures.items():
+        figure = known.get(name)
+        if figure is None:
+            hint = did_you_mean(name, [*known, *Gates.model_fields])
+            yield (name,), Diagnostic("unknown-field", f"unknown field `{name}`", hint=hint)
+        else:
+            for key, message, hint in _senseless(figure, spec):
+                yield (name, key), Diagnostic("wrong-bound", message, hint=hint)
+    if gates.inconclusive is not None:
+        for key, message, hint in _senseless(known["inconclusive"], gates.inconclusive):
+            yield ("inconclusive", key), Diagnostic("wrong-bound", message, hint=hint)
+
+
+def _senseless(figure: FigureSpec, spec: GateSpec) -> Iterator[tuple[str, str, str]]:
+    name = figure.name
+    if spec.max_ratio is not None and figure.unit != "of_human":
+        yield (
+            "max_ratio",
+            f"`max_ratio` goes with `cost_vs_human`, not with `{name}`",
+            "say `min` or `max`",
+        )
+    if (spec.k is not None) != (figure is PASS_HAT_K):
+        needed = "needs `k`" if spec.k is None else "has no `k`"
+        yield "k", f"`{name}` {needed}", "pass^3: `pass_hat_k: {k: 3, min: 0.8}`"
+    for key, limit in (("min", spec.min), ("max", spec.max)):
+        if figure.unit == "share" and limit is not None and limit > 1:
+            message = f"`{name}` lies between 0 and 1, and its `{key}` is {limit:g}"
+            yield key, message, f"for {limit:g} %, write {limit / 100:g}"
+
+
+def decide_gates(summary: Summary, gates: Gates, *, part: bool = False) -> Verdict:
     """Hold the figures of a set against its gates.
 
     Without any gate of its own, every scored trial must pass. Invariants, inconclusive trials and
@@ -91,24 +128,19 @@ def decide_gates(
 
     Args:
         summary: The figures.
-        gates: What the set declares.
-        at: Where it declares them, for messages.
+        gates: What the set declares; `gate_problems` found nothing in them.
         part: Only some scenarios were selected: a figure they say nothing about is left out.
-
-    Raises:
-        Problem: For a bound that makes no sense for its figure.
     """
-    declared = {
-        name: spec
-        for name in type(gates).model_fields
-        if name not in _NOT_FIGURES and (spec := getattr(gates, name)) is not None
-    }
+    declared = gates.figures or _DEFAULT
     results = [_invariants(summary)]
-    for name, spec in (declared or _DEFAULT).items():
-        figure = summary.figures[name]
+    for name in gated_figures():
+        spec = declared.get(name)
+        if spec is None:
+            continue
+        figure = summary.figure(name, spec.k)
         if figure.value is not None or not part:
-            results += _bounds(name, spec, figure, at)
-    results += _inconclusive(summary, gates.inconclusive or _NONE_MAY, at)
+            results += _bounds(name if spec.k is None else f"{name}={spec.k}", spec, figure)
+    results += _inconclusive(summary, gates.inconclusive or _NONE_MAY)
     stale = summary.freshness.get("stale", 0)
     if stale:
         results.append(_stale(stale, summary.trials, accepted=gates.stale == "accept"))
@@ -126,14 +158,7 @@ def _invariants(summary: Summary) -> GateResult:
     return GateResult("invariants", "max", 0.0, observed, "failed" if broken else "passed")
 
 
-def _bounds(name: str, spec: GateSpec, figure: Figure, at: Location | None) -> list[GateResult]:
-    if spec.max_ratio is not None and name != "cost_vs_human":
-        raise problem(
-            "wrong-bound",
-            f"`max_ratio` goes with `cost_vs_human`, not with `{name}`",
-            at=at,
-            hint="say `min` or `max`",
-        )
+def _bounds(name: str, spec: GateSpec, figure: Figure) -> list[GateResult]:
     results = []
     bounds: tuple[Bound, ...] = ("min", "max", "max_ratio")
     for bound in bounds:
@@ -157,10 +182,10 @@ def _hold(
     return ("passed" if holds else "failed"), None
 
 
-def _inconclusive(summary: Summary, spec: GateSpec, at: Location | None) -> list[GateResult]:
+def _inconclusive(summary: Summary, spec: GateSpec) -> list[GateResult]:
     """Hold the share of trials nobody could judge against the allowance: above it, who knows."""
     found = []
-    for result in _bounds("inconclusive", spec, summary.figures["inconclusive"], at):
+    for result in _bounds("inconclusive", spec, summary.figures["inconclusive"]):
         if result.status == "failed":
             note = f"{summary.inconclusive} of {summary.trials} trials could not be judged"
             found.append(result._replace(status="not_evaluated", note=note))
@@ -185,4 +210,5 @@ __all__ = [
     "VerdictOutcome",
     "combined",
     "decide_gates",
+    "gate_problems",
 ]

@@ -15,13 +15,14 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from agentctl.core.concurrency import interrupts_held
 from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.exits import ExitCode
-from agentctl.core.signals import interrupts_held
 from agentctl.evals.results.figures import Summary, summarise
 from agentctl.evals.results.gates import Verdict, decide_gates
 from agentctl.evals.running.in_flight import UnlockedModel, in_flight
 from agentctl.evals.running.selection import ScenarioSelection
+from agentctl.evals.running.set_checks import set_problems
 from agentctl.evals.running.trial_runner import KeptTraces, PlayedTrial, TrialRunner, TrialTask
 from agentctl.evals.running.turn_sources import ModelSource, TurnSource
 from agentctl.evals.scorers.scoring import TrialRow
@@ -82,6 +83,9 @@ def evaluate_set(
     Raises:
         Problem: If the set is wrong, or nothing of it is selected.
     """
+    wrong = list(set_problems(loaded))
+    if wrong:
+        raise Problem(*wrong)
     rows: list[TrialRow] = []
     # What is there now stays: the collector need not look at it again and again.
     gc.freeze()

@@ -9,8 +9,7 @@ named.
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from agentctl.core.errors import Location
-from agentctl.core.extensions import load_extension
+from agentctl.core.extensions import find_extension, load_extension
 from agentctl.evals.scorers.answers import score_answer, score_output, score_stop
 from agentctl.evals.scorers.calls import score_action, score_attempts, score_blocked, score_calls
 from agentctl.evals.scorers.escalation import score_escalation
@@ -44,23 +43,29 @@ SCORERS = (
 """These run in every trial, in the order in which reports show them."""
 
 
-def scorer_table(names: Iterable[str], at: Location | None = None) -> tuple[ScorerEntry, ...]:
-    """Return the built-in scorers and those that a golden set names.
+def find_scorers(names: Iterable[str]) -> list[str]:
+    """Return those names that other packages register; none of their code is loaded.
 
     Args:
         names: As a golden set lists them; built-in ones need not be named.
-        at: Where it lists them.
+
+    Raises:
+        Problem: For a name nobody registered.
+    """
+    built_in = [entry.name for entry in SCORERS]
+    return [
+        name for name in names if name not in built_in and find_extension("scorer", name, built_in)
+    ]
+
+
+def scorer_table(names: Iterable[str]) -> tuple[ScorerEntry, ...]:
+    """Return the built-in scorers and those of `names`.
 
     Raises:
         Problem: For a name nobody registered, or one whose code cannot be loaded.
     """
-    built_in = [entry.name for entry in SCORERS]
-    found = (
-        ScorerEntry(name, load_extension("scorer", name, built_in, at))
-        for name in names
-        if name not in built_in
-    )
-    return (*SCORERS, *found)
+    found = find_scorers(names)
+    return (*SCORERS, *(ScorerEntry(name, load_extension("scorer", name)) for name in found))
 
 
-__all__ = ["SCORERS", "ScorerEntry", "scorer_table"]
+__all__ = ["SCORERS", "ScorerEntry", "find_scorers", "scorer_table"]

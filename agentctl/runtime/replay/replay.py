@@ -136,7 +136,10 @@ class Replay:
         usage = body["usage"]
         return ModelReply(
             body["text"],
-            tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in body["calls"]),
+            tuple(
+                ToolCall(c["id"], c["name"], c["arguments"], c.get("provider_id"))
+                for c in body["calls"]
+            ),
             body.get("output"),
             Usage(
                 usage["in"],

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, Strict, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, Strict, model_validator
 
 from agentctl.core.events import StopReason
 from agentctl.core.messages import ToolErrorKind
@@ -284,6 +284,8 @@ class GateSpec(Spec):
     max_ratio: Annotated[float, Field(ge=0)] | None = None
     estimates: Literal["accept"] | None = None
     """Let a cost made of estimated tokens pass the gate."""
+    k: Annotated[int, Field(ge=1)] | None = None
+    """Only with `pass_hat_k`, and needed there: how many trials in a row must pass."""
 
     @model_validator(mode="after")
     def _something(self) -> "GateSpec":
@@ -293,29 +295,24 @@ class GateSpec(Spec):
 
 
 class Gates(Spec):
-    """What must hold for the set to pass; every figure of the summary can stand here."""
+    """What must hold for the set to pass. Beside these keys, the name of every
+    [figure](figures.md) is one, with a [GateSpec](#gatespec): `pass_rate: {min: 0.95}`,
+    `pass_hat_k: {k: 3, min: 0.8}`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[str, GateSpec] = Field(init=False)
 
     invariants: Literal["all"] = "all"
     stale: Literal["accept"] | None = None
     """Let turns recorded for another prompt, tool set or model count as green."""
-    action_correctness: GateSpec | None = None
-    pass_rate: GateSpec | None = None
-    escalation_rate: GateSpec | None = None
-    escalation_recall: GateSpec | None = None
-    escalation_precision: GateSpec | None = None
-    resolution_rate: GateSpec | None = None
-    call_precision: GateSpec | None = None
-    call_recall: GateSpec | None = None
-    argument_score: GateSpec | None = None
-    cost_per_scenario_usd: GateSpec | None = None
-    cost_per_resolved_usd: GateSpec | None = None
-    cost_vs_human: GateSpec | None = None
-    model_calls_per_scenario: GateSpec | None = None
-    model_calls_per_resolved: GateSpec | None = None
-    latency_p50_s: GateSpec | None = None
-    latency_p95_s: GateSpec | None = None
     inconclusive: GateSpec | None = None
     """Share of trials that could not be judged; left out = none may be."""
+
+    @property
+    def figures(self) -> dict[str, GateSpec]:
+        """The bounds by the figure they are about; evaluation knows which figures there are."""
+        return self.__pydantic_extra__
 
 
 class GoldenSet(Document):

@@ -1,0 +1,89 @@
+"""Take up a run that waits for a person, or was cut off."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from agentctl.app.observer import UNOBSERVED, Observer
+from agentctl.app.running.parts import load_parts
+from agentctl.app.running.runs import FinishedRun, play_run, reopen_run
+from agentctl.app.running.state import state_of
+from agentctl.core.canonical import Json
+from agentctl.core.errors import problem
+from agentctl.effects.paused_runs import RunRecipe
+from agentctl.runtime.run import RunSession, ScriptedInputs
+from agentctl.specs.loading.project import Project
+from agentctl.traces.log.store import find, read_events
+from agentctl.traces.views.fold import fold
+
+
+class Words(NamedTuple):
+    """What a person brings to a run that is taken up."""
+
+    by: str
+    """Who they are. Asserted, not proven."""
+    reply: str | None = None
+    """What the user answers to the agent's question."""
+    note: str | None = None
+    """What they tell the agent as they hand a case back."""
+    did: Json = None
+    """What they did by hand meanwhile, for the record."""
+
+
+class PausedRun(NamedTuple):
+    """A run that can be taken up."""
+
+    run_id: str
+    path: Path
+    recipe: RunRecipe
+
+
+def find_paused(project: Project, reference: str) -> PausedRun:
+    """Find a run that can be taken up.
+
+    Args:
+        project: Where the run was started.
+        reference: Its id, the start of it, or `latest`.
+
+    Raises:
+        Problem: If there is no such run, or it has ended.
+    """
+    path, _ = find(project.root, reference)
+    return PausedRun(path.stem, path, state_of(project.root).sessions.find(path.stem))
+
+
+def resume_run(
+    project: Project, paused: PausedRun, words: Words, observer: Observer = UNOBSERVED
+) -> FinishedRun:
+    """Play back what a run did, without doing it again, and go on from there.
+
+    Raises:
+        Problem: If the run does not wait for these words, another process plays it, or what it was
+            started with has changed.
+    """
+    parts = load_parts(project, paused.recipe, observer)
+    _check_words(paused, words)
+    session = RunSession(
+        run_id=paused.run_id,
+        waits=True,
+        notes=ScriptedInputs(words.note) if words.note is not None else None,
+        by=words.by,
+    )
+    inputs = ScriptedInputs(words.reply) if words.reply is not None else ScriptedInputs()
+    correction: dict[str, Json] | None = None
+    if words.did is not None:
+        correction = {"by": words.by, "call_id": None, "before": None, "after": words.did}
+    state = state_of(project.root)
+    begun = reopen_run(project.root, paused.recipe, parts, state, session, inputs, correction)
+    return play_run(project.root, begun, observer)
+
+
+def _check_words(paused: PausedRun, words: Words) -> None:
+    """Refuse words that nobody would hear."""
+    stop = fold(read_events(paused.path)[1]).ended.get("stop")
+    if words.reply is not None and stop != "waiting_reply":
+        raise problem("nobody-asked", "the run does not wait for an answer: leave out --reply")
+    if words.note is not None and stop != "escalated":
+        raise problem("not-handed-over", "the run was not passed to a person: leave out --note")
+
+
+__all__ = ["PausedRun", "Words", "find_paused", "resume_run"]
