@@ -127,7 +127,8 @@ def plan(run: Run) -> ModelReply:
     reply = recorded or run.money.ask(run.context.model, request, run.left_s, held)
     run.context.clock.advance(1.0)
     usage, cost = run.money.charge(reply, request.messages, held)
-    run.tell(Message("assistant", reply.text or "", reply.calls))
+    told = tuple(call._replace(id=call.told_id) for call in reply.calls)
+    run.tell(Message("assistant", reply.text or "", told))
     if recorded is None:
         reply = reply._replace(calls=numbered(run.steps, reply.calls))
     run.call_ids |= {call.told_id: call.id for call in reply.calls}
