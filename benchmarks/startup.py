@@ -2,24 +2,29 @@
 
     python -m benchmarks.startup [--format json] [--rounds N]
 
-`--version` may cost at most 2 times, `--help` at most 20 times `python -c pass`. Processes are
-started in rounds, each with a bare Python of its own, and the median ratio counts: a machine that
-is slow for a while is slow for both.
+`--version` may cost at most 2 times `python -c pass`, `trace list` of ten runs 18 times, `--help`
+20 times, an eval of a small set and `trace show` 25 times. Processes are started in rounds, each
+with a bare Python of its own, and the median ratio counts: a machine that is slow for a while is
+slow for both. What a command imports is named beside it, with its share of the time for imports.
 """
 
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from agentctl.specs.loading.project import Project
 from benchmarks.output import Result, byte_compile, options, show
 
 BARE = (sys.executable, "-c", "pass")
 ROUNDS = 15
+_IMPORTED = re.compile(r"import time: +(?P<own>\d+) \| +\d+ \| +(?P<module>\S+)$")
 HEADER = ("command", "CPU ms", "x bare Python", "at most")
 
 
@@ -40,8 +45,14 @@ COMMANDS = (
     Command(("--version",), 2),
     Command(("--help",), 20),
     Command(("check",)),
-    Command(("trace", "list")),
+    Command(("trace", "list"), 18),
+    Command(("trace", "show", "latest"), 25),
+    Command(("eval",), 25),
 )
+RUNS = 10
+"""Runs that `trace list` finds."""
+MOST_NAMED = 6
+"""Packages that are named for a command."""
 
 
 class Timing(NamedTuple):
@@ -83,6 +94,28 @@ def cpu_seconds(command: Sequence[str], folder: Path) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def imports(command: Command, folder: Path) -> list[tuple[str, float]]:
+    """Return the packages that a command imports, ours by floor, with their share of the time."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "agentctl", *command.arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    spent: Counter[str] = Counter()
+    for line in done.stderr.splitlines():
+        told = _IMPORTED.match(line)
+        if told is not None:
+            parts = told["module"].split(".")
+            depth = 2 if parts[0] == "agentctl" else 1
+            name = ".".join(parts[:depth])
+            spent["the standard library" if name in sys.stdlib_module_names else name] += int(
+                told["own"]
+            )
+    return [(name, own / spent.total()) for name, own in spent.most_common()]
+
+
 def measure(folder: Path, rounds: int) -> tuple[float, list[Timing]]:
     """Time every command in a project and return the median ms of a bare Python, and of each."""
     script = agentctl()
@@ -106,7 +139,12 @@ def measure(folder: Path, rounds: int) -> tuple[float, list[Timing]]:
     return 1000 * statistics.median(bare), timings
 
 
-def report(bare_ms: float, timings: Sequence[Timing], rounds: int) -> Result:
+def report(
+    bare_ms: float,
+    timings: Sequence[Timing],
+    named: Mapping[str, Sequence[tuple[str, float]]],
+    rounds: int,
+) -> Result:
     """Return what the timings come to."""
     bounded = [timing for timing in timings if timing.command.bound is not None]
     good = all(timing.good for timing in timings)
@@ -120,7 +158,10 @@ def report(bare_ms: float, timings: Sequence[Timing], rounds: int) -> Result:
             ("python -c pass", f"{bare_ms:.0f}", "1.0", ""),
             *((t.command.name, f"{t.cpu_ms:.0f}", f"{t.ratio:.1f}", _bound(t)) for t in timings),
         ],
-        remarks=[],
+        remarks=[
+            f"{command} imports {', '.join(f'{n} {share:.0%}' for n, share in found[:MOST_NAMED])}"
+            for command, found in named.items()
+        ],
         figure=f"startup: {figures}: {'PASS' if good else 'FAIL'}",
         good=good,
         data={
@@ -132,6 +173,7 @@ def report(bare_ms: float, timings: Sequence[Timing], rounds: int) -> Result:
                     "cpu_ms": round(t.cpu_ms, 2),
                     "ratio": round(t.ratio, 2),
                     "bound": t.command.bound,
+                    "imports": {n: round(s, 3) for n, s in named.get(t.command.name, ())},
                 }
                 for t in timings
             },
@@ -152,10 +194,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="agentctl-startup-") as folder:
         project = Path(folder) / "project"
         cpu_seconds([*agentctl(), "init", str(project)], Path(folder))
-        return show(report(*measure(project, given.rounds), given.rounds), given.format)
+        for _ in range(RUNS):
+            cpu_seconds([*agentctl(), "run", "--scenario", _first_scenario(project)], project)
+        bare, timings = measure(project, given.rounds)
+        named = {c.name: imports(c, project) for c in COMMANDS if c.arguments[0][0] != "-"}
+        return show(report(bare, timings, named, given.rounds), given.format)
 
 
-__all__ = ["Command", "Timing", "cpu_seconds", "measure", "report"]
+def _first_scenario(project: Path) -> str:
+    name = Project.find(project).golden_set_files()[0].stem
+    return f"{name}:{Project.find(project).golden_set(name).ids()[0]}"
+
+
+__all__ = ["Command", "Timing", "cpu_seconds", "imports", "measure", "report"]
 
 if __name__ == "__main__":
     sys.exit(main())

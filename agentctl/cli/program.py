@@ -7,7 +7,7 @@ when the command runs. This is the one door through which modules are imported l
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -23,49 +23,64 @@ from agentctl.core.exits import ExitCode
 class Entry(NamedTuple):
     """One command as `--help` lists it."""
 
-    where: str
-    """`module:attribute`; the attribute is a function, or a typer app of subcommands."""
+    where: str | Mapping[str, str]
+    """`module:attribute`, where the attribute is a function or a typer app; or each subcommand's,
+    by name, so that only the one that is asked for is loaded."""
     help: str
     panel: str
 
 
+TRACE = {
+    "list": "trace.list:trace_list_command",
+    "show": "trace.show:trace_show_command",
+    "diff": "trace.diff:diff_command",
+    "verify": "trace.verify:verify_command",
+    "seal": "trace.seal:seal_command",
+    "checkpoint": "trace.checkpoint:checkpoint_command",
+    "erase": "trace.erase:erase_command",
+    "report": "trace.report:report_command",
+    "cost": "trace.cost:cost_command",
+}
+TOOLS = {
+    "list": "author.tools:tools_list_command",
+    "show": "author.tools:tools_show_command",
+    "call": "author.tools_call:call_command",
+    "import": "author.tools_import:import_command",
+}
 COMMANDS = {
     "run": Entry("run:run_command", "Run an agent on one task.", "The product"),
     "eval": Entry("eval:eval_command", "Replay golden sets and gate the change.", "The product"),
-    "trace": Entry("trace.trace:trace_app", "List, show, verify and compare runs.", "The product"),
+    "trace": Entry(TRACE, "List, show, verify and compare runs.", "The product"),
     "inbox": Entry("operate.inbox:inbox_app", "What waits for a person.", "Operate"),
     "resume": Entry("operate.resume:resume", "Take up a run that waits.", "Operate"),
     "golden": Entry(
         "operate.golden:golden_app", "Look after the recordings of golden sets.", "Data"
     ),
     "init": Entry("author.init:init_command", "Start a small working project.", "Author"),
-    "tools": Entry("author.tools:tools_app", "List, show, call and import tools.", "Author"),
+    "tools": Entry(TOOLS, "List, show, call and import tools.", "Author"),
     "check": Entry("author.check:check_command", "Check every YAML file of a project.", "Author"),
     "doctor": Entry(
         "author.doctor:doctor_command", "Look whether everything agents need is there.", "Author"
     ),
 }
 
+_HELP = {"help_option_names": ["-h", "--help"]}
 SUMMARY = "Run and evaluate tool-using AI agents: permissions, approvals, golden sets, audit."
 
 
 def build(arguments: list[str]) -> typer.Typer:
     """Return the app, with the command that `arguments` name loaded and all others listed."""
     app = typer.Typer(
-        name="agentctl",
-        help=SUMMARY,
-        no_args_is_help=True,
-        add_completion=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
+        name="agentctl", help=SUMMARY, no_args_is_help=True, add_completion=False,
+        context_settings=_HELP,
+    )  # fmt: skip
     app.callback()(_root)
-    wanted = _command(arguments)
+    wanted, below = _commands(arguments)
     for name, entry in COMMANDS.items():
         if name != wanted:
             app.command(name, help=entry.help, rich_help_panel=entry.panel)(_listed)
             continue
-        module, _, attribute = entry.where.partition(":")
-        found = getattr(import_module(f"agentctl.cli.{module}"), attribute)
+        found = _loaded(entry, below)
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name, help=entry.help, rich_help_panel=entry.panel)
         else:
@@ -73,9 +88,29 @@ def build(arguments: list[str]) -> typer.Typer:
     return app
 
 
-def _command(arguments: list[str]) -> str | None:
-    """Return the first argument that is not an option of `agentctl` itself."""
-    return next((a for a in arguments if not a.startswith("-")), None)
+def _loaded(entry: Entry, below: str | None) -> Any:
+    """Return a command's function, or its app of subcommands: of all, unless one is named."""
+    if isinstance(entry.where, str):
+        return _attribute(entry.where)
+    group = typer.Typer(help=entry.help, no_args_is_help=True, context_settings=_HELP)
+    # With a callback, a single subcommand is still asked for by its name.
+    group.callback()(_listed)
+    for name, where in entry.where.items():
+        if name == below or below not in entry.where:
+            group.command(name)(_attribute(where))
+    return group
+
+
+def _attribute(where: str) -> Any:
+    module, _, attribute = where.partition(":")
+    return getattr(import_module(f"agentctl.cli.{module}"), attribute)
+
+
+def _commands(arguments: list[str]) -> tuple[str | None, str | None]:
+    """Return the first two arguments that are not options: a command, perhaps a subcommand."""
+    named = [argument for argument in arguments if not argument.startswith("-")]
+    first, second, *_ = *named, None, None
+    return first, second
 
 
 def _listed() -> None:
@@ -92,7 +127,7 @@ def _root(
 
 def run_cli(arguments: list[str]) -> int:
     """Run one command line and return its exit code; never a traceback."""
-    return int(exit_code_of(lambda: _invoke(arguments), _command(arguments)))
+    return int(exit_code_of(lambda: _invoke(arguments), _commands(arguments)[0]))
 
 
 def _invoke(arguments: list[str]) -> int:

@@ -7,6 +7,7 @@ work it out, or allow it. An error message counts without what it only repeats f
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json
@@ -21,6 +22,26 @@ _STAMP = re.compile(r"(?<=\d)[t ](?=\d{2}:\d{2})")
 _MINOR = re.compile(r"(?:^|_)(?:cents?|minor(?:_units?)?)$", re.IGNORECASE)
 
 
+def _said(text: str) -> tuple[tuple[QuantityKind, frozenset[str]], ...]:
+    """Return what a text says of each kind, in all its readings."""
+    known: dict[QuantityKind, set[str]] = {kind: set() for kind in _KINDS}
+    written = lowered(text)
+    plain = _STAMP.sub(" ", written)
+    for form in {written, plain}:
+        for found in quantities(form, _KINDS):
+            known[found.kind].update(found.readings)
+    known["amounts"].update(numbers(plain))
+    for word in _WORD.findall(plain):
+        known["ids"].add(word)
+        known["ids"].update(re.split(r"[_-]", word))
+    return tuple((kind, frozenset(readings)) for kind, readings in known.items())
+
+
+_said_before = lru_cache(maxsize=1024)(_said)
+_MOST_KEPT = 20_000
+"""Longest text that is kept, in characters."""
+
+
 class Sources:
     """What answers may rest on, in normal forms."""
 
@@ -29,15 +50,10 @@ class Sources:
 
     def text(self, text: str) -> None:
         """Take in everything a text says."""
-        written = lowered(text)
-        plain = _STAMP.sub(" ", written)
-        for form in {written, plain}:
-            for found in quantities(form, _KINDS):
-                self._known[found.kind].update(found.readings)
-        self._known["amounts"].update(numbers(plain))
-        for word in _WORD.findall(plain):
-            self._known["ids"].add(word)
-            self._known["ids"].update(re.split(r"[_-]", word))
+        # Instructions, names of fields and short values come again in every turn and every trial.
+        found = _said_before(text) if len(text) <= _MOST_KEPT else _said(text)
+        for kind, readings in found:
+            self._known[kind].update(readings)
 
     def value(self, value: Json, name: str = "") -> None:
         """Take in a JSON value, field by field.

@@ -49,7 +49,7 @@ def test_a_broken_bound_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> No
     fast = startup.Timing(startup.Command(("--version",), 2), 20.0, 1.5)
     slow = fast._replace(ratio=2.5)
     for timing, code, word in ((fast, 0, "PASS"), (slow, 1, "FAIL")):
-        assert show(startup.report(11.0, [timing], 3), "text") == code
+        assert show(startup.report(11.0, [timing], {}, 3), "text") == code
         last = capsys.readouterr().out.splitlines()[-1]
         assert last == f"startup: --version {timing.ratio}x (at most 2x): {word}"
 

@@ -11,7 +11,6 @@ from agentctl.cli.program import run_cli
 from agentctl.core.canonical import canonical_text
 from agentctl.core.errors import Problem
 from agentctl.core.events import EVENT_TYPES, Event
-from agentctl.specs.shapes.project import ProjectSpec
 from agentctl.traces.audit.verify import verify_file
 from agentctl.traces.log.content import KEY_VARIABLE, MARK, Hashed, kept_content
 from agentctl.traces.log.file import FileTrace
@@ -119,7 +118,7 @@ def test_what_needs_content_says_that_there_is_none(desk, capsys):
 
 def test_full_content_is_the_default():
     """A project that says nothing keeps everything, and needs no key."""
-    assert kept_content(ProjectSpec(), {}) is None
+    assert kept_content("full", {}) is None
 
 
 @pytest.mark.parametrize("kind", EVENT_TYPES)

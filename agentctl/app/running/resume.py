@@ -21,7 +21,7 @@ from agentctl.traces.log.store import find, journal_file
 from agentctl.traces.views.fold import fold
 
 
-class Words(NamedTuple):
+class ResumeWords(NamedTuple):
     """What a person brings to a run that is taken up."""
 
     by: str
@@ -57,7 +57,7 @@ def find_paused(project: Project, reference: str) -> PausedRun:
 
 
 def resume_run(
-    project: Project, paused: PausedRun, words: Words, observer: Observer = UNOBSERVED
+    project: Project, paused: PausedRun, words: ResumeWords, observer: Observer = UNOBSERVED
 ) -> FinishedRun:
     """Play back what a run did, without doing it again, and go on from there.
 
@@ -86,7 +86,7 @@ def resume_run(
     return play_run(project.root, begun, observer)
 
 
-def _check_words(events: Sequence[Event], words: Words) -> None:
+def _check_words(events: Sequence[Event], words: ResumeWords) -> None:
     """Refuse words that nobody would hear."""
     stop = fold(events).ended.get("stop")
     if words.reply is not None and stop != "waiting_reply":
@@ -95,7 +95,7 @@ def _check_words(events: Sequence[Event], words: Words) -> None:
         raise problem("not-handed-over", "the run was not passed to a person: leave out --note")
 
 
-def _corrected(trace: FileTrace, seq: int, words: Words) -> Event:
+def _corrected(trace: FileTrace, seq: int, words: ResumeWords) -> Event:
     """Record what a person did by hand."""
     body: dict[str, Json] = {"by": words.by, "call_id": None, "before": None, "after": words.did}
     event = Event(seq, "correction.made", stamp(datetime.now(UTC)), body)
@@ -103,4 +103,4 @@ def _corrected(trace: FileTrace, seq: int, words: Words) -> Event:
     return event
 
 
-__all__ = ["PausedRun", "Words", "find_paused", "resume_run"]
+__all__ = ["PausedRun", "ResumeWords", "find_paused", "resume_run"]

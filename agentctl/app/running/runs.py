@@ -141,7 +141,9 @@ def start_run(
         resumable: Whether the recipe is all it takes to take the run up after this process.
     """
     run_id = new_run_id(datetime.now(UTC), secrets.token_bytes(5))
-    trace = FileTrace(trace_of(project.root, run_id), run_id, kept_content(project.spec))
+    trace = FileTrace(
+        trace_of(project.root, run_id), run_id, kept_content(project.spec.audit.content)
+    )
     if state is not None and resumable:
         state.sessions.keep(run_id, recipe)
     session = session._replace(run_id=run_id)

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from agentctl.cli.author.tools_call import call_command
-from agentctl.cli.author.tools_import import import_command
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.console import neutralised
 from agentctl.cli.render.tools import Row, User, row_json, show_lines, tool_json, tool_lines
@@ -21,15 +19,9 @@ from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.live import server_of
 from agentctl.specs.shapes.tools import ToolManifest
 
-tools_app = typer.Typer(
-    help="List, show, call and import tools.",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 ToolsFormat = Annotated[Format, typer.Option("--format", help="What stdout gets.")]
 
 
-@tools_app.command("list")
 def tools_list_command(
     agent: Annotated[str | None, typer.Option(help="Only the tools of this agent.")] = None,
     shape: ToolsFormat = "text",
@@ -49,7 +41,6 @@ def tools_list_command(
     return ExitCode.OK
 
 
-@tools_app.command("show")
 def tools_show_command(
     name: Annotated[str, typer.Argument(help="The tool's name.")],
     shape: ToolsFormat = "text",
@@ -108,7 +99,4 @@ def _uses(agent: Loaded[AgentSpec], tool: str, manifest: Path) -> bool:
     return tool in agent.model.tools and (not own or manifest in own)
 
 
-tools_app.command("call")(call_command)
-tools_app.command("import")(import_command)
-
-__all__ = ["tools_app"]
+__all__ = ["tools_list_command", "tools_show_command"]

@@ -13,7 +13,6 @@ from typing import Literal
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.errors import problem
 from agentctl.core.events import EVENTS, Event, Keep
-from agentctl.specs.shapes.project import ProjectSpec
 from agentctl.traces.log.store import ERASED
 
 KEY_VARIABLE = "AGENTCTL_AUDIT_KEY"
@@ -31,18 +30,18 @@ _KEEP: Mapping[str, Mapping[str, Keep]] = {
 
 
 def kept_content(
-    spec: ProjectSpec, environ: Mapping[str, str] = os.environ
+    kept: Literal["full", "hashed"], environ: Mapping[str, str] = os.environ
 ) -> ContentKeeper | None:
     """Return what a project does to events before they are written; `None` = nothing.
 
     Args:
-        spec: The project file.
+        kept: What the project file says under `audit.content`.
         environ: Where the key of the hashes is.
 
     Raises:
         Problem: If hashes are asked for and there is no key, or one too short to keep a secret.
     """
-    if spec.audit.content == "full":
+    if kept == "full":
         return None
     key = environ.get(KEY_VARIABLE, "")
     if len(key) < LEAST_KEY:

@@ -1,0 +1,48 @@
+"""`agentctl trace diff`: where two runs part."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
+from agentctl.cli.render.trace import diff_json, diff_lines
+from agentctl.cli.trace.show import Reference
+from agentctl.core.exits import ExitCode
+from agentctl.core.text import count
+from agentctl.specs.reading.locate import find_root
+from agentctl.traces.log.content import require_content
+from agentctl.traces.log.store import find, read_events
+from agentctl.traces.views.diff import diff_events
+
+
+def diff_command(
+    left: Reference,
+    right: Reference,
+    full: Annotated[bool, typer.Option("--full", help="Write long values out.")] = False,
+    shape: Annotated[Format, typer.Option("--format", help="What stdout gets.")] = "text",
+) -> int:
+    """Say where two runs part. Equal but for ids and times: exit code 0; different: 1."""
+    root = find_root(Path.cwd())
+    left_run, before = read_events(*find(root, left))
+    right_run, after = read_events(*find(root, right))
+    require_content(left_run, before, "compared")
+    require_content(right_run, after, "compared")
+    found = diff_events(before, after)
+    if shape == "text":
+        if not found.equal:
+            for line in diff_lines(left_run, right_run, found, full=full):
+                write_line(line)
+    elif shape == "json":
+        write_json(diff_json(left_run, right_run, found))
+    else:
+        write_jsonl(diff_json(left_run, right_run, found)["differences"])
+    note(
+        "equal but for ids and times"
+        if found.equal
+        else f"different in {count(len(found.differences) + len(found.ending), 'place')}"
+    )
+    return ExitCode.OK if found.equal else ExitCode.NO
+
+
+__all__ = ["diff_command"]
