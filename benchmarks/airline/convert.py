@@ -70,8 +70,6 @@ def _scenario(task: Object) -> Object:
         "state": "from_calls",
         "escalation": "unscored",
     }
-    if not task["expected_actions"]:
-        del expect["path"]
     if task["expected_outputs"]:
         expect["answer"] = {"mentions": task["expected_outputs"]}
     return {

@@ -71,7 +71,7 @@ def _scenario(task: Object) -> Object:
         "tags": [tag.replace("_", "-") for tag in task["tags"]],
         "provenance": {"source": "imported"},
         "input": task["instruction"],
-        "expect": {"calls": calls or "none", "state": "from_calls"},
+        "expect": {"calls": calls or "none", "path": "any", "state": "from_calls"},
     }
 
 
