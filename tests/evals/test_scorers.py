@@ -57,7 +57,7 @@ def test_a_scorer_of_an_installed_package_sees_the_world_and_gives_reasons(tmp_p
     assert (rude.status, rude.checks["courtesy"]) == ("failed", Score(False, "not courteous"))
     (reason,) = rude.reasons
     assert reason.path == "answer"
-    assert reason.message.startswith("no thanks after c")
+    assert reason.message.startswith("no thanks after 2.1")
     assert reason.message.endswith(" orders.o_1")
 
 
