@@ -156,7 +156,8 @@ def test_from_calls_still_matches_what_leaves_no_mark():
     """With `state: from_calls` an unexpected letter fails: no table would show it."""
     turns = [*LOOK_AND_CANCEL[:2], {"call": {"send_email": {"order_id": "o_1"}}}, {"say": "Ok."}]
     expect = {"calls": [{"cancel_order": {"order_id": "o_1"}}], "state": "from_calls"}
-    assert kinds(score(turns, expect)) == ["extra-call"]
+    row = score(turns, expect)
+    assert (kinds(row), row.notes) == (["extra-call"], ())
     expect["calls"].append({"send_email": {"order_id": "o_1"}})
     assert score(turns, expect).status == "passed"
     assert kinds(score(LOOK_AND_CANCEL, expect)) == ["missing-call"]
