@@ -18,7 +18,7 @@ from agentctl.core.events import Event
 from agentctl.core.text import unmasked
 from agentctl.guardrails.rails import GuardrailHit
 from agentctl.guardrails.vocabulary import LANGUAGES, vocabulary, words_for
-from agentctl.specs.shapes.policy import ClaimRule, selects
+from agentctl.specs.shapes.policy import ClaimRule, any_selects
 
 _SENTENCE = re.compile(r"[^.!?;\n]+(?:[.](?=\S)[^.!?;\n]*)*[.!?;\n]*")
 _GAP = r"(?:(?:[^\s,.;:!?]|[.,](?=\d))+ ){0,4}?"
@@ -149,7 +149,7 @@ def _backed(claim: ClaimRule, done: Deeds) -> bool:
     if needs.effects is not None:
         return not done.effects.isdisjoint(needs.effects)
     wanted, held = (needs.tools, done.tools) if needs.tools else (needs.offered or (), done.offered)
-    return any(selects(selector, name) for selector in wanted for name in held)
+    return any(any_selects(wanted, name) for name in held)
 
 
 def _clauses(text: str) -> Iterator[str]:

@@ -122,7 +122,7 @@ def test_files_are_written(agentctl, tmp_path):
         (["order"], "did you mean `orders`"),
         (["--traces", "missing.jsonl"], "cannot read missing.jsonl"),
         (["--jobs", "0"], "'--jobs'"),
-        (["--format", "yaml"], "'--format'"),
+        (["--format", "yaml"], "unknown report `yaml`"),
     ],
 )
 def test_a_wrong_request_is_exit_2(agentctl, tmp_path, arguments, said):

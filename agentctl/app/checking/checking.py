@@ -147,8 +147,10 @@ class _Checking:
 
     def _add_all(self, found: Iterable[Diagnostic]) -> None:
         for one in found:
-            declared = replace(one, severity=CHECKS[one.code].severity)
-            self._found.setdefault((one.code, one.message, str(one.location)), declared)
+            # A code of a tool backend from another package is declared nowhere here.
+            declared = CHECKS.get(one.code, one)
+            found_one = replace(one, severity=declared.severity)
+            self._found.setdefault((one.code, one.message, str(one.location)), found_one)
 
     def _kind(self, path: Path) -> type[BaseModel]:
         """Return what a file is: what it says, else what its folder says."""

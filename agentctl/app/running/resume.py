@@ -16,7 +16,7 @@ from agentctl.traces.log.store import find, read_events
 from agentctl.traces.views.fold import fold
 
 
-class Words(NamedTuple):
+class ResumeWords(NamedTuple):
     """What a person brings to a run that is taken up."""
 
     by: str
@@ -52,7 +52,7 @@ def find_paused(project: Project, reference: str) -> PausedRun:
 
 
 def resume_run(
-    project: Project, paused: PausedRun, words: Words, observer: Observer = UNOBSERVED
+    project: Project, paused: PausedRun, words: ResumeWords, observer: Observer = UNOBSERVED
 ) -> FinishedRun:
     """Play back what a run did, without doing it again, and go on from there.
 
@@ -77,7 +77,7 @@ def resume_run(
     return play_run(project.root, begun, observer)
 
 
-def _check_words(paused: PausedRun, words: Words) -> None:
+def _check_words(paused: PausedRun, words: ResumeWords) -> None:
     """Refuse words that nobody would hear."""
     stop = fold(read_events(paused.path)[1]).ended.get("stop")
     if words.reply is not None and stop != "waiting_reply":
@@ -86,4 +86,4 @@ def _check_words(paused: PausedRun, words: Words) -> None:
         raise problem("not-handed-over", "the run was not passed to a person: leave out --note")
 
 
-__all__ = ["PausedRun", "Words", "find_paused", "resume_run"]
+__all__ = ["PausedRun", "ResumeWords", "find_paused", "resume_run"]

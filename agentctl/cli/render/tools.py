@@ -7,7 +7,7 @@ from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.text import shorten
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.live import Server
-from agentctl.specs.shapes.policy import Policy, Rule, role_holds, selects
+from agentctl.specs.shapes.policy import Policy, Rule, role_holds
 from agentctl.specs.shapes.tools import ToolSpec
 
 
@@ -86,15 +86,10 @@ def _caller(user: User, tool: ToolSpec) -> dict[str, Json]:
     return {
         "agent": user.agent.name,
         "roles": [name for name, role in roles.items() if role_holds(role, tool.name, tool.scopes)],
-        "rules": [_rule(rule) for rule in user.policy.rules if _speaks(rule, tool)],
+        "rules": [
+            _rule(rule) for rule in user.policy.rules if rule.selector.takes(tool.name, tool.effect)
+        ],
     }
-
-
-def _speaks(rule: Rule, tool: ToolSpec) -> bool:
-    selector = rule.selector
-    if selector.effects is not None:
-        return tool.effect in selector.effects
-    return any(selects(one, tool.name) for one in selector.tools or ())
 
 
 def _rule(rule: Rule) -> dict[str, Json]:

@@ -5,7 +5,7 @@ the model's recorded replies, the recorded inputs and results; what it would do 
 found, and refused. So whatever a run has learned, spent and been forbidden holds after a restart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agentctl.core.canonical import Json
@@ -131,23 +131,26 @@ class Replay:
     def reply(self) -> ModelReply | None:
         """Return what the model said at this point, if it was recorded."""
         body = self.peek("model.replied")
-        if body is None:
-            return None
-        usage = body["usage"]
-        return ModelReply(
-            body["text"],
-            tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in body["calls"]),
-            body.get("output"),
-            Usage(
-                usage["in"],
-                usage["out"],
-                usage["estimated"],
-                usage.get("cached", 0),
-                usage.get("reasoning", 0),
-            ),
-            body["model"],
-            body.get("refused", False),
-        )
+        return None if body is None else reply_in(body)
+
+
+def reply_in(body: Mapping[str, Json]) -> ModelReply:
+    """Read what the model said back from the body of `model.replied`."""
+    usage = body["usage"]
+    return ModelReply(
+        body["text"],
+        tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in body["calls"]),
+        body.get("output"),
+        Usage(
+            usage["in"],
+            usage["out"],
+            usage["estimated"],
+            usage.get("cached", 0),
+            usage.get("reasoning", 0),
+        ),
+        body["model"],
+        body.get("refused", False),
+    )
 
 
 def _diverged(found: Event, kind: EventType, part: str | None = None) -> Problem:
@@ -164,4 +167,4 @@ def _diverged(found: Event, kind: EventType, part: str | None = None) -> Problem
     )
 
 
-__all__ = ["ASIDE", "Replay"]
+__all__ = ["ASIDE", "Replay", "reply_in"]

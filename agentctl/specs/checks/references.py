@@ -209,10 +209,7 @@ def _covered(selector: str, tools: Iterable[str]) -> bool:
 
 def tools_of_selector(rule: Rule, tools: Mapping[str, ToolSpec]) -> set[str]:
     """Return the names of the tools a rule speaks about."""
-    selector = rule.selector
-    if selector.effects is not None:
-        return {name for name, tool in tools.items() if tool.effect in selector.effects}
-    return {name for name in tools if any(selects(s, name) for s in selector.tools or ())}
+    return {name for name, tool in tools.items() if rule.selector.takes(name, tool.effect)}
 
 
 def shadow_problem(

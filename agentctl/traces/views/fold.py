@@ -8,7 +8,7 @@ from agentctl.core.events import WHILE_PAUSED, Event
 
 Body = Mapping[str, Json]
 
-GATE_ERRORS = frozenset({"denied", "declined", "pending", "not_offered", "unknown_tool"})
+REFUSALS = frozenset({"denied", "declined", "pending", "not_offered", "unknown_tool"})
 """Errors by which a call is answered without reaching its tool."""
 _NOTHING: Body = {}
 
@@ -114,7 +114,7 @@ def _record(call_id: str, call: _Open) -> CallRecord:
     decided, returned = call.decided, call.returned
     ok = bool(returned.get("ok"))
     error = returned.get("error")
-    refused = decided["verdict"] == "deny" or (error is not None and error["error"] in GATE_ERRORS)
+    refused = decided["verdict"] == "deny" or (error is not None and error["error"] in REFUSALS)
     ran = bool(returned) and not refused and (error is None or error["error"] != "missing_mock")
     return CallRecord(
         call_id,
@@ -152,4 +152,4 @@ def own_events(events: Sequence[Event]) -> Sequence[Event]:
     return [events[0], *(e for e in events[1:] if e.type == "run.ended")]
 
 
-__all__ = ["GATE_ERRORS", "CallRecord", "Trajectory", "fold", "own_events"]
+__all__ = ["REFUSALS", "CallRecord", "Trajectory", "fold", "own_events"]
