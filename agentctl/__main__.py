@@ -14,8 +14,8 @@ def main() -> None:
 
         sys.stdout.write(f"agentctl {__version__}\n")
         return
-    # A command reads much and makes few cycles: with the usual 700 the collector, which looks at all
-    # that was read again and again, takes a third of the time.
+    # A command reads much and makes few cycles. At the usual threshold of 700 the collector, which
+    # scans everything that was read again and again, takes a third of the time.
     gc.set_threshold(50_000)
     sys.exit(import_module("agentctl.cli.program").run_cli(sys.argv[1:]))
 
