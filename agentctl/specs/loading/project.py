@@ -262,7 +262,7 @@ def _table_clashes(manifests: Iterable[Loaded[ToolManifest]]) -> Iterator[Diagno
         for name, spec in manifest.model.tables.items():
             other = first.setdefault(name, manifest)
             if other.model.tables[name] != spec:
-                message = f"table `{name}` is declared otherwise in {other.source.file}"
+                message = f"table `{name}` is declared differently in {other.source.file}"
                 at = manifest.source.key_at("tables", name)
                 yield Diagnostic("two-tables", message, at, "rename one, or make them equal")
 
