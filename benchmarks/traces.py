@@ -33,7 +33,7 @@ from agentctl.traces.log.store import journal_file, run_files, trace_of, traces_
 from agentctl.traces.views.cost import read_costs
 from agentctl.traces.views.diff import diff_events
 from benchmarks.made_project import make_project
-from benchmarks.output import Result, byte_compile, options, show
+from benchmarks.output import BenchmarkResult, byte_compile, options, show
 
 RUNS = 2_000
 ROUNDS = 5
@@ -45,7 +45,7 @@ HEADER = ("what", "of", "CPU ms", "ratio", "at most")
 _AT = "2026-01-15T09:00:00.000Z"
 
 
-class Timing(NamedTuple):
+class TraceTiming(NamedTuple):
     """What one piece of work costs."""
 
     name: str
@@ -115,7 +115,7 @@ def cpu(work: Callable[[], object]) -> float:
     return process_time() - started
 
 
-def measure_files(folder: Path, runs: int, rounds: int) -> list[Timing]:
+def measure_files(folder: Path, runs: int, rounds: int) -> list[TraceTiming]:
     """Let the baseline and each command's work take turns over the same files.
 
     Raises:
@@ -145,14 +145,16 @@ def measure_files(folder: Path, runs: int, rounds: int) -> list[Timing]:
     for name, each in took.items():
         cost, ratio, growth = (median(column) for column in zip(*each, strict=True))
         most = MOST_RATIO[name]
-        found.append(Timing(name, size, 1e3 * cost, ratio, f"{most:g}x", ratio <= most))
+        found.append(TraceTiming(name, size, 1e3 * cost, ratio, f"{most:g}x", ratio <= most))
         good = growth <= MOST_GROWTH
-        grown = Timing(f"{name}, over half", size, 1e3 * cost, growth, f"{MOST_GROWTH:g}x", good)
+        grown = TraceTiming(
+            f"{name}, over half", size, 1e3 * cost, growth, f"{MOST_GROWTH:g}x", good
+        )
         found.append(grown)
     return found
 
 
-def measure_diff(rounds: int) -> list[Timing]:
+def measure_diff(rounds: int) -> list[TraceTiming]:
     """Compare two runs; the fastest round counts.
 
     Raises:
@@ -174,15 +176,17 @@ def measure_diff(rounds: int) -> list[Timing]:
         most = MOST_MS.get(name)
         bound = "" if most is None else f"{most:g} ms"
         size = f"{STEPS:,} steps"
-        found.append(Timing(f"diff, {name}", size, best, None, bound, most is None or best <= most))
+        found.append(
+            TraceTiming(f"diff, {name}", size, best, None, bound, most is None or best <= most)
+        )
     return found
 
 
-def report(timings: Sequence[Timing], rounds: int) -> Result:
+def report(timings: Sequence[TraceTiming], rounds: int) -> BenchmarkResult:
     """Return what the timings come to."""
     good = all(timing.good for timing in timings)
     broken = ", ".join(timing.name for timing in timings if not timing.good)
-    return Result(
+    return BenchmarkResult(
         title=f"Reading traces: {rounds} rounds",
         header=HEADER,
         rows=[
@@ -215,7 +219,15 @@ def main() -> int:
     return show(report([*timings, *measure_diff(given.rounds)], given.rounds), given.format)
 
 
-__all__ = ["Timing", "baseline", "measure_diff", "measure_files", "report", "steps", "write_runs"]
+__all__ = [
+    "TraceTiming",
+    "baseline",
+    "measure_diff",
+    "measure_files",
+    "report",
+    "steps",
+    "write_runs",
+]
 
 if __name__ == "__main__":
     sys.exit(main())

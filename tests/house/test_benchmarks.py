@@ -146,8 +146,8 @@ def test_the_traces_benchmark_reads_intact_runs_and_finds_its_differences(
 @pytest.mark.parametrize("good", [True, False])
 def test_each_bound_of_the_traces_counts(good: bool) -> None:
     """One broken bound breaks the benchmark, and the last line names it."""
-    fine = traces.Timing("verify", "4 runs", 1.0, 2.0, "2.5x", True)
-    other = traces.Timing("diff, equal", "9 steps", 300.0, None, "200 ms", good)
+    fine = traces.TraceTiming("verify", "4 runs", 1.0, 2.0, "2.5x", True)
+    other = traces.TraceTiming("diff, equal", "9 steps", 300.0, None, "200 ms", good)
     result = traces.report([fine, other], 1)
     assert result.good is good
     assert result.figure == f"traces: {'PASS' if good else 'FAIL (diff, equal)'}"
