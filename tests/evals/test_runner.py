@@ -88,9 +88,11 @@ def test_an_expected_write_that_fails_costs_its_scenario_only(tmp_path):
         result = run(tmp_path, jobs=jobs)
         assert result.summary.passed == 20
         (row,) = (row for row in result.rows if row.scenario == "wrong")
-        reason = row.reasons[0]
-        assert {one.kind for one in row.reasons} == {"expected-call"}
-        assert re.match(r"golden_sets/\w+.yaml:\d+: scenario `wrong`: the expected", reason.message)
+        (reason,) = row.reasons
+        assert reason.kind == "expected-call"
+        assert re.match(
+            r".*golden_sets/\w+.yaml:\d+: scenario `wrong`: the expected", reason.message
+        )
         assert reason.message.endswith(
             '{"order_id":"o_2"} should succeed, and in this world: shipped'
         )

@@ -41,7 +41,7 @@ def project_files(project: Project) -> HealthFinding:
     sets += len(list(project.golden_sets.glob("*.jsonl")))
     tools = sum(1 for _ in files_in(project.tools))
     if not agents:
-        what = f"there is no agent in {shown_path(project.root)}"
+        what = f"no agent in {shown_path(project.root)}"
         return HealthFinding("project", "warn", what, "agentctl init DIR starts a project")
     own = "" if (project.root / PROJECT_FILE).is_file() else f", no {PROJECT_FILE}"
     listed = f"{count(agents, 'agent')}, {count(tools, 'manifest')}, {count(sets, 'golden set')}"

@@ -137,7 +137,9 @@ def _ask(evidence: Evidence, entry: ScorerEntry, faults: list[FailureReason]) ->
     except ExpectedCallError as error:
         # The set is wrong here: only this scenario cannot be judged.
         evidence.scores[entry.scorer] = None
-        faults.append(FailureReason("expected-call", str(error)))
+        reason = FailureReason("expected-call", str(error))
+        if reason not in faults:
+            faults.append(reason)
         return None
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
         evidence.scores[entry.scorer] = None
