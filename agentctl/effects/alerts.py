@@ -86,7 +86,7 @@ class AlertSender:
         self._env = os.environ if env is None else env
         db.executescript(SCHEMA)
 
-    def tell(self, alert: Alert) -> None:
+    def send(self, alert: Alert) -> None:
         """Send an alert by every channel that has not sent it yet."""
         if alert.what not in self._spec.on:
             return

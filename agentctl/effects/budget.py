@@ -56,7 +56,7 @@ class Budget(Protocol):
         """Book what the call did cost, nothing when it was never made; return the limits then."""
         ...
 
-    def tell(self, what: BudgetBreach, level: BudgetLevel, at: datetime) -> None:
+    def alert(self, what: BudgetBreach, level: BudgetLevel, at: datetime) -> None:
         """Let people know that a limit is near or met."""
         ...
 

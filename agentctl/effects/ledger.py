@@ -98,7 +98,7 @@ class LedgerClaim(NamedTuple):
     """Whether that is for want of an approval."""
 
 
-class Uses(Protocol):
+class ApprovalUse(Protocol):
     """What uses up an approval inside the ledger's transaction."""
 
     def use(
@@ -119,7 +119,7 @@ class Ledger:
         Problem: If the database cannot be used.
     """
 
-    def __init__(self, db: sqlite3.Connection, approvals: Uses) -> None:
+    def __init__(self, db: sqlite3.Connection, approvals: ApprovalUse) -> None:
         self._db = db
         self._approvals = approvals
         prepare(db, SCHEMA)
@@ -266,11 +266,11 @@ def _other_arguments(own: EffectRecord) -> str:
 
 __all__ = [
     "SETTLED",
+    "ApprovalUse",
     "EffectIntent",
     "EffectRecord",
     "EffectState",
     "Ledger",
     "LedgerClaim",
-    "Uses",
     "result_of",
 ]

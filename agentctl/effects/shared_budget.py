@@ -45,14 +45,14 @@ class SharedBudget:
         self._budgets.settle(hold.id, amount)
         return self._budgets.used(self._agent, self._at, self._limits) if self._at else ()
 
-    def tell(self, what: BudgetBreach, level: BudgetLevel, at: datetime) -> None:
+    def alert(self, what: BudgetBreach, level: BudgetLevel, at: datetime) -> None:
         """Tell people, once for the day, the month or the run that the limit is for."""
         if self._alerts is None:
             return
         day = at.astimezone(UTC).date().isoformat()
         period = {"day": day, "month": day[:7]}.get(level.period, self._run)
         limit = f"cost_usd.{level.period}"
-        self._alerts.tell(
+        self._alerts.send(
             Alert(what, self._agent, self._run, limit, period, level.used, level.most, stamp(at))
         )
 

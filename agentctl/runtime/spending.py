@@ -30,7 +30,7 @@ _WORDS = {
 }
 
 
-class OutOfMoney(Exception):  # noqa: N818 - it says what is so, and is no fault of the program
+class BudgetExceeded(Exception):  # noqa: N818 - it says what is so, and is no fault of the program
     """A call may cost more than a limit leaves."""
 
     def __init__(self, refusal: BudgetRefusal) -> None:
@@ -101,7 +101,7 @@ class Spending:
             return None
         level = BudgetLevel("session", self.spent, limits.session)
         if self.spent >= limits.session:
-            self._tell("cost_limit", level)
+            self._alert("cost_limit", level)
             return f"{money_text(limits.session)} US dollars in one run"
         self._watch(level)
         return None
@@ -110,7 +110,7 @@ class Spending:
         """Hold the most that a model turn may cost.
 
         Raises:
-            OutOfMoney: If a shared limit leaves less.
+            BudgetExceeded: If a shared limit leaves less.
         """
         return self._hold(self._worst(request)) if self._budget is not None else None
 
@@ -156,7 +156,7 @@ class Spending:
         """Hold what a tool call may cost, with all of its attempts.
 
         Raises:
-            OutOfMoney: If the limit of the run, or a shared one, leaves less.
+            BudgetExceeded: If the limit of the run, or a shared one, leaves less.
         """
         if tool.cost is None:
             return None
@@ -197,10 +197,10 @@ class Spending:
         self._open[got.id] = got
         return got
 
-    def _refused(self, refusal: BudgetRefusal) -> OutOfMoney:
+    def _refused(self, refusal: BudgetRefusal) -> BudgetExceeded:
         self._warn(_name(refusal.level), refusal.level, refusal.asked)
-        self._tell("cost_limit", refusal.level)
-        return OutOfMoney(refusal)
+        self._alert("cost_limit", refusal.level)
+        return BudgetExceeded(refusal)
 
     def _settle(self, held: BudgetHold, amount: Decimal) -> None:
         assert self._budget is not None
@@ -213,11 +213,11 @@ class Spending:
         if level.period not in self._warned and level.used >= level.most * share:
             self._warned.add(level.period)
             self._warn(_name(level), level, None)
-            self._tell("cost_warning", level)
+            self._alert("cost_warning", level)
 
-    def _tell(self, what: BudgetBreach, level: BudgetLevel) -> None:
+    def _alert(self, what: BudgetBreach, level: BudgetLevel) -> None:
         if self._budget is not None and not self._played_back():
-            self._budget.tell(what, level, self._now())
+            self._budget.alert(what, level, self._now())
 
     def _worst(self, request: Request) -> Decimal:
         """Price a turn before it is asked for, at the dearest of the models that may answer."""
@@ -273,4 +273,4 @@ def _tokens(size: int) -> int:
     return -(-size // BYTES_PER_TOKEN)
 
 
-__all__ = ["BYTES_PER_TOKEN", "MOST_OUTPUT_TOKENS", "OutOfMoney", "Spending"]
+__all__ = ["BYTES_PER_TOKEN", "MOST_OUTPUT_TOKENS", "BudgetExceeded", "Spending"]

@@ -125,7 +125,7 @@ def _parts(
 ) -> tuple[RecordedDialogue, RecordedDialogue] | tuple[ScriptedModel, ScriptedInputs]:
     """Return who takes the model's part and the user's; a recording may hold both."""
     replied = replay.count("model.replied") if replay is not None else 0
-    heard = replay.lines_heard if replay is not None else 0
+    heard = replay.inputs_recorded if replay is not None else 0
     if any(turn.user is not None for turn in turns):
         dialogue = RecordedDialogue(turns, name, replied, heard)
         return dialogue, dialogue

@@ -19,7 +19,7 @@ from agentctl.effects.db import open_db
 from agentctl.effects.shared_budget import SharedBudget
 from agentctl.models.port import Model, ModelFault, Request
 from agentctl.models.scripted import ScriptedModel
-from agentctl.runtime.approvals.approver import Nobody
+from agentctl.runtime.approvals.approver import NoApprover
 from agentctl.runtime.conversation.loop import play
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.replay.replay import Replay
@@ -85,7 +85,7 @@ def run_with(
             Principal("cus_7", "customer"),
             asked or scripted,
             VirtualClock(NOON),
-            Nobody(),
+            NoApprover(),
             ScriptedInputs("cancel my order"),
             mode=mode,
             budget=given,

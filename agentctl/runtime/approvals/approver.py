@@ -54,7 +54,7 @@ class Approver(Protocol):
         ...
 
 
-class Nobody:
+class NoApprover:
     """No terminal, no queue: nothing is approved."""
 
     def ask(self, request: ApprovalRequest) -> Approval | None:  # noqa: ARG002
@@ -85,4 +85,4 @@ class ScriptedApprover:
         return Approval(scripted.answer, by, scripted.reason, arguments)
 
 
-__all__ = ["Approver", "Nobody", "ScriptedApprover", "answer_in", "given", "requested"]
+__all__ = ["Approver", "NoApprover", "ScriptedApprover", "answer_in", "given", "requested"]

@@ -236,7 +236,7 @@ def observe(
     run.record("tool.returned", body)
     if untrusted and run.tainted_by is None:
         run.tainted_by = decision.tool
-    run.tell(Message("tool", shown, (), call.told_id))
+    run.add_message(Message("tool", shown, (), call.told_id))
     if result.ok:
         run.results.setdefault(decision.tool, []).append(result.value)
     return consequences(run, decision, outcome.state, result) or after_tool(run, trip)

@@ -57,7 +57,7 @@ def repair(run: Run, detail: str, tell: str) -> Ending | None:
     if run.repairs >= MOST_REPAIRS:
         return stop_or_escalate(run, "model_error", "output", detail)
     run.repairs += 1
-    run.tell(Message("user", tell))
+    run.add_message(Message("user", tell))
     return None
 
 
@@ -78,7 +78,7 @@ def goal(run: Run, ending: Ending) -> Ending | None:
         return ending
     if spec.otherwise == "retry" and run.goal_attempts < spec.attempts:
         run.goal_attempts += 1
-        run.tell(Message("user", "The goal is not reached yet. Go on, or pass the case on."))
+        run.add_message(Message("user", "The goal is not reached yet. Go on, or pass the case on."))
         return None
     if spec.otherwise == "escalate":
         return stop_or_escalate(run, "goal_not_met", "goal", detail)

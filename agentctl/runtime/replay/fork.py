@@ -77,7 +77,7 @@ class Fork(Replay):
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class RecordedAnswers:
     """Gives the answers that people gave in the other run; then somebody else is asked."""
 
     fork: Fork
@@ -117,4 +117,4 @@ def _nothing_open(events: Sequence[Event], run: str) -> None:
             )
 
 
-__all__ = ["Fork", "Remembered"]
+__all__ = ["Fork", "RecordedAnswers"]

@@ -44,7 +44,7 @@ class Replay:
         return self._next >= len(self._events)
 
     @property
-    def lines_heard(self) -> int:
+    def inputs_recorded(self) -> int:
         """How many inputs of the user were recorded."""
         heard = (e.body for e in self._events if e.type == "input.received")
         return sum(body["source"] != "person" for body in heard)
