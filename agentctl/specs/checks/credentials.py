@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agentctl.core.errors import Diagnostic
 from agentctl.core.text import variables_in
-from agentctl.specs.checks.servers import secret_in
+from agentctl.specs.checks.tools.servers import secret_in
 from agentctl.specs.reading.decode import Loaded
 from agentctl.specs.reading.yaml import Source, YamlPath
 from agentctl.specs.shapes.agent import AgentSpec

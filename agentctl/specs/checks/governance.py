@@ -11,7 +11,7 @@ from typing import NamedTuple
 from agentctl.core.errors import Diagnostic
 from agentctl.specs.checks.hidden_fields import field_problems, field_warnings
 from agentctl.specs.checks.references import is_unconditional, shadow_problem, tools_of_selector
-from agentctl.specs.checks.risks import DOES
+from agentctl.specs.checks.tools.risks import DOES
 from agentctl.specs.language.expressions import Expression
 from agentctl.specs.reading.yaml import Source
 from agentctl.specs.shapes.agent import BUILT_IN_TOOLS, AgentSpec

@@ -12,8 +12,8 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from agentctl.core.errors import Diagnostic, Problem
-from agentctl.specs.checks.manifests import manifest_problems
 from agentctl.specs.checks.references import agent_problems, policy_problems
+from agentctl.specs.checks.tools.manifests import manifest_problems
 from agentctl.specs.checks.values import unknown_name
 from agentctl.specs.loading.sets import LoadedSet, load_set
 from agentctl.specs.reading.decode import Loaded, decode

@@ -6,7 +6,7 @@ Each function yields what is wrong, at its place; none of them raises.
 from collections.abc import Collection, Iterator, Mapping
 
 from agentctl.core.errors import Diagnostic
-from agentctl.specs.checks.servers import PATH, server_problems
+from agentctl.specs.checks.tools.servers import PATH, server_problems
 from agentctl.specs.checks.values import (
     LiveTool,
     Scope,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from agentctl.core.errors import Diagnostic
-from agentctl.specs.checks.servers import PATH, caller_problems, header_name_problems
+from agentctl.specs.checks.tools.servers import PATH, caller_problems, header_name_problems
 from agentctl.specs.checks.values import (
     CheckedPlace,
     LiveTool,
