@@ -7,7 +7,7 @@ files that are wrong, raise `Problem`, which carries one `Diagnostic` or more.
 Importing this module loads what every function needs, about as much as `agentctl eval` does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,12 @@ from agentctl.app.evaluating.evaluation import (
     evaluate_sets,
 )
 from agentctl.app.evaluating.turn_sources import TurnSourceOptions
+from agentctl.app.observer import Observer, ignore
+from agentctl.app.running.recipes import TaskOptions
+from agentctl.app.running.replaying import ReplayedRun, replay_trace
+from agentctl.app.running.runs import FinishedRun
+from agentctl.app.running.task import run_task
+from agentctl.core.canonical import Json
 from agentctl.core.errors import Diagnostic, Problem
 from agentctl.core.events import Event
 from agentctl.evals.results.gates import Verdict
@@ -78,7 +84,7 @@ def evaluate(
     live: bool = False,
     model: str | None = None,
     trials: int | None = None,
-    on_progress: Callable[[SetProgress], None] = lambda _: None,
+    on_progress: Callable[[SetProgress], None] = ignore,
 ) -> Evaluation:
     """Evaluate golden sets, as `agentctl eval` does.
 
@@ -99,6 +105,53 @@ def evaluate(
     turns = TurnSourceOptions(live=live, model=model, trials=trials)
     request = EvalRequest(golden_sets, select, None, jobs, keep, turns=turns)
     return evaluate_sets(project, request, on_progress=on_progress)
+
+
+def run(
+    project: Project,
+    agent: str,
+    task: str | dict[str, Json],
+    *,
+    model: str | None = None,
+    turns: Sequence[Mapping[str, Json]] | None = None,
+    world: str | None = None,
+    acting_as: str | None = None,
+    live: bool = False,
+    environment: str | None = None,
+    on_event: Callable[[Event], None] = ignore,
+) -> FinishedRun:
+    """Run an agent on one task, as `agentctl run` does; calls that ask for approval are declined.
+
+    Args:
+        project: The project.
+        agent: A name or a file.
+        task: Words, or an event as a mapping.
+        model: The model to ask in place of the spec's.
+        turns: What the model says, as `turns:` of a golden set; then no model is asked.
+        world: The golden set whose mock world is used; left out = one of the agent.
+        acting_as: `ROLE:ID`; left out = the principal of that golden set, else this user.
+        live: Call live tools in place of mocks.
+        environment: `staging` or `production`, where the project has environments.
+        on_event: Called with each event after it was recorded.
+
+    Raises:
+        Problem: If something that is named does not exist, or the model cannot be asked.
+    """
+    asked = TaskOptions(agent, model, world, acting_as, live, environment)
+    return run_task(project, asked, task, turns, Observer(event=on_event))
+
+
+def replay(project: Project, run: str) -> ReplayedRun:
+    """Play one kept trace again on mocks, with what the model and people said, and compare.
+
+    Args:
+        project: The project.
+        run: As for `read_trace`.
+
+    Raises:
+        Problem: If there is no such trace, it keeps no content, or its tools were live.
+    """
+    return replay_trace(project, run)
 
 
 def read_trace(project: Project, run: str) -> RunTrace:
@@ -132,8 +185,10 @@ __all__ = [
     "Diagnostic",
     "Evaluation",
     "Event",
+    "FinishedRun",
     "Problem",
     "Project",
+    "ReplayedRun",
     "RunTrace",
     "SetProgress",
     "SetResult",
@@ -146,4 +201,6 @@ __all__ = [
     "evaluate",
     "load_project",
     "read_trace",
+    "replay",
+    "run",
 ]

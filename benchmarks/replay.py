@@ -30,7 +30,7 @@ from agentctl.evals.running.trial_runner import KeptTraces
 from agentctl.specs.loading.project import Project
 from benchmarks.baseline import run_baseline
 from benchmarks.made_project import TURNS, make_project
-from benchmarks.output import Result, byte_compile, options, show
+from benchmarks.output import BenchmarkResult, byte_compile, options, show
 from benchmarks.startup import agentctl
 
 SMALL, LARGE = 1_000, 20_000
@@ -57,7 +57,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 HEADER = ("what", "scenarios", "lines each", "CPU us a scenario", "x baseline")
 
 
-class Timing(NamedTuple):
+class ReplayTiming(NamedTuple):
     """One way to do the work, at one size."""
 
     name: str
@@ -100,7 +100,7 @@ def evaluate(golden_set: Path, keep: KeptTraces, out: Path) -> float:
     return took
 
 
-def measure(folder: Path, sets: dict[int, Path], rounds: int) -> list[Timing]:
+def measure(folder: Path, sets: dict[int, Path], rounds: int) -> list[ReplayTiming]:
     """Time baseline and eval in turns, at every size and with every way to keep traces."""
     baseline, traces = folder / "baseline.jsonl", folder / "traces.jsonl"
     cases = [(size, keep) for keep in KEEPS for size in sets]
@@ -125,7 +125,7 @@ def measure(folder: Path, sets: dict[int, Path], rounds: int) -> list[Timing]:
             took[size, keep].append(full)
             ratios[size, keep].append(full / bare)
     return [
-        Timing(
+        ReplayTiming(
             name,
             size,
             lines[size, name],
@@ -211,12 +211,12 @@ def _peak_kb(golden_set: Path) -> int:
 
 
 def report(
-    timings: Sequence[Timing],
+    timings: Sequence[ReplayTiming],
     memory: Memory,
     speedup: float,
     rounds: int,
     instructions: Mapping[str, int] | None = None,
-) -> Result:
+) -> BenchmarkResult:
     """Return what the measurements come to."""
     by = {(timing.name, timing.scenarios): timing for timing in timings}
     ratios = {keep: by[keep, SMALL].ratio for keep in KEEPS}
@@ -230,7 +230,7 @@ def report(
     )
     by_line = ratio * by["baseline", SMALL].lines / by["all", SMALL].lines
     names = {"all": "eval, all traces kept", "failed": "eval, as by default"}
-    return Result(
+    return BenchmarkResult(
         title=f"Replaying scenarios of {TURNS} model turns: medians of {rounds} rounds",
         header=HEADER,
         rows=[
@@ -321,7 +321,7 @@ def main() -> int:
 
 __all__ = [
     "Memory",
-    "Timing",
+    "ReplayTiming",
     "count_instructions",
     "evaluate",
     "measure",

@@ -4,9 +4,13 @@ import os
 import resource
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.support.loopback import Loopback
+from tests.support.provider import Provider, serving
 
 # A run that was started in the background inherits an ignored Ctrl-C, and would hand it on to
 # every process that a test starts and interrupts.
@@ -32,6 +36,20 @@ def pytest_terminal_summary(
     cpu_s = sum(one.ru_utime + one.ru_stime for one in used)
     wall_s = time.monotonic() - config.stash[STARTED]
     terminalreporter.write_line(f"tests took {wall_s:.0f} s wall, {cpu_s:.0f} s CPU")
+
+
+@pytest.fixture
+def model() -> Iterator[Loopback]:
+    """A model server that follows a script."""
+    with Loopback() as server:
+        yield server
+
+
+@pytest.fixture
+def shop() -> Iterator[Provider]:
+    """An order system."""
+    with serving(Provider()) as provider:
+        yield provider
 
 
 STARTED = pytest.StashKey[float]()

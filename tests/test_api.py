@@ -1,5 +1,8 @@
 """The Python interface: what the commands do, as functions that return data."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from agentctl import api
 from agentctl.app.new_project import start_project
 from tests.support.command import agentctl
 
+ROOT = Path(__file__).parent.parent
 SET = Path("golden_sets") / "library-desk.yaml"
 
 
@@ -84,3 +88,95 @@ def test_what_is_returned_is_frozen(root):
     done = api.evaluate(api.load_project(root))
     with pytest.raises(AttributeError):
         done.verdict = None  # type: ignore[misc]
+
+
+TURNS = [
+    {"call": {"list_loans": {}}},
+    {"call": {"renew_loan": {"loan_id": "l_1"}}},
+    {"say": "Renewed."},
+]
+
+
+def test_run_plays_one_task_on_mocks(root, capfd):
+    """Without a key: the turns are given, tools are mocked, events reach the callback."""
+    seen: list[api.Event] = []
+    project = api.load_project(root)
+    done = api.run(project, "library-desk", "Renew it.", turns=TURNS, on_event=seen.append)
+    assert done.result["stop"] == "answered"
+    assert done.result["answer"] == "Renewed."
+    assert [call["tool"] for call in done.result["calls"]] == ["list_loans", "renew_loan"]
+    assert seen == done.events
+    assert capfd.readouterr() == ("", "")
+    assert api.read_trace(project, done.result["run"]).events == tuple(done.events)
+
+
+def test_run_refuses_turns_that_are_none(root):
+    """A turn that says nothing is a problem that names it."""
+    with pytest.raises(api.Problem) as met:
+        api.run(api.load_project(root), "library-desk", "Renew it.", turns=[{"say": 3}])
+    assert met.value.diagnostics[0].code == "wrong-type"
+    assert "turn 1" in str(met.value)
+
+
+def test_a_replayed_task_agrees_until_the_agent_changes(root):
+    """A kept run is played again with what was said, and differs once a limit stops it."""
+    project = api.load_project(root)
+    kept = api.run(project, "library-desk", "Renew it.", turns=TURNS).result["run"]
+    assert api.replay(project, kept).agrees
+    agent = root / "agents" / "library-desk.yaml"
+    agent.write_text(agent.read_text().replace("tool_calls: 8", "tool_calls: 1"))
+    changed = api.replay(api.load_project(root), kept)
+    assert not changed.agrees
+    assert {difference.item.name for difference in changed.difference.differences} >= {"renew_loan"}
+
+
+def test_every_kept_trial_agrees_with_its_replay(root):
+    """Trials are played again with their own world, clock, people and faults."""
+    project = api.load_project(root)
+    done = api.evaluate(project, keep="all")
+    for row in done.results[0].rows:
+        replayed = api.replay(project, f"library-desk/{row.scenario}")
+        assert replayed.agrees, (row.scenario, replayed.difference)
+
+
+def test_live_runs_are_not_replayed(root):
+    """A trace whose tools were live is refused: its effects are not to happen again."""
+    project = api.load_project(root)
+    kept = api.run(project, "library-desk", "Renew it.", turns=TURNS).result["run"]
+    path = next((root / ".agentctl" / "traces").glob(f"{kept}.jsonl"))
+    path.write_text(path.read_text().replace('"mode":"mock"', '"mode":"live"', 1))
+    with pytest.raises(api.Problem) as met:
+        api.replay(project, kept)
+    assert met.value.diagnostics[0].code == "live-trace"
+
+
+def test_the_script_of_the_documentation_runs(root):
+    """The example loads, runs a task on mocks, evaluates a set and compares two runs."""
+    script = ROOT / "docs" / "examples" / "api_script.py"
+    code = [line for line in script.read_text().splitlines() if line.strip()]
+    assert len(code) <= 20
+    done = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "answered: Renewed.",
+        "passed: 5 of 5 trials",
+        "renew_loan: removed",
+    ]
+    assert script.read_text() in (ROOT / "docs" / "api.md").read_text()
+
+
+def test_everything_public_is_documented():
+    """Each function of `__all__` is in docs/api.md, and says what it raises."""
+    page = (ROOT / "docs" / "api.md").read_text()
+    functions = [name for name in api.__all__ if name.islower()]
+    assert {"load_project", "run", "evaluate", "replay", "check", "read_trace", "diff"} == {
+        *functions
+    }
+    for name in functions:
+        assert f"### `{name}(" in page
+        assert "Raises:" in (getattr(api, name).__doc__ or "")

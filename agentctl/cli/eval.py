@@ -17,15 +17,22 @@ from agentctl.app.evaluating.evaluation import (
     evaluate_sets,
     trace_heads,
 )
-from agentctl.app.evaluating.outputs import EvalOutputs, check_outputs, write_outputs
+from agentctl.app.evaluating.outputs import (
+    ReportFile,
+    check_outputs,
+    parse_output,
+    report_text,
+    write_outputs,
+)
 from agentctl.app.evaluating.turn_sources import TurnSourceOptions
-from agentctl.cli.output import Format, note, write, write_line
+from agentctl.cli.output import note, write, write_line
 from agentctl.cli.render.eval import set_lines, verdict_line
-from agentctl.evals.results.report import report_json_text, report_records
 from agentctl.evals.running.runner import SetResult
 from agentctl.evals.running.trial_runner import KeptTraces
-from agentctl.reports.jsonl import jsonl_text
+from agentctl.reports.registry import REPORTS, report_function, table_for
 from agentctl.specs.loading.project import Project
+
+_NAMES = ", ".join(REPORTS)
 
 
 def eval_command(
@@ -37,10 +44,16 @@ def eval_command(
         typer.Option(metavar="GLOB", help="Only these scenarios: ids with `*`, or `tag:NAME`."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
-    shape: Annotated[Format, typer.Option("--format", help="What stdout gets.")] = "text",
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
+    shape: Annotated[
+        str, typer.Option("--format", metavar="NAME", help=f"What stdout gets: text, {_NAMES}.")
+    ] = "text",
+    output: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help=f"Write a report into a file: {_NAMES}."),
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Short for --output junit=FILE.")] = None,
     report_file: Annotated[
-        Path | None, typer.Option("--report", help="Write the JSON report here.")
+        Path | None, typer.Option("--report", help="Short for --output json=FILE.")
     ] = None,
     table: Annotated[
         Path | None, typer.Option(help="Write a table: .csv, .tsv, .json or .html.")
@@ -55,13 +68,11 @@ def eval_command(
     ] = False,
     record: Annotated[
         Literal["all", "missing"] | None,
-        typer.Option(help="Ask the model, and keep what it says: all, or what is not kept yet."),
+        typer.Option(help="Ask the model and record its answers: all, or the missing ones."),
     ] = None,
-    replay: Annotated[
-        bool, typer.Option("--replay", help="Play the cassette and nothing else.")
-    ] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Play the cassette only.")] = False,
     live: Annotated[
-        bool, typer.Option("--live", help="Ask the model and keep nothing; tools stay mocked.")
+        bool, typer.Option("--live", help="Ask the model and record nothing; tools stay mocked.")
     ] = False,
     written: Annotated[
         bool, typer.Option("--written", help="Play the written turns, cassette or not.")
@@ -80,10 +91,12 @@ def eval_command(
     """Replay golden sets and gate the change.
 
     A scenario that is on the set's cassette plays it; the others play their written turns. Tools
-    are mocked whoever speaks.
+    are mocked in every case.
     """
-    outputs = EvalOutputs(junit, report_file, table)
+    outputs = _outputs(output or [], junit, report_file, table)
     check_outputs(outputs)
+    if shape != "text":
+        report_function(shape)
     project = Project.find(Path.cwd())
     request = EvalRequest(
         golden_sets or (),
@@ -101,6 +114,20 @@ def eval_command(
     if keep != "none":
         _note_heads(trace_heads(evaluation, project.root))
     return evaluation.verdict.exit_code
+
+
+def _outputs(
+    named: Sequence[str], junit: Path | None, report_file: Path | None, table: Path | None
+) -> list[ReportFile]:
+    """Return the reports that are asked for, the older options among them."""
+    outputs = [parse_output(text) for text in named]
+    if junit is not None:
+        outputs.append(ReportFile("junit", junit))
+    if report_file is not None:
+        outputs.append(ReportFile("json", report_file))
+    if table is not None:
+        outputs.append(ReportFile(table_for(table), table))
+    return outputs
 
 
 @contextmanager
@@ -128,19 +155,16 @@ def _counter() -> Iterator[Callable[[SetProgress], None]]:
             sys.stderr.flush()
 
 
-def _show(results: Sequence[SetResult], shape: Format, *, kept: bool) -> None:
-    match shape:
-        case "json":
-            write(report_json_text(results))
-        case "jsonl":
-            write(jsonl_text(report_records(results)))
-        case "text":
-            width = shutil.get_terminal_size((100, 24)).columns
-            for result in results:
-                for line in set_lines(result, width, traces=kept):
-                    write_line(line)
-                write_line()
-            write_line(verdict_line(results, traces=kept))
+def _show(results: Sequence[SetResult], shape: str, *, kept: bool) -> None:
+    if shape != "text":
+        write(report_text(shape, results))
+        return
+    width = shutil.get_terminal_size((100, 24)).columns
+    for result in results:
+        for line in set_lines(result, width, traces=kept):
+            write_line(line)
+        write_line()
+    write_line(verdict_line(results, traces=kept))
 
 
 def _note_heads(heads: TraceHeads) -> None:

@@ -60,7 +60,7 @@ COMMANDS = {
     "tools": Entry(TOOLS, "List, show, call and import tools.", "Author"),
     "check": Entry("author.check:check_command", "Check every YAML file of a project.", "Author"),
     "doctor": Entry(
-        "author.doctor:doctor_command", "Look whether everything agents need is there.", "Author"
+        "author.doctor:doctor_command", "Check that everything agents need is there.", "Author"
     ),
 }
 

@@ -1,9 +1,9 @@
 """Hold what an agent says it did against what it did.
 
 A claim is found clause by clause. A clause that denies, asks, sets a condition or speaks of what
-may or will be is no claim, nor is one about what the user did. A statement without "I" or "we" may
-also report what somebody else did before: it is no claim of this run with a word such as "already",
-or where a tool of this run returned that very status.
+may or will be is not a claim, nor is one about what the user did. A statement without "I" or "we"
+may also report what someone else did before: with a word such as "already", or where a tool of this
+run returned that very status, it is not a claim of this run.
 
 What this cannot see: a claim in words that no pattern has, and one effect behind two claims.
 """
@@ -18,7 +18,7 @@ from agentctl.core.events import Event
 from agentctl.core.text import unmasked
 from agentctl.guardrails.rails import GuardrailHit
 from agentctl.guardrails.vocabulary import LANGUAGES, vocabulary, words_for
-from agentctl.specs.shapes.policy import ClaimRule, selects
+from agentctl.specs.shapes.policy import ClaimRule, any_selects
 
 _SENTENCE = re.compile(r"[^.!?;\n]+(?:[.](?=\S)[^.!?;\n]*)*[.!?;\n]*")
 _GAP = r"(?:(?:[^\s,.;:!?]|[.,](?=\d))+ ){0,4}?"
@@ -149,7 +149,7 @@ def _backed(claim: ClaimRule, done: Deeds) -> bool:
     if needs.effects is not None:
         return not done.effects.isdisjoint(needs.effects)
     wanted, held = (needs.tools, done.tools) if needs.tools else (needs.offered or (), done.offered)
-    return any(selects(selector, name) for selector in wanted for name in held)
+    return any(any_selects(wanted, name) for name in held)
 
 
 def _clauses(text: str) -> Iterator[str]:

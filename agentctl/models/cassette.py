@@ -15,7 +15,7 @@ from agentctl.core.messages import Message, ModelReply, ToolCall
 from agentctl.core.text import count
 from agentctl.models.port import Model, ModelFault, Request, ToolOffer
 from agentctl.models.request_diff import request_differences
-from agentctl.models.scripted import said
+from agentctl.models.scripted import reply_of_turn
 from agentctl.specs.shapes.agent import ModelSpec
 from agentctl.specs.shapes.turns import TapedTurn, Turn
 
@@ -54,8 +54,8 @@ class Renderer:
 
     def __init__(self, spec: ModelSpec, name: str, secrets: Sequence[str] = ()) -> None:
         self.name = name
-        how = spec.model_dump(mode="json", exclude=_NOT_ASKED, exclude_defaults=True)
-        self._model = {"name": name, **masked(how)}
+        settings = spec.model_dump(mode="json", exclude=_NOT_ASKED, exclude_defaults=True)
+        self._model = {"name": name, **masked(settings)}
         self._secrets = secrets
         self._offered: tuple[tuple[ToolOffer, ...], list[Json]] = ((), [])
 
@@ -64,10 +64,10 @@ class Renderer:
         model = self._model
         if request.output is not None:
             model = {**model, "output": request.output}
-        messages = [self.strip(message_of(message)) for message in request.messages]
+        messages = [self.redact(message_data(message)) for message in request.messages]
         return Rendered(model, self._tools(request.tools), messages)
 
-    def strip(self, value: Json) -> Json:
+    def redact(self, value: Json) -> Json:
         """Return `value` without secrets."""
         value = _without(value, self._secrets) if self._secrets else value
         return masked(value) if suspicious(canonical_text(value)) else value
@@ -76,7 +76,7 @@ class Renderer:
         # The same tuple comes with nearly every request.
         known, plain = self._offered
         if known is not offers:
-            plain = [self.strip(offer._asdict()) for offer in offers]
+            plain = [self.redact(offer._asdict()) for offer in offers]
             self._offered = (offers, plain)
         return plain
 
@@ -115,40 +115,43 @@ class CassetteModel:
         Raises:
             ModelFault: `miss`, when there is neither; or what the other model raises.
         """
-        asked = self._render(request)
-        turn = self._answers.get(asked.key(*self._of))
+        rendered = self._render(request)
+        turn = self._answers.get(rendered.key(*self._of))
         failed_attempts: tuple[dict[str, Json], ...] = ()
         if turn is None:
             if self._model is None:
-                raise ModelFault("miss", self._missed(asked), "agentctl eval SET --record missing")
+                raise ModelFault(
+                    "miss", self._miss_reason(rendered), "agentctl eval SET --record missing"
+                )
             reply = self._model.reply(request, timeout_s)
-            turn, failed_attempts = self._taped(reply), reply.failed_attempts
-        self.exchanges.append(Exchange(asked, turn))
-        spoken = said(turn, len(self.exchanges))
-        return spoken._replace(model=turn.by, refused=turn.refused, failed_attempts=failed_attempts)
+            turn, failed_attempts = self._recorded_turn(reply), reply.failed_attempts
+        self.exchanges.append(Exchange(rendered, turn))
+        reply = reply_of_turn(turn, len(self.exchanges))
+        return reply._replace(model=turn.by, refused=turn.refused, failed_attempts=failed_attempts)
 
-    def _missed(self, asked: Rendered) -> str:
+    def _miss_reason(self, rendered: Rendered) -> str:
         number = len(self.exchanges) + 1
         if not self._recorded:
             return "nothing is recorded of this trial"
         if number > len(self._recorded):
             turns = count(len(self._recorded), "turn is", "turns are")
             return f"turn {number} is asked for, and {turns} recorded"
-        found = request_differences(*self._recorded[number - 1].request, *asked)
+        found = request_differences(*self._recorded[number - 1].request, *rendered)
         return f"turn {number} asks otherwise than was recorded: {found}"
 
-    def _taped(self, reply: ModelReply) -> TapedTurn:
+    def _recorded_turn(self, reply: ModelReply) -> TapedTurn:
         """Return a reply as it is kept."""
         scenario, trial = self._of
         kept: dict[str, Json] = {
-            "calls": [call_of(call) for call in reply.calls],
+            "calls": [call_data(call) for call in reply.calls],
             "say": reply.text if reply.calls or reply.output is not None else reply.text or "",
             "output": reply.output,
         }
-        kept = self._render.strip(kept)
+        kept = self._render.redact(kept)
         if reply.usage is not None:
-            heard, words, _, cached, reasoning = reply.usage
-            kept["usage"] = {"in": heard, "out": words, "cached": cached, "reasoning": reasoning}
+            input_tokens, output_tokens, _, cached, reasoning = reply.usage
+            kept["usage"] = {"in": input_tokens, "out": output_tokens}
+            kept["usage"] |= {"cached": cached, "reasoning": reasoning}
         if reply.refused:
             kept["refused"] = True
         if reply.model is not None and reply.model != self.name:
@@ -157,25 +160,25 @@ class CassetteModel:
         return TapedTurn.model_validate({**where, **kept})
 
 
-def message_of(message: Message) -> dict[str, Json]:
+def message_data(message: Message) -> dict[str, Json]:
     """Return one message of a conversation as plain data, secrets and all."""
     plain: dict[str, Json] = {"role": message.role, "content": message.content}
     if message.calls:
-        plain["calls"] = [call_of(call) for call in message.calls]
+        plain["calls"] = [call_data(call) for call in message.calls]
     if message.call_id is not None:
         plain["call_id"] = message.call_id
     return plain
 
 
-def call_of(call: ToolCall) -> dict[str, Json]:
+def call_data(call: ToolCall) -> dict[str, Json]:
     """Return one call as plain data."""
     return {"id": call.id, "tool": call.name, "args": _parsed(call.arguments)}
 
 
 def reply_message(turn: Turn, number: int) -> dict[str, Json]:
     """Return what a recorded turn adds to the conversation."""
-    reply = said(turn, number)
-    return message_of(Message("assistant", reply.text or "", reply.calls))
+    reply = reply_of_turn(turn, number)
+    return message_data(Message("assistant", reply.text or "", reply.calls))
 
 
 def _parsed(arguments: dict[str, Json] | str) -> Json:
@@ -206,7 +209,7 @@ __all__ = [
     "Exchange",
     "Rendered",
     "Renderer",
-    "call_of",
-    "message_of",
+    "call_data",
+    "message_data",
     "reply_message",
 ]

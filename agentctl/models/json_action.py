@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.messages import Message, ModelReply, ToolCall
-from agentctl.models.lenient_json import objects_in, without_thoughts
+from agentctl.models.lenient_json import objects_in, without_reasoning
 from agentctl.models.port import Model, Request, ToolOffer
 
 UNREADABLE = "unreadable_action"
@@ -43,19 +43,19 @@ class JsonActions:
         Raises:
             ModelFault: If there is none.
         """
-        return read(self._inner.reply(in_words(request), timeout_s), request)
+        return parse_action(self._inner.reply(as_text_request(request), timeout_s), request)
 
 
-def in_words(request: Request) -> Request:
+def as_text_request(request: Request) -> Request:
     """Return a request that offers no tools and tells of them instead."""
     names = {call.id: call.name for message in request.messages for call in message.calls}
-    garbled = {
+    malformed = {
         call.id
         for message in request.messages
         for call in message.calls
         if isinstance(call.arguments, str)
     }
-    messages = [_told(message, names, garbled) for message in request.messages]
+    messages = [_as_text(message, names, malformed) for message in request.messages]
     messages.append(Message("system", action_contract(request)))
     # One system message, and it comes first; what the agent is told stands before how to say it.
     messages.sort(key=lambda message: message.role != "system")
@@ -84,14 +84,14 @@ def _tool(offer: ToolOffer) -> str:
     return f"- {offer.name}: {offer.description} {schema}"
 
 
-def _told(message: Message, names: dict[str, str], garbled: set[str]) -> Message:
+def _as_text(message: Message, names: dict[str, str], malformed: set[str]) -> Message:
     """Return one message as the model reads it: actions are its own words, results the user's."""
     match message.role:
         case "tool":
             result = f"Result of {names.get(message.call_id or '', 'the action')}: " + (
                 canonical_text(message.content)
             )
-            again = message.call_id in garbled
+            again = message.call_id in malformed
             return Message("user", f"{result}\n{_AGAIN}" if again else result)
         case "assistant" if message.calls:
             said = [str(message.content)] if message.content else []
@@ -138,7 +138,7 @@ def _text(message: Message) -> str:
     return content if isinstance(content, str) else canonical_text(content)
 
 
-def read(reply: ModelReply, request: Request) -> ModelReply:
+def parse_action(reply: ModelReply, request: Request) -> ModelReply:
     """Return what the model meant by its text.
 
     Args:
@@ -147,15 +147,15 @@ def read(reply: ModelReply, request: Request) -> ModelReply:
     """
     if reply.calls:
         return reply
-    text = without_thoughts(reply.text or "").strip()
+    text = without_reasoning(reply.text or "").strip()
     unread = None
     for start, found in objects_in(text):
         if found is None:
             named = _NAMED.search(text, start)
             unread = named[1] if named else UNREADABLE
-        elif (call := _called(found, request)) is not None:
+        elif (call := _call_of(found, request)) is not None:
             # What a model says after its first action is what it imagines came of it.
-            said = _prose(text[:start])
+            said = _text_before(text[:start])
             call = call._replace(id=_new_id(request))
             return reply._replace(text=said, calls=(call,), output=None)
         elif "answer" in found:
@@ -170,7 +170,7 @@ def read(reply: ModelReply, request: Request) -> ModelReply:
     return reply._replace(text=None, calls=(call,), output=None)
 
 
-def _called(found: dict[str, Json], request: Request) -> ToolCall | None:
+def _call_of(found: dict[str, Json], request: Request) -> ToolCall | None:
     """Return the call that an object stands for, if it is an action; its id is given later."""
     name = next((found[key] for key in _NAMES if isinstance(found.get(key), str)), None)
     given = next((found[key] for key in _ARGUMENTS if key in found), None)
@@ -191,7 +191,7 @@ def _answered(reply: ModelReply, answer: Json, request: Request) -> ModelReply:
     return reply._replace(text=text, output=answer if wanted else None)
 
 
-def _prose(text: str) -> str | None:
+def _text_before(text: str) -> str | None:
     """Return what a model says before its action, without the opening of a fence."""
     return re.sub(r"```\w*\s*$", "", text).strip() or None
 
@@ -204,4 +204,4 @@ def _new_id(request: Request) -> str:
     return f"action_{number}"
 
 
-__all__ = ["UNREADABLE", "JsonActions", "action_contract", "in_words", "read"]
+__all__ = ["UNREADABLE", "JsonActions", "action_contract", "as_text_request", "parse_action"]

@@ -16,7 +16,7 @@ _SINGLE = r"'(?:[^'\\]|\\.)*(?:'|\\?\Z)"
 _BRACES = re.compile(rf"{_DOUBLE}|[{{}}]", re.DOTALL)
 _BRACES_OF_PYTHON = re.compile(rf"{_DOUBLE}|{_SINGLE}|[{{}}]", re.DOTALL)
 _OPENS_AS_PYTHON = re.compile(r"\{\s*'")
-_MENDED = re.compile(
+_REPAIRED = re.compile(
     rf"{_DOUBLE}|{_SINGLE}|,(?=\s*[}}\]])|\b(?:True|False|None)\b",
     re.DOTALL,
 )
@@ -41,10 +41,10 @@ def objects_in(text: str) -> Iterator[tuple[int, dict[str, Json] | None]]:
         at = text.find("{", end) if end else -1
 
 
-def without_thoughts(text: str) -> str:
+def without_reasoning(text: str) -> str:
     """Return `text` without what a model thinks aloud before it speaks.
 
-    >>> without_thoughts("<think>Which tool? {x}</think> Hello"), without_thoughts("<think>So")
+    >>> without_reasoning("<think>Which tool? {x}</think> Hello"), without_reasoning("<think>So")
     (' Hello', '')
     """
     return text.partition("</think>")[2] if text.lstrip().startswith("<think>") else text
@@ -71,13 +71,13 @@ def _read(text: str) -> dict[str, Json] | None:
         found = parse_strict(text)
     except NotCanonical:
         try:
-            found = parse_strict(_MENDED.sub(_mend, text))
+            found = parse_strict(_REPAIRED.sub(_repair, text))
         except NotCanonical:
             return None
     return found if isinstance(found, dict) else None
 
 
-def _mend(found: re.Match[str]) -> str:
+def _repair(found: re.Match[str]) -> str:
     text = found.group()
     if text[0] == '"':
         return _CONTROL.sub(_escaped, text)
@@ -91,4 +91,4 @@ def _escaped(control: re.Match[str]) -> str:
     return json.dumps(control.group())[1:-1]
 
 
-__all__ = ["objects_in", "without_thoughts"]
+__all__ = ["objects_in", "without_reasoning"]

@@ -53,15 +53,15 @@ def cost(usage: Usage, price: Price) -> Decimal:
     >>> cost(Usage(1000, 100), Price(input_per_mtok="0.25", output_per_mtok="2"))
     Decimal('0.00045')
     """
-    heard, said = usage.input_tokens, usage.output_tokens
-    dollars = heard * price.input_per_mtok + said * price.output_per_mtok
+    input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
+    dollars = input_tokens * price.input_per_mtok + output_tokens * price.output_per_mtok
     if usage.cached_tokens and price.cached_input_per_mtok is not None:
         dollars -= usage.cached_tokens * (price.input_per_mtok - price.cached_input_per_mtok)
     return dollars / _PER_MTOK
 
 
 @lru_cache(maxsize=256)
-def listed(model: str) -> Mapping[str, Any] | None:
+def price_list_entry(model: str) -> Mapping[str, Any] | None:
     """Return the entry of litellm's list for `model`, or `None`.
 
     A name is looked up whole, then without its provider where the entry is of that provider.
@@ -80,19 +80,19 @@ def listed(model: str) -> Mapping[str, Any] | None:
 
 
 def _listed_price(model: str) -> Price | None:
-    entry = listed(model)
+    entry = price_list_entry(model)
     if entry is None:
         return None
-    given, said = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
-    if not isinstance(given, Decimal | int) or not isinstance(said, Decimal | int):
+    input_cost, output_cost = (entry.get(f"{side}_cost_per_token") for side in ("input", "output"))
+    if not isinstance(input_cost, Decimal | int) or not isinstance(output_cost, Decimal | int):
         return None
     # Elsewhere a price of nothing means a preview or a plan, and would make every budget endless.
-    if not given and not said and entry.get("litellm_provider") not in LOCAL_PROVIDERS:
+    if not input_cost and not output_cost and entry.get("litellm_provider") not in LOCAL_PROVIDERS:
         return None
     cached = entry.get("cache_read_input_token_cost")
     return Price(
-        input_per_mtok=_per_mtok(given),
-        output_per_mtok=_per_mtok(said),
+        input_per_mtok=_per_mtok(input_cost),
+        output_per_mtok=_per_mtok(output_cost),
         cached_input_per_mtok=_per_mtok(cached) if isinstance(cached, Decimal | int) else None,
     )
 
@@ -123,4 +123,4 @@ def _list_text() -> str:
     return ""
 
 
-__all__ = ["LOCAL_PROVIDERS", "cost", "listed", "price_of"]
+__all__ = ["LOCAL_PROVIDERS", "cost", "price_list_entry", "price_of"]

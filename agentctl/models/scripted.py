@@ -36,10 +36,10 @@ class ScriptedModel:
             raise ModelFault("exhausted", f"all {self._next} recorded turns were played")
         turn = self._turns[self._next]
         self._next += 1
-        return said(turn, self._next)
+        return reply_of_turn(turn, self._next)
 
 
-def said(turn: Turn, number: int) -> ModelReply:
+def reply_of_turn(turn: Turn, number: int) -> ModelReply:
     """Return a recorded turn as the model said it.
 
     Args:
@@ -50,11 +50,10 @@ def said(turn: Turn, number: int) -> ModelReply:
         ToolCall(call.id or f"c{number}_{n}", call.tool, call.args)
         for n, call in enumerate(turn.calls, start=1)
     ]
-    given = turn.usage
-    usage = None
-    if given is not None:
-        usage = Usage(given.input, given.output, False, given.cached, given.reasoning)
+    recorded, usage = turn.usage, None
+    if recorded is not None:
+        usage = Usage(recorded.input, recorded.output, False, recorded.cached, recorded.reasoning)
     return ModelReply(turn.say, tuple(calls), turn.output, usage)
 
 
-__all__ = ["ScriptedModel", "said"]
+__all__ = ["ScriptedModel", "reply_of_turn"]

@@ -1,10 +1,10 @@
 """Which tools a run may use at all: agent ∩ role, computed once and hashed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from agentctl.core.canonical import digest
-from agentctl.specs.shapes.policy import Role, selects
+from agentctl.specs.shapes.policy import Role, any_selects
 from agentctl.specs.shapes.tools import ToolSpec
 
 
@@ -47,9 +47,4 @@ def _refusal(tool: ToolSpec, role: Role | None) -> str | None:
     return None
 
 
-def any_selects(selectors: Iterable[str], name: str) -> bool:
-    """Whether any of the selectors means this tool."""
-    return any(selects(selector, name) for selector in selectors)
-
-
-__all__ = ["Rights", "any_selects", "effective_rights"]
+__all__ = ["Rights", "effective_rights"]

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.policy.facts import Facts
-from agentctl.policy.rights import any_selects
 from agentctl.specs.language.expressions import Expression, ExpressionError
 from agentctl.specs.language.matchers import fields_test, matcher_problems
 from agentctl.specs.shapes.base import duration
@@ -159,15 +158,7 @@ def _together(matched: Sequence[Ruling]) -> Ruling:
 
 def rules_for(tool: ToolSpec, policy: Policy) -> ToolRules:
     """Return the policy's rules that speak about `tool`."""
-    return ToolRules(rule for rule in policy.rules if speaks_about(rule, tool))
+    return ToolRules(rule for rule in policy.rules if rule.selector.takes(tool.name, tool.effect))
 
 
-def speaks_about(rule: Rule, tool: ToolSpec) -> bool:
-    """Whether a rule means this tool, whatever its arguments."""
-    selector = rule.selector
-    if selector.effects is not None:
-        return tool.effect in selector.effects
-    return any_selects(selector.tools or (), tool.name)
-
-
-__all__ = ["Condition", "Ruling", "ToolRules", "rules_for", "speaks_about"]
+__all__ = ["Condition", "Ruling", "ToolRules", "rules_for"]

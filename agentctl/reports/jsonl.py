@@ -1,18 +1,19 @@
-"""Records as JSON Lines: one trial, set or verdict a line, for programs that read as it comes."""
+"""The report as JSON Lines: a trial, a set or the verdict a line, for programs that stream."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from io import StringIO
 
 import jsonlines
 
-from agentctl.core.canonical import Json
+from agentctl.evals.results.report import report_records
+from agentctl.evals.running.runner import SetResult
 
 
-def jsonl_text(records: Iterable[Mapping[str, Json]]) -> str:
-    """Return the records as lines, keys in the order given."""
+def jsonl_text(results: Sequence[SetResult]) -> str:
+    """Return the records of the report as lines, keys in the order given."""
     text = StringIO()
     with jsonlines.Writer(text) as writer:
-        writer.write_all(records)
+        writer.write_all(report_records(results))
     return text.getvalue()
 
 

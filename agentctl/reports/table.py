@@ -5,50 +5,29 @@ This is the one door to pandas, which takes longer to load than most evaluations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from agentctl.core.canonical import Json
-from agentctl.core.errors import problem
 from agentctl.evals.running.runner import SetResult
 from agentctl.evals.scorers.scoring import TrialRow
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet calculate instead of show."""
 
-_WRITERS: dict[str, Callable[[Any], str]] = {
-    ".csv": lambda frame: frame.to_csv(index=False, lineterminator="\n"),
-    ".tsv": lambda frame: frame.to_csv(index=False, sep="\t", lineterminator="\n"),
-    ".json": lambda frame: frame.to_json(orient="records", indent=2, force_ascii=False) + "\n",
-    ".html": lambda frame: frame.to_html(index=False, border=0) + "\n",
+TableKind = Literal["csv", "tsv", "records", "html"]
+_WRITERS: dict[TableKind, Callable[[Any], str]] = {
+    "csv": lambda frame: frame.to_csv(index=False, lineterminator="\n"),
+    "tsv": lambda frame: frame.to_csv(index=False, sep="\t", lineterminator="\n"),
+    "records": lambda frame: frame.to_json(orient="records", indent=2, force_ascii=False) + "\n",
+    "html": lambda frame: frame.to_html(index=False, border=0) + "\n",
 }
 
 
-def check_suffix(path: Path) -> None:
-    """Refuse a file whose name does not say which kind of table it is.
-
-    Raises:
-        Problem: For any ending but .csv, .tsv, .json and .html.
-    """
-    if path.suffix.lower() not in _WRITERS:
-        raise problem(
-            "table-kind",
-            f"`{path.suffix or path.name}` names no kind of table",
-            hint=f"end the file's name in one of {', '.join(_WRITERS)}",
-        )
-
-
-def table_text(results: Sequence[SetResult], path: Path) -> str:
-    """Return one line a trial, in the form that the name of `path` asks for.
-
-    Raises:
-        Problem: As `check_suffix`.
-    """
-    check_suffix(path)
+def table_text(results: Sequence[SetResult], kind: TableKind) -> str:
+    """Return one line a trial."""
     pandas = import_module("pandas")
-    kind = path.suffix.lower()
     records = [
-        flat(result.loaded.name, row, guard=kind in (".csv", ".tsv"))
+        flat(result.loaded.name, row, guard=kind in ("csv", "tsv"))
         for result in sorted(results, key=lambda result: result.loaded.name)
         for row in result.rows
     ]
@@ -98,4 +77,4 @@ def _harmless(value: Json) -> Json:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-__all__ = ["check_suffix", "flat", "table_text"]
+__all__ = ["TableKind", "flat", "table_text"]

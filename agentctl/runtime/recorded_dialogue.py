@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from agentctl.core.messages import ModelReply
 from agentctl.models.port import ModelFault, Request
-from agentctl.models.scripted import said
+from agentctl.models.scripted import reply_of_turn
 from agentctl.runtime.run import AGENT_SPEAKS, AgentSpeaks
 from agentctl.specs.shapes.turns import Turn
 
@@ -64,7 +64,7 @@ class RecordedDialogue:
         turn = self._turns[self._next]
         self._next += 1
         self._replies += 1
-        return said(turn, self._replies)
+        return reply_of_turn(turn, self._replies)
 
     def _is_user(self) -> bool:
         return self._next < len(self._turns) and self._turns[self._next].user is not None

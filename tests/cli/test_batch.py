@@ -19,7 +19,7 @@ from tests.support.command import Apart, until
 from tests.support.here import Here
 from tests.support.live_project import tools
 from tests.support.loopback import Asked, Loopback, Step, calls, fails, says
-from tests.support.provider import Provider, serving
+from tests.support.provider import Provider
 
 AS = ("--as", "customer:cus_7")
 
@@ -54,12 +54,6 @@ class Desk(Loopback):
 def model() -> Iterator[Desk]:
     with Desk() as server:
         yield server
-
-
-@pytest.fixture
-def shop() -> Iterator[Provider]:
-    with serving(Provider()) as provider:
-        yield provider
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ import pytest
 from agentctl.traces.audit.verify import verify_file
 from tests.support.command import (
     ROOT,
-    SHIPPED,
     Done,
     Screen,
     agentctl,
     command,
+    copy_shipped,
     environment,
 )
 from tests.support.loopback import Loopback, calls, says
@@ -26,12 +26,7 @@ from tests.support.loopback import Loopback, calls, says
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what ships."""
-    folder = tmp_path_factory.mktemp("shop")
-    for name in SHIPPED:
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / name)
-    return folder
+    return copy_shipped(tmp_path_factory.mktemp("shop"))
 
 
 def said(done: Done) -> str:

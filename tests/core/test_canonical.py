@@ -13,7 +13,10 @@ from agentctl.core.canonical import (
     NotCanonical,
     canonical_text,
     digest,
+    parse_line,
     parse_strict,
+    read_canonical,
+    rewritten,
 )
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -116,3 +119,61 @@ def test_the_size_of_what_is_read_is_limited():
     """Text longer than the limit is refused before it is parsed."""
     with pytest.raises(NotCanonical, match="longer than 10"):
         parse_strict(json.dumps("x" * 20), max_bytes=10)
+
+
+@given(VALUES | st.lists(VALUES, max_size=80))
+def test_canonical_lines_are_read_fast_and_exactly(value):
+    """What a log reads is what the strict reader reads, and is written again as it was."""
+    line = canonical_text(value).encode()
+    assert repr(parse_line(line)) == repr(parse_strict(line.decode()))
+    known = read_canonical(line)
+    if known is not None:
+        assert repr(known) == repr(parse_strict(line.decode()))
+        assert rewritten(known) == line
+
+
+@given(VALUES)
+def test_a_line_in_another_form_is_read_and_is_not_canonical(value):
+    """A space more changes nothing of the value, and proves nothing."""
+    line = json.dumps([value], ensure_ascii=False, indent=1).encode()
+    assert repr(parse_line(line)) == repr(parse_strict(line.decode()))
+    assert read_canonical(line) is None
+
+
+DEEP = b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"a":1,"a":1}',
+        b'{"a":1,"a":2}',
+        b"[9007199254740993]",
+        b"[18446744073709551616]",
+        b"[NaN]",
+        b'["\\ud800"]',
+        b'["\xff"]',
+        b"[1",
+        b"",
+        DEEP,
+    ],
+)
+def test_an_ambiguous_line_is_refused_and_never_canonical(line):
+    """The fast reader takes nothing that the strict one refuses."""
+    assert read_canonical(line) is None
+    with pytest.raises(NotCanonical):
+        parse_line(line)
+
+
+def test_a_number_or_key_that_orjson_writes_otherwise_is_left_to_the_slow_way():
+    """A whole fraction, an exponent and keys in another order are not canonical as they stand."""
+    for line in (b"[1.0]", b"[1e-07]", '{"\ufb33":2,"\U0001f600":1}'.encode()):
+        assert read_canonical(line) is None
+        assert parse_line(line) == json.loads(line)
+
+
+def test_a_line_longer_than_asked_for_is_refused():
+    """The bound counts for canonical lines too."""
+    with pytest.raises(NotCanonical, match="longer than 3 bytes"):
+        parse_line(b"[10]", max_bytes=3)
+    assert parse_line(b"[1]", max_bytes=3) == [1]

@@ -1,13 +1,15 @@
 """The report and the table hold everything, and nothing of the machine."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from agentctl.core.errors import Problem
 from agentctl.evals.results.report import report_data
 from agentctl.evals.running.runner import EvalPlan, evaluate_set
-from agentctl.reports.table import check_suffix, flat, table_text
+from agentctl.reports.registry import report_function, table_for
+from agentctl.reports.table import flat
 from agentctl.specs.loading.project import Project
 from tests.evals.test_summary import GOOD
 from tests.support.project import failing, make, passing
@@ -38,18 +40,18 @@ def test_the_report_holds_nothing_of_the_machine(result, tmp_path):
     assert "2026" not in text
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.json", "t.html"])
-def test_the_table_has_a_line_a_trial(result, tmp_path, name):
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.json", "t.HTML"])
+def test_the_table_has_a_line_a_trial(result, name):
     """Every kind of table names both scenarios and why one failed."""
-    text = table_text([result], tmp_path / name)
+    text = report_function(table_for(Path(name)))([result])
     assert "missing: cancel_order" in text
     assert text.count("written") == 2
 
 
-def test_another_ending_is_refused(tmp_path):
+def test_another_ending_is_refused():
     """A table of no known kind is a wrong request, told before anything runs."""
     with pytest.raises(Problem, match="names no kind of table"):
-        check_suffix(tmp_path / "t.xlsx")
+        table_for(Path("t.xlsx"))
 
 
 def test_a_spreadsheet_does_not_calculate_what_a_model_said():

@@ -107,6 +107,16 @@ def test_no_module_breaks_a_rule(rule: Callable[[list[Module]], Iterator[str]]):
     assert list(rule(modules())) == []
 
 
+def test_no_class_of_the_benchmarks_is_named_like_another():
+    """`main`, `measure` and `report` are parts of every benchmark; its types are its own."""
+    parsed = [(name(path), ast.parse(path.read_text())) for path in FILES]
+    classes = [
+        (file, ast.Module([node for node in tree.body if isinstance(node, ast.ClassDef)], []))
+        for file, tree in parsed
+    ]
+    assert list(names_defined_twice(classes)) == []
+
+
 @pytest.mark.parametrize(
     ("rule", "first", "second", "found"),
     [
@@ -171,7 +181,8 @@ def test_the_contract_on_tool_backends_speaks_of_every_package():
         for start in ("A floor", "Only the dispatcher")
     )
     named = {name for line in floors["layers"] for name in line.split(" | ")}
-    assert named == {f"agentctl.{path.parent.name}" for path in ROOT.glob("agentctl/*/__init__.py")}
+    rooms = {f"agentctl.{path.parent.name}" for path in ROOT.glob("agentctl/*/__init__.py")}
+    assert named == rooms | {"agentctl.api", "agentctl.pytest"}
     below = {"agentctl.specs", "agentctl.core", "agentctl.toolbox"}
     assert set(contract["source_modules"]) == named - below
     backends = {backend.tools.partition(":")[0] for backend in BACKENDS.values()}

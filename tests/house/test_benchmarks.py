@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import audit, gate, live, replay, startup, worlds
+from benchmarks import audit, gate, live, replay, startup, traces, worlds
 from benchmarks.baseline import run_baseline
 from benchmarks.made_project import make_project
-from benchmarks.output import Result, show
+from benchmarks.output import BenchmarkResult, show
 
 
 def test_the_baseline_writes_three_lines_a_turn(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_larger_world_is_the_same_work(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_broken_bound_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     """The last line names figure and outcome, and a broken bound is exit code 1."""
-    fast = startup.Timing(startup.Command(("--version",), 2), 20.0, 1.5)
+    fast = startup.StartupTiming(startup.Command(("--version",), 2), 20.0, 1.5)
     slow = fast._replace(ratio=2.5)
     for timing, code, word in ((fast, 0, "PASS"), (slow, 1, "FAIL")):
         assert show(startup.report(11.0, [timing], {}, 3), "text") == code
@@ -70,10 +70,10 @@ def test_each_bound_of_the_replay_counts(
 ) -> None:
     """Both ratios, growth, memory and processes each break the replay benchmark alone."""
     timings = [
-        replay.Timing("baseline", 1_000, 9_000, 20.0, 1.0),
-        replay.Timing("all", 1_000, 12_000, 100.0, ratio),
-        replay.Timing("failed", 1_000, 0, 60.0, default),
-        replay.Timing("all", 20_000, 240_000, large_us, ratio),
+        replay.ReplayTiming("baseline", 1_000, 9_000, 20.0, 1.0),
+        replay.ReplayTiming("all", 1_000, 12_000, 100.0, ratio),
+        replay.ReplayTiming("failed", 1_000, 0, 60.0, default),
+        replay.ReplayTiming("all", 20_000, 240_000, large_us, ratio),
     ]
     result = replay.report(timings, replay.Memory(60_000, large_kb), speedup, 3)
     assert result.good is good
@@ -93,7 +93,7 @@ def test_the_gate_is_timed_at_its_real_work() -> None:
 def test_the_bound_of_the_gate_counts(took: float, good: bool) -> None:
     """A decision without CEL over its bound breaks the benchmark; CEL alone does not."""
     plain, _, _, cel = gate.settings()
-    result = gate.report([gate.Timing(plain, took), gate.Timing(cel, 500.0)], 3)
+    result = gate.report([gate.GateTiming(plain, took), gate.GateTiming(cel, 500.0)], 3)
     assert result.good is good
     assert result.figure.endswith("PASS" if good else "FAIL")
     assert result.data["decisions"][plain.name] == {"rules": 5, "cpu_us": took, "bound": 20.0}
@@ -101,7 +101,7 @@ def test_the_bound_of_the_gate_counts(took: float, good: bool) -> None:
 
 def test_a_result_for_programs_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     """With `--format json` stdout is one JSON object that holds figure and outcome."""
-    result = Result("T", ("a", "b"), [("x", "1")], [], "t: fine", True, {"benchmark": "t"})
+    result = BenchmarkResult("T", ("a", "b"), [("x", "1")], [], "t: fine", True, {"benchmark": "t"})
     assert show(result, "json") == 0
     assert json.loads(capsys.readouterr().out) == {
         "schema_version": 1,
@@ -126,10 +126,33 @@ def test_the_audit_benchmark_appends_real_events(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("cpu_us", "good"), [(15.0, True), (15.1, False)])
 def test_the_bound_of_the_audit_is_that_of_what_is_written(cpu_us: float, good: bool) -> None:
     """A chain that is fast alone does not help an append that is slow."""
-    timings = [audit.Timing("a", 10, 600.0, cpu_us), audit.Timing("b", 10, 600.0, 9.0)]
+    timings = [audit.AuditTiming("a", 10, 600.0, cpu_us), audit.AuditTiming("b", 10, 600.0, 9.0)]
     result = audit.report(timings, 1)
     assert result.good is good
     assert result.figure.endswith("PASS" if good else "FAIL")
+
+
+def test_the_traces_benchmark_reads_intact_runs_and_finds_its_differences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every run verifies, half of the runs are timed too, and each diff finds what was changed."""
+    read = traces.measure_files(tmp_path, 4, 1)
+    assert {timing.name for timing in read} == {
+        name + part for name in ("verify", "cost", "report") for part in ("", ", over half")
+    }
+    assert all(timing.cpu_ms > 0 and timing.ratio for timing in read)
+    monkeypatch.setattr(traces, "STEPS", 200)
+    assert len(traces.measure_diff(1)) == 3
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_each_bound_of_the_traces_counts(good: bool) -> None:
+    """One broken bound breaks the benchmark, and the last line names it."""
+    fine = traces.TraceTiming("verify", "4 runs", 1.0, 2.0, "2.5x", True)
+    other = traces.TraceTiming("diff, equal", "9 steps", 300.0, None, "200 ms", good)
+    result = traces.report([fine, other], 1)
+    assert result.good is good
+    assert result.figure == f"traces: {'PASS' if good else 'FAIL (diff, equal)'}"
 
 
 def test_the_live_benchmark_asks_for_every_turn_on_few_connections(
@@ -150,9 +173,9 @@ def test_the_live_benchmark_asks_for_every_turn_on_few_connections(
 def test_the_bound_of_the_live_benchmark_counts(wall_s: float, good: bool) -> None:
     """A quarter more than the waiting alone takes is the most."""
     server = {"most_in_flight": 50, "connections": 50, "late_ms": 0.4, "cpu_s": 0.3}
-    result = live.report(live.Timing(200, 50, wall_s, 2.4, server))
+    result = live.report(live.LiveTiming(200, 50, wall_s, 2.4, server))
     assert result.good is good
     assert result.figure.endswith("PASS" if good else "FAIL")
     assert "what limits it: the processor: 4.0 ms CPU a request" in result.text()
-    late = live.report(live.Timing(200, 50, wall_s, 2.4, {**server, "late_ms": 100.0}))
+    late = live.report(live.LiveTiming(200, 50, wall_s, 2.4, {**server, "late_ms": 100.0}))
     assert "what limits it: the server" in late.text()

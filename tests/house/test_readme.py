@@ -2,14 +2,13 @@
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import ROOT, SHIPPED, Done, agentctl, environment
+from tests.support.command import ROOT, Done, agentctl, copy_shipped, environment
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)
@@ -21,11 +20,7 @@ PRINTED_ID = "1m7ykx"
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what ships, with `agentctl` on the path."""
-    folder = tmp_path_factory.mktemp("readme")
-    for name in SHIPPED:
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / name)
+    folder = copy_shipped(tmp_path_factory.mktemp("readme"))
     (folder / "bin").mkdir()
     script = folder / "bin" / "agentctl"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -m agentctl "$@"\n')

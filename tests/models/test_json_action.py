@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.core.messages import Message, ModelReply, ToolCall, Usage
-from agentctl.models.json_action import UNREADABLE, JsonActions, in_words, read
+from agentctl.models.json_action import UNREADABLE, JsonActions, as_text_request, parse_action
 from agentctl.models.lenient_json import objects_in
 from agentctl.models.port import Request, ToolOffer
 from agentctl.policy.authorizer import Authorizer
@@ -24,7 +24,7 @@ ACTION = '{"action": "get_order", "arguments": {"order_id": "o_1"}}'
 
 def call_in(text: str, request: Request = ASK) -> ToolCall:
     """Return the one call that a text is read as."""
-    (call,) = read(ModelReply(text), request).calls
+    (call,) = parse_action(ModelReply(text), request).calls
     return call
 
 
@@ -58,9 +58,9 @@ def test_python_words_and_line_breaks_are_mended_inside_and_outside_of_text():
 
 def test_prose_before_an_action_is_what_the_model_said():
     """The words before an action are kept as the model's words, the fence is not."""
-    got = read(ModelReply(f"I look.\n```json\n{ACTION}\n```"), ASK)
+    got = parse_action(ModelReply(f"I look.\n```json\n{ACTION}\n```"), ASK)
     assert got.text == "I look."
-    assert read(ModelReply(ACTION), ASK).text is None
+    assert parse_action(ModelReply(ACTION), ASK).text is None
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_prose_before_an_action_is_what_the_model_said():
 )
 def test_an_answer_is_read(text: str, answer: str):
     """An answer is the words of `answer`, and a text without any JSON speaks for itself."""
-    got = read(ModelReply(text), ASK)
+    got = parse_action(ModelReply(text), ASK)
     assert (got.text, got.calls, got.output) == (answer, (), None)
 
 
@@ -84,13 +84,13 @@ def test_an_answer_is_read(text: str, answer: str):
 )
 def test_a_structured_answer_is_read(text: str):
     """With an output contract the answer is the object, in its envelope or bare."""
-    assert read(ModelReply(text), CONTRACT).output == {"reply": "Done"}
+    assert parse_action(ModelReply(text), CONTRACT).output == {"reply": "Done"}
 
 
 def test_a_field_called_action_does_not_turn_an_answer_into_a_call():
     """A structured answer with a field `action` or `name` is an answer unless a tool is meant."""
     for answer in ({"action": "refund", "reply": "x"}, {"name": "Ana", "reply": "x"}):
-        got = read(ModelReply(json.dumps(answer)), CONTRACT)
+        got = parse_action(ModelReply(json.dumps(answer)), CONTRACT)
         assert (got.calls, got.output) == ((), answer)
     assert call_in('{"action": "refund", "arguments": {}}', CONTRACT).name == "refund"
 
@@ -129,7 +129,7 @@ def test_the_model_is_told_its_tools_and_results_in_words():
         Message("user", "And?"),
         Message("assistant", "It costs 5."),
     )
-    told = in_words(ASK._replace(messages=ASK.messages + said))
+    told = as_text_request(ASK._replace(messages=ASK.messages + said))
     assert (told.tools, told.output) == ((), None)
     assert [message.role for message in told.messages] == [
         "system", "user", "assistant", "user", "assistant"
@@ -146,7 +146,7 @@ def test_a_model_is_reminded_of_the_form_it_broke():
     """After what could not be read, the result says again what an action looks like."""
     broken = ToolCall("action_1", UNREADABLE, '{"answer": "It')
     said = (Message("assistant", "", (broken,)), Message("tool", {"error": "x"}, (), "action_1"))
-    *_, action, result = in_words(ASK._replace(messages=ASK.messages + said)).messages
+    *_, action, result = as_text_request(ASK._replace(messages=ASK.messages + said)).messages
     assert action.content == '{"answer": "It'
     assert "exactly one JSON object" in str(result.content)
 
@@ -179,7 +179,7 @@ def test_only_words_and_calls_change():
 def test_calls_a_server_reads_by_itself_are_left_alone():
     """A server that makes tool calls of the model's JSON is not read a second time."""
     reply = ModelReply(None, (ToolCall("c", "get_order", "{}"),))
-    assert read(reply, ASK) is reply
+    assert parse_action(reply, ASK) is reply
 
 
 WORDS = st.text("ab 'é\"\n,:", max_size=5)
@@ -202,4 +202,4 @@ def test_hostile_text_is_read_in_linear_time():
     many = 50_000
     hostile = ('{"' + '\\"' * many, "{" * many, '{"a": ' + "'" * many + "'}", "{}" * many)
     for text in hostile:
-        assert read(ModelReply(text), ASK).calls
+        assert parse_action(ModelReply(text), ASK).calls

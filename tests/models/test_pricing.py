@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.core.messages import Usage
-from agentctl.models.pricing import cost, listed, price_of
+from agentctl.models.pricing import cost, price_list_entry, price_of
 from agentctl.models.provider.keys import SERVER_KEY, credentials, provider_of, secrets_in
 from agentctl.specs.shapes.agent import Price
 
@@ -63,7 +63,7 @@ def test_the_list_is_read_as_the_library_reads_it():
     names = [name for name, entry in whole.items() if "litellm_provider" in entry]
     assert len(names) > 1000
     for name in names[:: len(names) // 150]:
-        assert listed(name) == whole[name], name
+        assert price_list_entry(name) == whole[name], name
     price, _ = price_of("gpt-5-mini", None, {})
     assert price is not None
     tokens = whole["gpt-5-mini"]["input_cost_per_token"]
@@ -75,7 +75,7 @@ def test_a_listed_price_of_nothing_is_believed_of_ones_own_server_only():
     free = Price(input_per_mtok=Decimal(0), output_per_mtok=Decimal(0))
     assert price_of("ollama/llama3", None, {}) == (free, "priced")
     preview = "gemini/gemini-exp-1206"
-    entry = listed(preview)
+    entry = price_list_entry(preview)
     if entry is None or entry["output_cost_per_token"]:
         pytest.skip("the installed price list has no such preview any more")
     assert price_of(preview, None, {}) == (None, "unknown")

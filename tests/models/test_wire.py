@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agentctl.core.messages import Message, ToolCall
 from agentctl.core.waiting import retry_after_s
 from agentctl.models.port import ToolOffer
-from agentctl.models.provider.wire import ToolNames, messages_of, structured_output, wire_tools
+from agentctl.models.provider.wire import ToolNames, structured_output, wire_messages, wire_tools
 
 ACCEPTED = re.compile(r"[A-Za-z0-9_-]{1,64}")
 NAMES = st.lists(st.text("ab._-", min_size=1, max_size=64), unique=True, max_size=8)
@@ -22,32 +22,32 @@ NAMES = st.lists(st.text("ab._-", min_size=1, max_size=64), unique=True, max_siz
 def test_tool_names_come_back(names: list[str]):
     """Whatever the tools are called, each goes out under an accepted name of its own and back."""
     there = ToolNames(names)
-    sent = [there.there(name) for name in names]
+    sent = [there.sent(name) for name in names]
     assert all(ACCEPTED.fullmatch(name) for name in sent)
     assert len(set(sent)) == len(names)
-    assert [there.back(name) for name in sent] == names
+    assert [there.received(name) for name in sent] == names
 
 
 def test_a_plain_name_is_never_taken_by_a_dotted_one():
     """`a__b` stays `a__b` even when `a.b` stands before it."""
     names = ToolNames(["a.b", "a__b"])
-    assert names.there("a__b") == "a__b"
-    assert names.back(names.there("a.b")) == "a.b"
+    assert names.sent("a__b") == "a__b"
+    assert names.received(names.sent("a.b")) == "a.b"
 
 
 def test_names_nobody_offered_are_made_acceptable():
     """A call the model invented must not make a provider refuse the conversation."""
     names = ToolNames(["get"])
-    assert names.there("Drop Table; now") == "Drop_Table__now"
-    assert names.there("") == "unnamed"
-    assert names.back("other") == "other"
+    assert names.sent("Drop Table; now") == "Drop_Table__now"
+    assert names.sent("") == "unnamed"
+    assert names.received("other") == "other"
 
 
 @pytest.mark.parametrize("text", ["{broken", "[1]", "", '{"a": NaN}'])
 def test_malformed_arguments_go_back_as_an_object(text: str):
     """Providers parse the arguments of earlier calls; the model still sees what it wrote."""
     call = ToolCall("c", "get", text)
-    (sent,) = messages_of((Message("assistant", "", (call,)),), ToolNames(["get"]))
+    (sent,) = wire_messages((Message("assistant", "", (call,)),), ToolNames(["get"]))
     arguments = json.loads(sent["tool_calls"][0]["function"]["arguments"])
     assert arguments == {"malformed_arguments": text}
     assert sent["content"] is None
@@ -56,7 +56,7 @@ def test_malformed_arguments_go_back_as_an_object(text: str):
 def test_good_arguments_go_back_as_they_were():
     """Text that is an object is not written anew; an object is written canonically."""
     calls = (ToolCall("1", "get", '{"b": 1,  "a": 2}'), ToolCall("2", "get", {"b": 1, "a": 2}))
-    (sent,) = messages_of((Message("assistant", "hm", calls),), ToolNames(["get"]))
+    (sent,) = wire_messages((Message("assistant", "hm", calls),), ToolNames(["get"]))
     written = [call["function"]["arguments"] for call in sent["tool_calls"]]
     assert written == ['{"b": 1,  "a": 2}', '{"a":2,"b":1}']
     assert sent["content"] == "hm"
@@ -64,7 +64,7 @@ def test_good_arguments_go_back_as_they_were():
 
 def test_results_are_json_text():
     """A tool's result is sent as JSON, text results included; an event input as well."""
-    sent = messages_of(
+    sent = wire_messages(
         (Message("tool", "ok", call_id="c"), Message("user", {"kind": "mail"})), ToolNames([])
     )
     assert [message["content"] for message in sent] == ['"ok"', '{"kind":"mail"}']

@@ -6,14 +6,13 @@ mutant that was not caught. Nothing is ever changed in place: mutants are played
 """
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from tests.support.command import ROOT, SHIPPED, agentctl
+from tests.support.command import ROOT, agentctl, copy_shipped
 
 HERE = Path(__file__).parent
 
@@ -60,13 +59,7 @@ def plant(mutant: Mutant, folder: Path) -> Path:
     Raises:
         ValueError: If a text to replace does not stand exactly once in the file.
     """
-    for name in SHIPPED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name)
-        else:
-            shutil.copy(source, folder / name)
-    path = folder / mutant.file
+    path = copy_shipped(folder) / mutant.file
     text = path.read_text(encoding="utf-8")
     for edit in mutant.edits:
         found = text.count(edit.old)
@@ -86,4 +79,4 @@ def replay(folder: Path, golden_set: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, report["sets"][0]
 
 
-__all__ = ["Edit", "Mutant", "load", "mutants", "plant", "replay"]
+__all__ = ["ROOT", "Edit", "Mutant", "load", "mutants", "plant", "replay"]

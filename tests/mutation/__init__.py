@@ -213,8 +213,9 @@ class Copy:
 
     def holds(self, tests: Sequence[str], *, write_bytecode: bool = True) -> bool:
         """Whether the tests pass; a run that takes too long is stopped and has failed."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not soak", *tests]
-        # Plugins that happen to be installed cost more than the tests.
+        # Plugins that happen to be installed cost more than the tests, and so do their options.
+        plain = ("-o", "addopts=", "-p", "no:cacheprovider", "-m", "not soak")
+        command = [sys.executable, "-m", "pytest", "-x", "-q", *plain, *tests]
         env = {
             **os.environ,
             "PYTHONPATH": str(self._folder),

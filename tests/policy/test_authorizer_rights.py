@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from agentctl.core.canonical import digest
-from agentctl.policy.rights import any_selects, effective_rights
-from agentctl.specs.shapes.policy import Role, selects
+from agentctl.policy.rights import effective_rights
+from agentctl.specs.shapes.policy import Role, any_selects, selects
 from agentctl.specs.shapes.tools import ToolSpec
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from agentctl.core.canonical import Json
 from agentctl.policy.facts import Facts
-from agentctl.policy.rules import Condition, Ruling, ToolRules, rules_for, speaks_about
+from agentctl.policy.rules import Condition, Ruling, ToolRules, rules_for
 from agentctl.specs.language.expressions import ExpressionError
 from agentctl.specs.shapes.policy import Policy, Rule
 from agentctl.specs.shapes.tools import ToolSpec
@@ -171,7 +171,7 @@ def test_a_rule_speaks_about_tools_by_name_or_by_effect(selector: Any, speaks: b
     """Never by both, and never about a tool that only looks alike."""
     written = Rule.model_validate({"id": "r", "allow": selector})
     made = tool(effect="external_write")
-    assert speaks_about(written, made) is speaks
+    assert written.selector.takes(made.name, made.effect) is speaks
     policy = Policy.model_validate({"roles": {}, "rules": [{"id": "r", "allow": selector}]})
     said = rules_for(made, policy).decide({}, facts())
     assert said.verdict == ("allow" if speaks else "deny")

@@ -3,7 +3,6 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,23 +11,11 @@ import pytest
 from tests.support.command import Apart, agentctl
 from tests.support.here import Here
 from tests.support.loopback import Loopback, calls, says
-from tests.support.provider import Provider, serving
+from tests.support.provider import Provider
 
 GET = calls(("get_order", '{"order_id": "o_1"}'), ids=("a",))
 CANCEL = calls(("cancel_order", '{"order_id": "o_1"}'), ids=("b",))
 DONE = says("Order o_1 is cancelled.")
-
-
-@pytest.fixture
-def model() -> Iterator[Loopback]:
-    with Loopback() as server:
-        yield server
-
-
-@pytest.fixture
-def shop() -> Iterator[Provider]:
-    with serving(Provider()) as provider:
-        yield provider
 
 
 class Desk(Here):

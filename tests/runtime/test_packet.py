@@ -18,7 +18,7 @@ CALL_CANCEL = {"call": {"cancel_order": {"order_id": "o_1"}}}
 PASS_ON = {"call": {"escalate": {"reason": "angry"}}, "say": "I have looked at o_1."}
 DESK = {"queue": "order-desk", "default_triggers": "none"}
 READS = {"id": "reads", "allow": {"effects": ["none"]}}
-SHIPPED = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 def handed(turns: list[dict[str, Any]], made: Any = None, **more: Any) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def test_trace_show_prints_the_packet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     """The person on duty reads one page; a program reads the same as JSON."""
-    monkeypatch.chdir(SHIPPED)
+    monkeypatch.chdir(ROOT)
     monkeypatch.setenv("AGENTCTL_HOME", str(tmp_path))
     assert command(["run", "--scenario", "order-support:threat-of-a-lawyer"]) == 4
     capsys.readouterr()
@@ -225,7 +225,7 @@ def test_a_run_nobody_was_given_has_no_packet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     """The way out is named."""
-    monkeypatch.chdir(SHIPPED)
+    monkeypatch.chdir(ROOT)
     monkeypatch.setenv("AGENTCTL_HOME", str(tmp_path))
     command(["run", "--scenario", "order-support:angry-customer"])
     assert command(["trace", "show", "latest", "--packet"]) == 2

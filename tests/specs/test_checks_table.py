@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 CHECKED = [
     *sorted((ROOT / "agentctl" / "specs").rglob("*.py")),
     *sorted((ROOT / "agentctl" / "app" / "checking").rglob("*.py")),
+    ROOT / "agentctl" / "evals" / "results" / "gates.py",
     ROOT / "agentctl" / "runtime" / "harness.py",
     ROOT / "agentctl" / "runtime" / "trial.py",
     ROOT / "agentctl" / "toolbox" / "mock" / "tools.py",
@@ -89,7 +90,7 @@ def secret_in_git(folder: Path, _) -> None:
     subprocess.run(["git", "add", ".env"], check=True)
 
 
-def bad_backend(folder: Path, monkeypatch) -> None:
+def broken_tool(folder: Path, monkeypatch) -> None:
     info = folder / "broken_pigeon-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-pigeon\nVersion: 1\n")
@@ -100,7 +101,7 @@ def bad_backend(folder: Path, monkeypatch) -> None:
     manifest.write_text(manifest.read_text().replace("    mock: {get: tickets}\n", live))
 
 
-BROKEN = (not_utf8, too_large, too_many_nodes, unreadable_file, secret_in_git, bad_backend)
+BROKEN = (not_utf8, too_large, too_many_nodes, unreadable_file, secret_in_git, broken_tool)
 
 
 @pytest.mark.parametrize("break_it", BROKEN, ids=lambda function: function.__name__)
@@ -172,7 +173,7 @@ def shouting(agent, source):
         yield Diagnostic(SHOUTING.code, f"`{agent.goal}` shouts", source.at("goal"))
 '''
 ROW = """from agentctl.specs.checks import shouting
-RULES = (*RULES, Rule(AgentSpec, lambda c: shouting.shouting(c.model, c.source), (shouting.SHOUTING,)))
+RULES = (*RULES, CheckRow(AgentSpec, lambda c: shouting.shouting(c.model, c.source), (shouting.SHOUTING,)))
 """  # noqa: E501
 
 

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,18 +20,6 @@ GET = calls(("get_order", '{"order_id": "o_1"}'), ids=("a",))
 CANCEL = calls(("cancel_order", '{"order_id": "o_1"}'), ids=("b",))
 DONE = says("Order o_1 is cancelled.")
 LIVE = ("run", "order-desk", "Cancel o_1", "--live", "--as", "customer:cus_7")
-
-
-@pytest.fixture
-def model() -> Iterator[Loopback]:
-    with Loopback() as server:
-        yield server
-
-
-@pytest.fixture
-def shop() -> Iterator[Provider]:
-    with serving(Provider()) as provider:
-        yield provider
 
 
 @pytest.fixture
@@ -184,7 +171,7 @@ def test_check_warns_of_environments_that_lead_to_the_same_place(here: Here):
     )
     out, _ = here("check", "agentctl.yaml")
     assert "warning[same-address]: SHOP_API is the same in staging and in production" in out
-    assert "warning[missing-env-file]: there is no .env.production here" in out
+    assert "warning[missing-env-file]: .env.production does not exist here" in out
     assert ".env.staging here" not in out
 
 

@@ -1,6 +1,7 @@
 """A loopback model that answers by what it is asked, whoever asks first: for many at once."""
 
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ class Desk(Loopback):
         """Turn of a conversation -> what to answer instead."""
         self.most = 0
         """Most requests that were waiting at the same time."""
+        self.together: threading.Barrier | None = None
+        """Requests are answered once so many have arrived."""
         self._waiting = 0
 
     def next(self, asked: Asked) -> Step:
@@ -29,6 +32,8 @@ class Desk(Loopback):
             self.asked.append(asked)
             self._waiting += 1
             self.most = max(self.most, self._waiting)
+        if self.together is not None:
+            self.together.wait()
         if self.wait_s:
             time.sleep(self.wait_s)
         with self._lock:

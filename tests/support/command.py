@@ -11,6 +11,7 @@ import io
 import multiprocessing
 import os
 import select
+import shutil
 import signal
 import sys
 import termios
@@ -28,6 +29,15 @@ ROOT = Path(__file__).parent.parent.parent
 SHIPPED = ("agents", "tools", "golden_sets", "agentctl.yaml")
 DEADLINE_S = 120.0
 """Seconds after which what a test waits for counts as missing, however busy the machine is."""
+
+
+def copy_shipped(folder: Path) -> Path:
+    """Copy the shipped project into a folder."""
+    for name in SHIPPED:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, folder / name)
+    return folder
 
 
 class Done(NamedTuple):
@@ -239,12 +249,12 @@ def until(true: Callable[[], bool]) -> None:
 __all__ = [
     "DEADLINE_S",
     "ROOT",
-    "SHIPPED",
     "Apart",
     "Done",
     "Screen",
     "agentctl",
     "command",
+    "copy_shipped",
     "environment",
     "until",
 ]

@@ -22,6 +22,7 @@ from agentctl.toolbox.backends import LiveTools
 from agentctl.toolbox.port import Ask, Opening
 from agentctl.toolbox.variables import ManifestVariables, variables_of
 from tests.support.build import bundle
+from tests.support.command import until
 
 NOW = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
 PRINCIPAL = {"id": "cus_7", "role": "customer", "name": "Ana"}
@@ -59,15 +60,16 @@ def error(result: ToolResult) -> tuple[str, str]:
 
 def gone(pid: int) -> bool:
     """Whether a process is dead, or about to be."""
-    for _ in range(100):
+
+    def dead() -> bool:
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
             return True
-        if state == "Z":
-            return True
-        time.sleep(0.02)
-    return False
+        return state == "Z"
+
+    until(dead)
+    return True
 
 
 def test_a_program_is_given_the_call_and_answers_json(tmp_path: Path):
@@ -344,10 +346,7 @@ def test_ctrl_c_kills_the_program(tmp_path: Path):
         stderr=subprocess.PIPE,
     )
     pid = tmp_path / "pid"
-    for _ in range(500):
-        if pid.exists() and pid.read_text():
-            break
-        time.sleep(0.02)
+    until(lambda: pid.exists() and pid.read_text() != "")
     caller.send_signal(signal.SIGINT)
     _, said = caller.communicate(timeout=10)
     assert b"KeyboardInterrupt" in said
@@ -357,14 +356,15 @@ def test_ctrl_c_kills_the_program(tmp_path: Path):
 @linux
 def test_closing_the_tools_kills_what_still_runs(tmp_path: Path):
     """Whichever thread waits for it."""
-    backend = opened(tmp_path, program(tmp_path, "time.sleep(60)"))
+    asked = program(tmp_path, "open('started', 'w').close(); time.sleep(60)")
+    backend = opened(tmp_path, asked)
     results: list[ToolResult] = []
     ask = Ask({}, PRINCIPAL, NOW)
     waiting = threading.Thread(
         target=lambda: results.append(backend.send("look_up", ask, None)), daemon=True
     )
     waiting.start()
-    time.sleep(0.3)
+    until((tmp_path / "started").exists)
     backend.close()
     waiting.join(5)
     assert error(results[0])[1].startswith("it was ended by SIGKILL")

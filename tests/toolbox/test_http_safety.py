@@ -356,7 +356,7 @@ def test_an_answer_that_was_compressed_all_the_same_is_read(crm: Crm):
 @pytest.mark.parametrize(
     ("content", "encoding", "told"),
     [
-        (gzip.compress(b'{"a": 1}')[:-9], "gzip", "cannot be decompressed: it ends early"),
+        (gzip.compress(b'{"a": 1}', mtime=0)[:-9], "gzip", "cannot be decompressed: it ends early"),
         (b'{"a": 1}', "gzip", "cannot be decompressed"),
         (b'{"a": 1}', "br", "is compressed as 'br'"),
         (b'{"a": 1}', "gzip, gzip", "is compressed as 'gzip, gzip'"),

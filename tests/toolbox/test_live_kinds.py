@@ -3,7 +3,6 @@
 import json
 import sqlite3
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,12 +69,6 @@ with open("shipped", "a") as file: print(json.dumps([asked["args"]["id"], asked[
 if asked["args"]["id"] == "o_9": sys.exit("the carrier did not answer " + os.environ["CRM_TOKEN"])
 print(json.dumps({"id": asked["args"]["id"], "token": len(os.environ["CRM_TOKEN"])}))
 """
-
-
-@pytest.fixture
-def model() -> Iterator[Loopback]:
-    with Loopback() as server:
-        yield server
 
 
 @pytest.fixture

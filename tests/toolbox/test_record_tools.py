@@ -2,7 +2,6 @@
 
 import json
 import stat
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from agentctl.toolbox.recording import ReplyRecorder, fitting
 from tests.support.build import bundle
 from tests.support.here import Here
 from tests.support.loopback import Loopback, calls, fails, says
-from tests.support.provider import Provider, serving
+from tests.support.provider import Provider
 
 GET = calls(("get_order", '{"order_id": "o_1"}'), ids=("a",))
 OTHER = calls(("get_order", '{"order_id": "o_2"}'), ids=("b",))
@@ -35,18 +34,6 @@ DONE = says("Order o_2 is cancelled.")
 TASK = ("run", "order-desk", "Cancel o_2", "--as", "customer:cus_7")
 LIVE = (*TASK, "--live", "--record-tools")
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
-
-
-@pytest.fixture
-def model() -> Iterator[Loopback]:
-    with Loopback() as server:
-        yield server
-
-
-@pytest.fixture
-def shop() -> Iterator[Provider]:
-    with serving(Provider()) as provider:
-        yield provider
 
 
 @pytest.fixture

@@ -270,6 +270,26 @@ def test_ids_sort_by_time():
     assert len(early) == 14
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs /dev/zero")
+def test_a_line_without_end_is_refused_after_its_longest(tmp_path: Path):
+    """A trace that is a link to an endless device costs one line's memory, not all there is."""
+    path = tmp_path / "r.jsonl"
+    path.symlink_to("/dev/zero")
+    (check,) = verify_file(path)
+    assert check.tampering == (1, 0, "the line is longer than 64 MiB")
+    with pytest.raises(Problem, match="the line is longer than 64 MiB"):
+        read_events(path)
+
+
+def test_a_line_that_is_no_text_is_damage(tmp_path: Path):
+    """Bytes that are not UTF-8 are named with their line, like any other damage."""
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(text() + b'{"\xff": 1}\n')
+    with pytest.raises(Problem, match="not a line of a trace") as met:
+        read_events(path)
+    assert met.value.diagnostics[0].location.line == len(events()) + 1
+
+
 def test_a_killed_run_leaves_a_trace_that_can_be_read(tmp_path: Path):
     """kill -9 in the middle loses at most the line being written."""
     code = (

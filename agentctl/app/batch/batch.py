@@ -4,12 +4,11 @@ Each task is a run of its own, with its own trace and limits. What has a result 
 A run that may have acted and was cut off is taken up where it stopped; it is never begun anew.
 """
 
-import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import takewhile
 from pathlib import Path
-from queue import SimpleQueue
 from typing import NamedTuple
 
 from agentctl.app.batch.task_run import Result, TaskRunner
@@ -18,6 +17,7 @@ from agentctl.app.observer import UNOBSERVED, Observer
 from agentctl.app.running.parts import load_parts
 from agentctl.app.running.recipes import Whose
 from agentctl.app.running.state import state_of
+from agentctl.core.concurrency import as_completed
 from agentctl.core.exits import ExitCode, strongest
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.provider.live import open_litellm
@@ -164,35 +164,18 @@ class Batch:
 
     def _done(self) -> Iterator[Result]:
         """Yield what the workers bring, as it comes."""
-        tasks = read_tasks(self._plan.tasks)
-        brought: SimpleQueue[Result | BaseException | None] = SimpleQueue()
-        turn = threading.Lock()
 
-        def task() -> BatchTask | None:
-            with turn:
-                return next(tasks, None) if self._halted is None else None
+        def worker() -> Callable[[BatchTask], Result]:
+            state = state_of(self._runner.root) if self._runner.stateful else None
+            return lambda task: self._runner.do(task, state)
 
-        def work() -> None:
-            try:
-                state = state_of(self._runner.root) if self._runner.stateful else None
-                while (wanted := task()) is not None:
-                    brought.put(self._runner.do(wanted, state))
-            except BaseException as error:  # noqa: BLE001 - told in the main thread
-                brought.put(error)
-            brought.put(None)
-
-        for number in range(self._plan.jobs):
-            # Daemons: whoever interrupts twice does not wait for them.
-            threading.Thread(target=work, name=f"agentctl-task-{number}", daemon=True).start()
-        working, broken = self._plan.jobs, None
-        while working:
-            got = brought.get()
-            if got is None:
-                working -= 1
-            elif isinstance(got, Result):
-                yield got
+        left = takewhile(lambda _: self._halted is None, read_tasks(self._plan.tasks))
+        broken = None
+        for done in as_completed(left, worker, self._plan.jobs):
+            if done.result is not None:
+                yield done.result
             else:
-                broken = broken or got
+                broken = broken or done.error
                 self._halt("something failed that has to do with no single task")
         if broken is not None:
             raise broken

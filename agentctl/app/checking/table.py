@@ -29,13 +29,13 @@ from agentctl.specs.checks.governance import write_problems
 from agentctl.specs.checks.lint import agent_warnings, manifest_warnings
 from agentctl.specs.checks.names import agents_alike, argument_names, people_names, tools_alike
 from agentctl.specs.checks.references import idle_conditions
-from agentctl.specs.checks.risks import manifest_risks
+from agentctl.specs.checks.tools.risks import manifest_risks
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.project import ProjectSpec
 from agentctl.specs.shapes.tools import ToolManifest
 
 
-class Rule(NamedTuple):
+class CheckRow(NamedTuple):
     """One look at one kind of file."""
 
     about: type[BaseModel]
@@ -45,21 +45,23 @@ class Rule(NamedTuple):
     """What it can report, where that is declared beside the rule."""
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(AgentSpec, lambda c: agent_warnings(c.model, c.source)),
-    Rule(AgentSpec, lambda c: agents_alike(c.loaded, c.survey.agents)),
-    Rule(AgentSpec, lambda c: shared_credentials(c.bundle, c.source, c.survey.credential_owners)),
-    Rule(AgentSpec, lambda c: wide_scopes(c.model, c.project.manifests_of(c.loaded))),
-    Rule(AgentSpec, lambda c: idle_conditions(c.policy.model, c.policy.source, c.bundle.tools)),
-    Rule(AgentSpec, lambda c: c.survey.governance(c.policy, c.loaded)),
-    Rule(ToolManifest, lambda c: manifest_warnings(c.model, c.source)),
-    Rule(ToolManifest, lambda c: manifest_risks(c.model, c.source)),
-    Rule(ToolManifest, lambda c: write_problems(c.model, c.source)),
-    Rule(ToolManifest, lambda c: argument_names(c.model, c.source)),
-    Rule(ToolManifest, lambda c: tools_alike(c.loaded, c.project.manifests)),
-    Rule(ProjectSpec, lambda c: people_names(c.model, c.source)),
-    Rule(ProjectSpec, lambda c: environment_warnings(c.model, c.source, c.project.root)),
-    Rule(ProjectSpec, lambda c: project_secrets(c.model, c.source, c.project.root)),
+RULES: tuple[CheckRow, ...] = (
+    CheckRow(AgentSpec, lambda c: agent_warnings(c.model, c.source)),
+    CheckRow(AgentSpec, lambda c: agents_alike(c.loaded, c.survey.agents)),
+    CheckRow(
+        AgentSpec, lambda c: shared_credentials(c.bundle, c.source, c.survey.credential_owners)
+    ),
+    CheckRow(AgentSpec, lambda c: wide_scopes(c.model, c.project.manifests_of(c.loaded))),
+    CheckRow(AgentSpec, lambda c: idle_conditions(c.policy.model, c.policy.source, c.bundle.tools)),
+    CheckRow(AgentSpec, lambda c: c.survey.governance(c.policy, c.loaded)),
+    CheckRow(ToolManifest, lambda c: manifest_warnings(c.model, c.source)),
+    CheckRow(ToolManifest, lambda c: manifest_risks(c.model, c.source)),
+    CheckRow(ToolManifest, lambda c: write_problems(c.model, c.source)),
+    CheckRow(ToolManifest, lambda c: argument_names(c.model, c.source)),
+    CheckRow(ToolManifest, lambda c: tools_alike(c.loaded, c.project.manifests)),
+    CheckRow(ProjectSpec, lambda c: people_names(c.model, c.source)),
+    CheckRow(ProjectSpec, lambda c: environment_warnings(c.model, c.source, c.project.root)),
+    CheckRow(ProjectSpec, lambda c: project_secrets(c.model, c.source, c.project.root)),
 )
 
 _DECLARED = (yaml_files, fields, names, expressions, agents, tools, policies, scenarios)
@@ -83,4 +85,4 @@ def check_named(code: str) -> Check:
     return CHECKS[code]
 
 
-__all__ = ["CHECKS", "RULES", "Rule", "check_named"]
+__all__ = ["CHECKS", "RULES", "CheckRow", "check_named"]

@@ -41,7 +41,7 @@ def project_files(project: Project) -> HealthFinding:
     sets += len(list(project.golden_sets.glob("*.jsonl")))
     tools = sum(1 for _ in files_in(project.tools))
     if not agents:
-        what = f"there is no agent in {shown_path(project.root)}"
+        what = f"no agent in {shown_path(project.root)}"
         return HealthFinding("project", "warn", what, "agentctl init DIR starts a project")
     own = "" if (project.root / PROJECT_FILE).is_file() else f", no {PROJECT_FILE}"
     listed = f"{count(agents, 'agent')}, {count(tools, 'manifest')}, {count(sets, 'golden set')}"
@@ -102,18 +102,18 @@ def _mode(bundle: Bundle) -> HealthFinding:
 
 def _key(bundle: Bundle, name: str, env: Mapping[str, str]) -> HealthFinding:
     target = target_of(bundle.agent.model, name, env)
-    asked = target.asked()
+    described = target.described()
     missing = target.credentials.missing
     if missing:
         hint = f"export {missing[0]}=...; recorded turns need none"
         return HealthFinding("key", "warn", f"{name}: {' and '.join(missing)} is not set", hint)
-    if asked.variable is None:
+    if described.variable is None:
         return HealthFinding("key", "ok", f"{name}: needs none that is known")
-    if not asked.has_key:
+    if not described.has_key:
         return HealthFinding(
-            "key", "ok", f"{name}: none; {asked.variable} where the server wants one"
+            "key", "ok", f"{name}: none; {described.variable} where the server wants one"
         )
-    return HealthFinding("key", "ok", f"{name}: {asked.variable} is set")
+    return HealthFinding("key", "ok", f"{name}: {described.variable} is set")
 
 
 def _price(bundle: Bundle, name: str) -> HealthFinding:

@@ -1,62 +1,88 @@
-"""Write the files of an evaluation; one that could not be written is refused before playing."""
+"""Write the reports of an evaluation; one that could not be written is refused before playing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from agentctl.app.evaluating.evaluation import Evaluation
 from agentctl.core.errors import problem
 from agentctl.core.files import write_whole
-from agentctl.evals.results.report import report_json_text
 from agentctl.evals.running.runner import SetResult
-from agentctl.reports.junit import junit_text
-from agentctl.reports.table import check_suffix, table_text
+from agentctl.reports.registry import REPORTS, report_function
 from agentctl.specs.reading.locate import state_folder
 
 
-class EvalOutputs(NamedTuple):
-    """Files that are asked for."""
+class ReportFile(NamedTuple):
+    """A report that is asked for, and the file it goes into."""
 
-    junit: Path | None = None
-    report: Path | None = None
-    """The JSON report."""
-    table: Path | None = None
-    """.csv, .tsv, .json or .html."""
+    report: str
+    """A name of `REPORTS`, or of another package's."""
+    path: Path
 
 
-_TEXTS: dict[str, Callable[[Sequence[SetResult], Path], str]] = {
-    "junit": lambda results, _: junit_text(results),
-    "report": lambda results, _: report_json_text(results),
-    "table": table_text,
-}
+def parse_output(text: str) -> ReportFile:
+    """Read `NAME=FILE`.
+
+    Raises:
+        Problem: If it is not of that form.
+    """
+    name, equals, file = text.partition("=")
+    if not (name and equals and file):
+        raise problem(
+            "bad-output",
+            f"expected NAME=FILE, got `{text}`",
+            hint=f"names are {', '.join(REPORTS)}, and those of installed packages",
+        )
+    return ReportFile(name, Path(file))
 
 
-def check_outputs(outputs: EvalOutputs) -> None:
-    """Refuse files that could not be written.
+def check_outputs(outputs: Sequence[ReportFile]) -> None:
+    """Refuse reports that do not exist and files that could not be written.
 
     Raises:
         Problem: Naming the first of them.
     """
-    if outputs.table is not None:
-        check_suffix(outputs.table)
-    for path in outputs:
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+    for report, path in outputs:
+        report_function(report)
+        if path.is_dir() or not path.parent.is_dir():
             why = "it is a folder" if path.is_dir() else "its folder does not exist"
             raise problem("cannot-write", f"cannot write {path}: {why}")
 
 
-def write_outputs(outputs: EvalOutputs, evaluation: Evaluation, root: Path) -> None:
-    """Write the files that are asked for.
+def report_text(report: str, results: Sequence[SetResult]) -> str:
+    """Return a report.
+
+    Raises:
+        Problem: If it does not exist, or another package's breaks.
+    """
+    function = report_function(report)
+    try:
+        text = function(results)
+        if not isinstance(text, str):
+            raise TypeError(f"it returned {type(text).__name__}, not text")
+    except Exception as error:
+        if report in REPORTS:
+            raise
+        raise problem(
+            "broken-report", f"report `{report}` failed: {type(error).__name__}: {error}"
+        ) from error
+    return text
+
+
+def write_outputs(outputs: Sequence[ReportFile], evaluation: Evaluation, root: Path) -> None:
+    """Write the reports that are asked for.
 
     Args:
-        outputs: Which files.
+        outputs: Which reports, and where.
         evaluation: What goes into them.
         root: The project's folder: beside the JSON report, times are kept in its state.
+
+    Raises:
+        Problem: As `report_text`.
     """
-    for name, path in outputs._asdict().items():
-        if path is not None:
-            write_whole(path, _TEXTS[name](evaluation.results, path))
-    if outputs.report is not None:
+    for report, path in outputs:
+        write_whole(path, report_text(report, evaluation.results))
+    if any(report == "json" for report, _ in outputs):
         # What differs from run to run stays out of the report.
         folder = state_folder(root) / "reports"
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,4 +91,4 @@ def write_outputs(outputs: EvalOutputs, evaluation: Evaluation, root: Path) -> N
         write_whole(folder / "timings.json", times)
 
 
-__all__ = ["EvalOutputs", "check_outputs", "write_outputs"]
+__all__ = ["ReportFile", "check_outputs", "parse_output", "report_text", "write_outputs"]

@@ -60,21 +60,21 @@ def check_turn_options(
     }
     chosen = [name for name, there in given.items() if there]
     if len(chosen) > 1 and set(chosen) != {"--written", "--stamp"}:
-        raise _apart(chosen[0], f"`{chosen[1]}`", "each says whose words are played")
+        raise _apart(chosen[0], f"`{chosen[1]}`", "each selects whose turns are played")
     if wanted.model is not None and not (wanted.asks or wanted.replay):
         hint = "add --record, --replay or --live"
-        raise problem("no-model", "`--model` is for a model that is asked or replayed", hint=hint)
+        raise problem("no-model", "`--model` needs a live or replayed model", hint=hint)
     for name, value in (("--trials", wanted.trials), ("--in-flight", wanted.in_flight)):
         if value is not None and not wanted.asks:
-            message = f"`{name}` is for a model that is asked"
+            message = f"`{name}` needs a live model"
             raise problem("no-model", message, hint="add --record or --live")
     if wanted.asks and jobs > 1:
-        raise _apart("--jobs", "a model that is asked", "one process asks: --in-flight N")
+        raise _apart("--jobs", "a live model", "use --in-flight N: one process asks the model")
     return wanted._replace(written=wanted.written or stamp or traces)
 
 
 def _apart(one: str, other: str, hint: str) -> Problem:
-    return problem("options", f"`{one}` and {other} do not go together", hint=hint)
+    return problem("options", f"`{one}` cannot be used with {other}", hint=hint)
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def _asking(loaded: LoadedSet, wanted: TurnSourceOptions) -> Iterator[ModelSourc
         return workers or live_model(loaded.bundle, wanted.model)
 
     workers = None
-    # Without a key nothing begins; and the library session seconds, which belong to no trial.
+    # Without a key nothing begins; loading the library takes seconds that belong to no trial.
     make()
     processes = processes_for(in_flight)
     if processes:
@@ -142,14 +142,16 @@ def _recording(
                 on_note(f"{count(session.found, 'trial')} of an interrupted recording are kept")
             yield asking._replace(cassette=session.cassette, keep=session.keep, rerecord=rerecord)
             if not session.kept and not session.found:
-                on_note(f"nothing new was recorded of `{loaded.name}`")
+                on_note(f"nothing new was recorded for `{loaded.name}`")
             file = session.finish(wanted.trials)
             if session.kept or session.found:
                 on_note(f"recorded: {file}, {count(session.kept + session.found, 'new trial')}")
         except BaseException:
             if session.kept:
                 trials = count(session.kept, "recorded trial")
-                on_note(f"{trials} kept; go on: agentctl eval {loaded.name} --record missing")
+                on_note(
+                    f"{trials} kept; continue with: agentctl eval {loaded.name} --record missing"
+                )
             raise
         finally:
             session.close()

@@ -80,7 +80,9 @@ def _recipe(project: Project, started: dict[str, Json], run: str, wanted: ForkOp
     name = bundle.agent.name
     lender = project.golden_set(wanted.world) if wanted.world else project.golden_set_of(name)
     lent = str(lender.path.resolve()) if lender is not None else None
-    return RunRecipe(agent, _principal(started["principal"], lender), "mock", wanted.model, lent)
+    return RunRecipe(
+        agent, recorded_principal(started["principal"], lender), "mock", wanted.model, lent
+    )
 
 
 def _of_scenario(
@@ -101,7 +103,7 @@ def _of_scenario(
     return RunRecipe(agent.name, principal, "mock", model, path, str(played["id"]))
 
 
-def _principal(recorded: dict[str, Json], lender: LoadedSet | None) -> dict[str, Json]:
+def recorded_principal(recorded: dict[str, Json], lender: LoadedSet | None) -> dict[str, Json]:
     """Return whom the run acted for; a trace keeps no name, the set that lends its world may."""
     known = (lender.head.defaults if lender is not None else {}).get("principal")
     if isinstance(known, dict) and known.get("id") == recorded["id"]:
@@ -110,4 +112,4 @@ def _principal(recorded: dict[str, Json], lender: LoadedSet | None) -> dict[str,
     return dict(recorded)
 
 
-__all__ = ["ForkOptions", "fork_of"]
+__all__ = ["ForkOptions", "fork_of", "recorded_principal"]

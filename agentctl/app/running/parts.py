@@ -73,11 +73,11 @@ def next_run_parts(
     Raises:
         Problem: If there is no key for the model, or a tool has no live side.
     """
-    backend = backend_of(parts.harness, recipe, parts.lender, elicit)
+    backend = run_backend(parts.harness, recipe, parts.lender, elicit)
     return parts._replace(model=_model(parts.harness, recipe.model, observer), backend=backend)
 
 
-def backend_of(
+def run_backend(
     harness: Harness, recipe: RunRecipe, lender: LoadedSet | None, elicit: Elicit | None
 ) -> Backend:
     """Return where an agent's tools are: the live ones, or mocks over the world of a golden set.
@@ -100,4 +100,4 @@ def _model(harness: Harness, model: str | None, observer: Observer) -> Model:
     return live_model(harness.bundle, model, on_text=observer.text if reported else None)
 
 
-__all__ = ["RunParts", "backend_of", "load_parts", "next_run_parts"]
+__all__ = ["RunParts", "load_parts", "next_run_parts", "run_backend"]

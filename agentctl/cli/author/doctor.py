@@ -28,7 +28,7 @@ def doctor_command(
     ] = None,
     shape: Annotated[Format, typer.Option("--format", help="What stdout gets.")] = "text",
 ) -> int:
-    """Look whether everything is there that agents need.
+    """Check that everything agents need is there.
 
     Without --probe nothing leaves this machine.
 
@@ -60,10 +60,10 @@ def terminal() -> HealthFinding:
     """Look at where text goes to and comes from."""
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     if encoding != "utf8":
-        what = f"stdout is {sys.stdout.encoding}: some words cannot be shown"
+        what = f"stdout is {sys.stdout.encoding}: some characters cannot be shown"
         return HealthFinding("terminal", "warn", what, "export PYTHONUTF8=1")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        what = "no terminal: nobody can be asked here"
+        what = "no terminal: questions cannot be asked here"
         return HealthFinding("terminal", "ok", what, "approvals go to the inbox: --approvals queue")
     colour = "colours" if coloured(sys.stdout) else "no colours"
     columns = shutil.get_terminal_size().columns

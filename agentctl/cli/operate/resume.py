@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agentctl.app.running.resume import Words, find_paused, resume_run
+from agentctl.app.running.resume import ResumeWords, find_paused, resume_run
 from agentctl.cli.output import Format
 from agentctl.cli.render.run import observed, show_result
 from agentctl.cli.terminal import warn_of_production
@@ -41,7 +41,7 @@ def resume(
     """
     project = Project.find(Path.cwd())
     paused = find_paused(project, run)
-    words = Words(acting or getpass.getuser(), reply, note, _correction(did))
+    words = ResumeWords(acting or getpass.getuser(), reply, note, _correction(did))
     warn_of_production(paused.recipe.environment)
     return show_result(resume_run(project, paused, words, observed(quiet=quiet)), format)
 

@@ -25,8 +25,8 @@ def verdict(found: Iterable[HealthFinding], *, probed: bool) -> str:
     parts = [f"{counted['ok']} ok"]
     parts += [count(counted["warn"], "warning")] if counted["warn"] else []
     parts += [f"{counted['fail']} failed"] if counted["fail"] else []
-    parts += [f"{counted['unknown']} could not be told"] if counted["unknown"] else []
-    following = "" if probed else ". Nothing outside was asked: --probe does"
+    parts += [f"{counted['unknown']} unknown"] if counted["unknown"] else []
+    following = "" if probed else ". Nothing outside this machine was contacted; --probe does that"
     return f"{', '.join(parts)}{following}"
 
 

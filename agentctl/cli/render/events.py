@@ -38,10 +38,10 @@ def event_note(event: Event) -> str | None:
     renderer = RENDERERS.get(event.type)
     if renderer is not None:
         return renderer.note(event.body) if renderer.note is not None else None
-    return _fields(event, plain) if event.type in PHASES else None
+    return _fields(event, as_text) if event.type in PHASES else None
 
 
-def plain(value: Json) -> str:
+def as_text(value: Json) -> str:
     """Return text as it is, anything else as JSON."""
     return value if isinstance(value, str) else canonical_text(value)
 
@@ -166,7 +166,7 @@ def _end_lines(body: Body, value: Value) -> Iterator[str]:
 
 
 RENDERERS: Mapping[str, EventRenderer] = {
-    "input.received": EventRenderer(_input_lines, lambda body: next(_input_lines(body, plain))),
+    "input.received": EventRenderer(_input_lines, lambda body: next(_input_lines(body, as_text))),
     "model.replied": EventRenderer(_reply_lines, _reply_note),
     "call.decided": EventRenderer(_decision_lines, _decision_note),
     "approval.requested": EventRenderer(
@@ -192,4 +192,4 @@ RENDERERS: Mapping[str, EventRenderer] = {
     "run.ended": EventRenderer(_end_lines),
 }
 
-__all__ = ["RENDERERS", "EventRenderer", "event_lines", "event_note", "plain"]
+__all__ = ["RENDERERS", "EventRenderer", "as_text", "event_lines", "event_note"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agentctl.cli.render.console import neutralised, paint
-from agentctl.cli.render.events import event_lines, plain
+from agentctl.cli.render.events import as_text, event_lines
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import PHASES, Event
 from agentctl.core.text import shorten
@@ -51,7 +51,7 @@ class View:
             yield "content is kept as keyed hashes"
 
     def _value(self, value: Json) -> str:
-        text = neutralised(plain(value))
+        text = neutralised(as_text(value))
         return text if self._full else shorten(text, _WIDTH)
 
 

@@ -15,9 +15,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from agentctl.core.concurrency import interrupts_held
 from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.exits import ExitCode
-from agentctl.core.signals import interrupts_held
 from agentctl.evals.results.figures import Summary, summarise
 from agentctl.evals.results.gates import Verdict, decide_gates
 from agentctl.evals.running.in_flight import UnlockedModel, in_flight

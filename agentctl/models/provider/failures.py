@@ -46,58 +46,60 @@ class FailedAttempt(NamedTuple):
 
 
 def classify_failure(
-    error: BaseException, asked: ModelTarget, secrets: Sequence[str]
+    error: BaseException, target: ModelTarget, secrets: Sequence[str]
 ) -> FailedAttempt:
     """Return what `error`, raised by litellm, means."""
     # What goes wrong within a stream comes wrapped, without its status' headers.
     error = getattr(error, "original_exception", None) or error
     headers = getattr(error, "litellm_response_headers", None) or _headers(error)
     status = getattr(error, "status_code", None)
-    said = _said(error, secrets)
+    reported = _reported(error, secrets)
     kinds = {type(link).__name__ for link in _chain(error)}
     if status == 408 or any(kind.endswith("Timeout") for kind in kinds):
-        return timeout_failure(asked)
+        return timeout_failure(target)
     if headers is None:
-        found = _without_answer(kinds, said, asked)
+        found = _unanswered(kinds, reported, target)
         if found is not None:
             return found
     if not isinstance(status, int):
-        return _final("bad_reply", f"{asked.model} cannot be asked: {said}")
-    return _of_status(status, said, asked, headers, error)
+        return _final("bad_reply", f"{target.model} cannot be asked: {reported}")
+    return _of_status(status, reported, target, headers, error)
 
 
-def timeout_failure(asked: ModelTarget) -> FailedAttempt:
-    """Return the setback of a request that took too long."""
-    fault = ModelFault("timeout", f"{asked.model} did not answer in time", _WALL_CLOCK)
+def timeout_failure(target: ModelTarget) -> FailedAttempt:
+    """Return the failed attempt of a request that took too long."""
+    fault = ModelFault("timeout", f"{target.model} did not answer in time", _WALL_CLOCK)
     return FailedAttempt(fault, final=False)
 
 
 _WALL_CLOCK = "try again, or raise `limits: {wall_clock_s:}` of the agent"
 
 
-def _without_answer(kinds: set[str], said: str, asked: ModelTarget) -> FailedAttempt | None:
+def _unanswered(kinds: set[str], reported: str, target: ModelTarget) -> FailedAttempt | None:
     """Judge an error that came before any answer of the provider, or instead of a readable one."""
     if "BrokenOff" in kinds:
-        message = f"{asked.place} broke off in the middle of an answer"
+        message = f"{target.place} broke off in the middle of an answer"
         return FailedAttempt(ModelFault("unavailable", message, _NETWORK), final=False)
     if kinds & _UNREACHABLE:
-        hint = "is the server running, and does base_url name it?" if asked.is_server else _NETWORK
+        hint = "is the server running, and does base_url name it?" if target.is_server else _NETWORK
         return FailedAttempt(
-            ModelFault("unavailable", f"cannot reach {asked.place}", hint), final=False
+            ModelFault("unavailable", f"cannot reach {target.place}", hint), final=False
         )
     if "ImportError" in kinds:
-        return _final("unknown_model", f"{asked.model} needs a package that is missing: {said}")
-    if "JSONDecodeError" in kinds or "is not a list" in said:
-        message = f"{asked.place} did not answer with a chat completion"
-        return _final("bad_reply", message, _address_hint(asked))
-    if "provider not provided" in said.casefold():
-        return unknown_failure(asked.model)
-    words = said.casefold()
-    if not asked.has_key and any(word in words for word in ("api key", "api_key", "credentials")):
-        return _final("no_key", f"no key for {asked.model}: {said}", _key_hint(asked))
+        return _final(
+            "unknown_model", f"{target.model} needs a package that is missing: {reported}"
+        )
+    if "JSONDecodeError" in kinds or "is not a list" in reported:
+        message = f"{target.place} did not answer with a chat completion"
+        return _final("bad_reply", message, _address_hint(target))
+    if "provider not provided" in reported.casefold():
+        return unknown_failure(target.model)
+    words = reported.casefold()
+    if not target.has_key and any(word in words for word in ("api key", "api_key", "credentials")):
+        return _final("no_key", f"no key for {target.model}: {reported}", _key_hint(target))
     if "UnsupportedParamsError" in kinds:
         hint = "change or remove it in `model: {settings:}` of the agent"
-        return _final("rejected", f"{asked.model} refuses a setting: {said}", hint)
+        return _final("rejected", f"{target.model} refuses a setting: {reported}", hint)
     return None
 
 
@@ -105,33 +107,35 @@ _NETWORK = "check the network, or the provider's status page"
 
 
 def _of_status(
-    status: int, said: str, asked: ModelTarget, headers: object, error: BaseException
+    status: int, reported: str, target: ModelTarget, headers: object, error: BaseException
 ) -> FailedAttempt:
     """Judge a provider's refusal by its HTTP status."""
-    if "Error converting to valid response" in said:
-        return _final("bad_reply", f"{asked.model} sent a reply that cannot be read")
-    if status == 400 and "api key not valid" in said.casefold():
+    if "Error converting to valid response" in reported:
+        return _final("bad_reply", f"{target.model} sent a reply that cannot be read")
+    if status == 400 and "api key not valid" in reported.casefold():
         status = 401  # as Gemini says it
     match status:
         case 401:
-            where = f" in {asked.variable}" if asked.has_key and asked.variable else ""
-            message = f"{asked.place} rejected the key{where}"
-            return _final("rejected", message, _key_hint(asked))
+            where = f" in {target.variable}" if target.has_key and target.variable else ""
+            message = f"{target.place} rejected the key{where}"
+            return _final("rejected", message, _key_hint(target))
         case 404:
-            message = f"{asked.place} does not know the model {asked.model}"
-            return _final("unknown_model", message, _address_hint(asked) or _MODELS)
+            message = f"{target.place} does not know the model {target.model}"
+            return _final("unknown_model", message, _address_hint(target) or _MODELS)
         case 429:
             wait = retry_after_s(headers)
-            spent = "insufficient_quota" in f"{said} {getattr(error, 'body', '')}" or (
-                "exceeded your current quota" in said
+            spent = "insufficient_quota" in f"{reported} {getattr(error, 'body', '')}" or (
+                "exceeded your current quota" in reported
             )
-            message = f"{asked.place} allows no more requests: {said}"
+            message = f"{target.place} allows no more requests: {reported}"
             fault = ModelFault("rate_limited", message, _QUOTA if spent else "try again later")
             return FailedAttempt(fault, final=spent, wait_s=wait)
         case _ if status >= 500:
-            fault = ModelFault("unavailable", f"{asked.place} failed ({status}): {said}", _NETWORK)
+            fault = ModelFault(
+                "unavailable", f"{target.place} failed ({status}): {reported}", _NETWORK
+            )
             return FailedAttempt(fault, final=False, wait_s=retry_after_s(headers))
-    return _final("rejected", f"{asked.place} refused the request ({status}): {said}")
+    return _final("rejected", f"{target.place} refused the request ({status}): {reported}")
 
 
 _QUOTA = "the quota of the key is used up; raise it at the provider"
@@ -139,7 +143,7 @@ _MODELS = "see the provider's list of models"
 
 
 def unknown_failure(model: str) -> FailedAttempt:
-    """Return the setback of a name that belongs to no provider."""
+    """Return the failed attempt of a name that belongs to no provider."""
     hint = "write `provider/model`, such as openai/gpt-5-mini, or give `base_url` of a server"
     return _final("unknown_model", f"`{model}` names no known provider", hint)
 
@@ -154,15 +158,15 @@ def _final(kind: FaultKind, message: str, hint: str | None = None) -> FailedAtte
     return FailedAttempt(ModelFault(kind, message, hint), final=True)
 
 
-def _key_hint(asked: ModelTarget) -> str:
-    name = asked.variable or f"{asked.place.upper()}_API_KEY"
-    return f"set {name} to a key of {asked.place}"
+def _key_hint(target: ModelTarget) -> str:
+    name = target.variable or f"{target.place.upper()}_API_KEY"
+    return f"set {name} to a key of {target.place}"
 
 
-def _address_hint(asked: ModelTarget) -> str | None:
-    if not asked.is_server:
+def _address_hint(target: ModelTarget) -> str | None:
+    if not target.is_server:
         return None
-    provider = asked.model.partition("/")[0]
+    provider = target.model.partition("/")[0]
     return _ENDS.get(provider, "base_url usually ends in /v1")
 
 
@@ -186,12 +190,15 @@ def _headers(error: BaseException) -> object | None:
     return getattr(getattr(error, "response", None), "headers", None) or None
 
 
-def _said(error: BaseException, secrets: Sequence[str]) -> str:
+def _reported(error: BaseException, secrets: Sequence[str]) -> str:
     """Return the provider's words: one line, without litellm's prefixes and without keys."""
     text = str(error)
     for secret in secrets:
         text = text.replace(secret, _MASK)
-    text = _within(text) or text.rpartition("Exception - ")[2].partition(" Handle with `litellm")[0]
+    text = (
+        _inner_message(text)
+        or text.rpartition("Exception - ")[2].partition(" Handle with `litellm")[0]
+    )
     # `litellm.BadRequestError: ` and the like
     while text.startswith("litellm."):
         prefix, colon, rest = text.partition(": ")
@@ -202,7 +209,7 @@ def _said(error: BaseException, secrets: Sequence[str]) -> str:
     return shorten(" ".join(words), 200)
 
 
-def _within(text: str) -> str | None:
+def _inner_message(text: str) -> str | None:
     """Return the message inside a provider's error that litellm repeats as it came."""
     for _, found in objects_in(text):
         error = found.get("error") if found else None

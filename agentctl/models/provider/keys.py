@@ -7,7 +7,7 @@ a provider's key: a file in git that names a server must not be able to collect 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agentctl.models.pricing import LOCAL_PROVIDERS, listed
+from agentctl.models.pricing import LOCAL_PROVIDERS, price_list_entry
 
 SERVER_KEY = "AGENTCTL_API_KEY"
 """The key for the server at `base_url`, where that server wants one."""
@@ -56,7 +56,7 @@ def provider_of(model: str) -> str | None:
     prefix, slash, _ = model.partition("/")
     if slash and (prefix in NEEDS or prefix in LOCAL_PROVIDERS):
         return prefix
-    entry = listed(model)
+    entry = price_list_entry(model)
     if entry is None:
         return None
     owner = str(entry["litellm_provider"])

@@ -31,12 +31,18 @@ from agentctl.models.provider.failures import (
     unknown_failure,
 )
 from agentctl.models.provider.keys import Credentials, credentials, provider_of, secrets_in
-from agentctl.models.provider.streaming import UNSTREAMED, TimeUp, pieces_of, whole, within
+from agentctl.models.provider.streaming import (
+    UNSTREAMED,
+    TimeUp,
+    assembled_reply,
+    stream_chunks,
+    with_deadline,
+)
 from agentctl.models.provider.wire import (
     ToolNames,
-    messages_of,
-    reply_of,
+    parse_reply,
     response_format,
+    wire_messages,
     wire_tools,
 )
 from agentctl.specs.shapes.agent import ModelSpec
@@ -71,7 +77,7 @@ class LiveTarget:
     base_url: str | None
     credentials: Credentials
 
-    def asked(self) -> ModelTarget:
+    def described(self) -> ModelTarget:
         """Return what messages say about it."""
         place = self.base_url or self.provider or self.name.partition("/")[0]
         given = self.credentials.key is not None and self.credentials.key != "none"
@@ -144,27 +150,27 @@ class LiveModel:
         Raises:
             ModelFault: If no attempt brought a reply.
         """
-        door = open_litellm()
+        litellm = open_litellm()
         names = ToolNames(offer.name for offer in request.tools)
         deadline = time.monotonic() + timeout_s
         failed_attempts: list[FailedAttempt] = []
-        before: list[dict[str, Json]] = []
+        earlier: list[dict[str, Json]] = []
         plan = tuple(self._plan())
         left = sum(attempts for _, attempts in plan)
         for target, attempts in plan:
             for attempt in range(attempts):
-                seconds = self._share(deadline, left)
+                seconds = self._attempt_s(deadline, left)
                 left -= 1
-                got = self._ask(door, target, request, names, seconds)
-                if isinstance(got, ModelReply):
-                    return got._replace(failed_attempts=tuple(before))
-                failed_attempts.append(got)
-                kind, said = got.fault.kind, got.fault.message
-                before.append({"model": target.name, "kind": kind, "message": said})
-                if target is self._targets[0] and got.fault.kind not in PASSING:
-                    raise got.fault
-                wait = pause_s(got.wait_s, BACKOFF_S, attempt + 1)
-                if not self._worth_waiting(got, wait, deadline, attempt + 1 < attempts):
+                outcome = self._attempt(litellm, target, request, names, seconds)
+                if isinstance(outcome, ModelReply):
+                    return outcome._replace(failed_attempts=tuple(earlier))
+                failed_attempts.append(outcome)
+                kind, message = outcome.fault.kind, outcome.fault.message
+                earlier.append({"model": target.name, "kind": kind, "message": message})
+                if target is self._targets[0] and outcome.fault.kind not in PASSING:
+                    raise outcome.fault
+                wait = pause_s(outcome.wait_s, BACKOFF_S, attempt + 1)
+                if not self._worth_waiting(outcome, wait, deadline, attempt + 1 < attempts):
                     break
                 self._sleep(wait)
             if time.monotonic() >= deadline:
@@ -183,13 +189,15 @@ class LiveModel:
             yield target, 1 + spare
             spare = 0
 
-    def _share(self, deadline: float, attempts: int) -> float:
+    def _attempt_s(self, deadline: float, attempts: int) -> float:
         """Return the seconds for one attempt: its share of the time left, or what patience asks."""
         left = max(0.0, deadline - time.monotonic())
         return min(left, max(left / attempts, self._patience_s))
 
-    def _worth_waiting(self, got: FailedAttempt, wait: float, deadline: float, more: bool) -> bool:
-        if not more or got.final or time.monotonic() + wait >= deadline:
+    def _worth_waiting(
+        self, outcome: FailedAttempt, wait: float, deadline: float, more: bool
+    ) -> bool:
+        if not more or outcome.final or time.monotonic() + wait >= deadline:
             return False
         return wait <= LONGEST_WAIT_S or len(self._targets) == 1
 
@@ -197,11 +205,13 @@ class LiveModel:
         """Return the first model's fault, with what became of the fallbacks."""
         first = failed_attempts[0].fault
         if len(self._targets) == 1:
-            asked = f" ({len(failed_attempts)} attempts)" if len(failed_attempts) > 1 else ""
+            count = f" ({len(failed_attempts)} attempts)" if len(failed_attempts) > 1 else ""
             last = failed_attempts[-1].fault
-            return ModelFault(last.kind, f"{last.message}{asked}", last.hint)
+            return ModelFault(last.kind, f"{last.message}{count}", last.hint)
         also = [
-            got.fault.message for got in failed_attempts[1:] if got.fault.message != first.message
+            outcome.fault.message
+            for outcome in failed_attempts[1:]
+            if outcome.fault.message != first.message
         ]
         also += [
             f"fallback {target.name} has no key ({' and '.join(target.credentials.missing)})"
@@ -210,28 +220,30 @@ class LiveModel:
         ]
         return ModelFault(first.kind, "; ".join([first.message, *also]), first.hint)
 
-    def _ask(
-        self, door: Any, target: LiveTarget, request: Request, names: ToolNames, seconds: float
+    def _attempt(
+        self, litellm: Any, target: LiveTarget, request: Request, names: ToolNames, seconds: float
     ) -> ModelReply | FailedAttempt:
         """Make one request."""
-        asked = target.asked()
+        described = target.described()
         if seconds <= 0:
-            return timeout_failure(asked)
+            return timeout_failure(described)
         keywords = self._keywords(target, request, names, seconds)
         on_text = self._on_text if target.provider not in UNSTREAMED else None
         try:
             if on_text is None:
-                (got,) = within(seconds, lambda: (_completion(door, keywords),))
+                (outcome,) = with_deadline(seconds, lambda: (_completion(litellm, keywords),))
             else:
                 keywords |= {"stream": True, "stream_options": {"include_usage": True}}
-                stream = within(seconds, lambda: pieces_of(_completion(door, keywords)))
-                got = whole(stream, on_text)
+                stream = with_deadline(
+                    seconds, lambda: stream_chunks(_completion(litellm, keywords))
+                )
+                outcome = assembled_reply(stream, on_text)
         except TimeUp:
-            return timeout_failure(asked)
+            return timeout_failure(described)
         except Exception as error:  # noqa: BLE001 - whatever the library raises is a fault
-            return classify_failure(error, asked, self._secrets)
+            return classify_failure(error, described, self._secrets)
         try:
-            return reply_of(got, request, names, target.name)
+            return parse_reply(outcome, request, names, target.name)
         except ModelFault as fault:
             return FailedAttempt(fault, final=True)
 
@@ -241,8 +253,8 @@ class LiveModel:
         found: dict[str, Any] = {
             **self._settings,
             **target.address(),
-            "messages": messages_of(request.messages, names),
-            "timeout": _coarse(seconds),
+            "messages": wire_messages(request.messages, names),
+            "timeout": _rounded_timeout(seconds),
             "num_retries": 0,
             "max_retries": 0,
             # Without this litellm loads its MCP gateway, and that a package it does not install.
@@ -260,21 +272,21 @@ class LiveModel:
         return found
 
 
-def _completion(door: Any, keywords: dict[str, Any]) -> Any:
+def _completion(litellm: Any, keywords: dict[str, Any]) -> Any:
     """Ask litellm, without the log entry that it otherwise writes about each call, to nobody.
 
     That entry, with a second count of tokens and cost, takes a third of a call's processor time.
     """
-    door._internal_context.is_internal_call.set(True)
-    return door.completion(**keywords)
+    litellm._internal_context.is_internal_call.set(True)
+    return litellm.completion(**keywords)
 
 
-def _coarse(seconds: float) -> float:
+def _rounded_timeout(seconds: float) -> float:
     """Return the time-out litellm is told: the next power of two.
 
     litellm keeps a client, and with it the open connections, for each time-out it has met; the
     exact one would make every request connect anew. With more than 20 requests at a time its
-    connection pool closes most of them all the same. The exact one is kept by `within`.
+    connection pool closes most of them all the same. The exact one is kept by `with_deadline`.
     """
     return float(2.0 ** math.ceil(math.log2(seconds)))
 

@@ -30,7 +30,7 @@ class TimeUp(Exception):  # noqa: N818 - says what happened
     """What was asked for did not arrive in time."""
 
 
-def within(seconds: float, ask: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+def with_deadline(seconds: float, ask: Callable[[], Iterable[Any]]) -> Iterator[Any]:
     """Yield what `ask` brings, as it arrives.
 
     It runs in a thread of its own: the library's time-out counts the pauses between bytes, and a
@@ -70,7 +70,7 @@ def within(seconds: float, ask: Callable[[], Iterable[Any]]) -> Iterator[Any]:
         left.set()
 
 
-class Pieces:
+class ReplyAssembler:
     """Gathers the chunks of one reply."""
 
     def __init__(self) -> None:
@@ -89,9 +89,9 @@ class Pieces:
         delta = choices[0].delta
         for part in getattr(delta, "tool_calls", None) or ():
             self._add_call(part)
-        said = getattr(delta, "content", None) or ""
-        self._text.append(said)
-        return said
+        words = getattr(delta, "content", None) or ""
+        self._text.append(words)
+        return words
 
     def _add_call(self, part: Any) -> None:
         function = SimpleNamespace(name="", arguments="")
@@ -112,33 +112,33 @@ class Pieces:
         return SimpleNamespace(choices=[choice], usage=self._usage if counted else None)
 
 
-def whole(stream: Iterable[Any], on_text: Callable[[str], None]) -> Any:
+def assembled_reply(stream: Iterable[Any], on_text: Callable[[str], None]) -> Any:
     """Return the reply that a stream brings, and pass its words on as they come.
 
     Args:
-        stream: What `pieces_of` yields.
+        stream: What `stream_chunks` yields.
         on_text: Told of the words; of the end of the line after the last; and that they do not
             count, where the stream ends too early.
     """
-    pieces = Pieces()
+    assembler = ReplyAssembler()
     shown = counted = False
     try:
-        for piece in stream:
-            if isinstance(piece, bool):
-                counted = piece
-            elif said := pieces.add(piece):
+        for chunk in stream:
+            if isinstance(chunk, bool):
+                counted = chunk
+            elif words := assembler.add(chunk):
                 shown = True
-                on_text(writable(said))
+                on_text(writable(words))
     except Exception:
         if shown:
             on_text(BROKEN_OFF)
         raise
     if shown:
         on_text("\n")
-    return pieces.response(counted=counted)
+    return assembler.response(counted=counted)
 
 
-def pieces_of(stream: Any) -> Iterator[Any]:
+def stream_chunks(stream: Any) -> Iterator[Any]:
     """Yield the chunks of litellm's stream; the last item is whether tokens were counted.
 
     Raises:
@@ -154,9 +154,9 @@ __all__ = [
     "BROKEN_OFF",
     "UNSTREAMED",
     "BrokenOff",
-    "Pieces",
+    "ReplyAssembler",
     "TimeUp",
-    "pieces_of",
-    "whole",
-    "within",
+    "assembled_reply",
+    "stream_chunks",
+    "with_deadline",
 ]

@@ -26,23 +26,23 @@ class ToolNames:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._there: dict[str, str] = {}
-        self._back: dict[str, str] = {}
+        self._sent: dict[str, str] = {}
+        self._received: dict[str, str] = {}
         # Names that need no change keep theirs, whatever a dotted name would turn into.
         for name in sorted(names, key=lambda name: _accepted(name) != name):
             wire = _accepted(name)
-            while wire in self._back:
+            while wire in self._received:
                 wire = _accepted(wire + "_")
-            self._there[name] = wire
-            self._back[wire] = name
+            self._sent[name] = wire
+            self._received[wire] = name
 
-    def there(self, name: str) -> str:
+    def sent(self, name: str) -> str:
         """Return the name to send; one that is not offered is only made acceptable."""
-        return self._there.get(name) or _accepted(name)
+        return self._sent.get(name) or _accepted(name)
 
-    def back(self, wire: str) -> str:
+    def received(self, wire: str) -> str:
         """Return the tool a provider's name means; an unknown name stays as it is."""
-        return self._back.get(wire, wire)
+        return self._received.get(wire, wire)
 
 
 def _accepted(name: str) -> str:
@@ -59,30 +59,30 @@ def _accepted(name: str) -> str:
     return f"{plain[:55]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def messages_of(messages: Sequence[Message], names: ToolNames) -> list[dict[str, Json]]:
+def wire_messages(messages: Sequence[Message], names: ToolNames) -> list[dict[str, Json]]:
     """Return the conversation as a provider reads it.
 
     A turn in which the model said nothing is left out: several providers refuse empty messages.
     """
     silent = ("assistant", "", ())
-    return [_message(m, names) for m in messages if (m.role, m.content, m.calls) != silent]
+    return [_wire_message(m, names) for m in messages if (m.role, m.content, m.calls) != silent]
 
 
-def _message(message: Message, names: ToolNames) -> dict[str, Json]:
+def _wire_message(message: Message, names: ToolNames) -> dict[str, Json]:
     content = message.content
     match message.role:
         case "tool":
             text = canonical_text(content)
             return {"role": "tool", "tool_call_id": message.call_id or "", "content": text}
         case "assistant" if message.calls:
-            calls = [_call(call, names) for call in message.calls]
+            calls = [_wire_call(call, names) for call in message.calls]
             return {"role": "assistant", "content": content or None, "tool_calls": calls}
     text = content if isinstance(content, str) else canonical_text(content)
     return {"role": message.role, "content": text}
 
 
-def _call(call: ToolCall, names: ToolNames) -> dict[str, Json]:
-    function = {"name": names.there(call.name), "arguments": _arguments(call.arguments)}
+def _wire_call(call: ToolCall, names: ToolNames) -> dict[str, Json]:
+    function = {"name": names.sent(call.name), "arguments": _arguments(call.arguments)}
     return {"id": call.id, "type": "function", "function": function}
 
 
@@ -107,7 +107,7 @@ def wire_tools(offers: Sequence[ToolOffer], names: ToolNames) -> list[dict[str, 
         {
             "type": "function",
             "function": {
-                "name": names.there(offer.name),
+                "name": names.sent(offer.name),
                 "description": offer.description,
                 "parameters": {"type": "object", "properties": {}, **offer.parameters},
             },
@@ -123,7 +123,7 @@ def response_format(schema: Mapping[str, Json]) -> dict[str, Json]:
     return {"type": "json_schema", "json_schema": named}
 
 
-def reply_of(response: Any, request: Request, names: ToolNames, model: str) -> ModelReply:
+def parse_reply(response: Any, request: Request, names: ToolNames, model: str) -> ModelReply:
     """Read a provider's answer.
 
     Args:
@@ -161,7 +161,7 @@ def reply_of(response: Any, request: Request, names: ToolNames, model: str) -> M
 def structured_output(text: str) -> Json:
     """Return the JSON that an answer holds, bare, fenced or among words; `None` without any.
 
-    >>> structured('Here you are:\\n```json\\n{"reply": "done"}\\n```')
+    >>> structured_output('Here you are:\\n```json\\n{"reply": "done"}\\n```')
     {'reply': 'done'}
     """
     whole = text.strip()
@@ -188,7 +188,7 @@ def _calls(found: Iterable[Any], request: Request, names: ToolNames) -> tuple[To
             extra += 1
             call_id = f"{base}_{extra}"
         taken.add(call_id)
-        name = writable(names.back(getattr(item.function, "name", None) or ""))
+        name = writable(names.received(getattr(item.function, "name", None) or ""))
         arguments = writable(getattr(item.function, "arguments", None) or "")
         calls.append(ToolCall(call_id, name, arguments if arguments else "{}"))
     return tuple(calls)
@@ -202,14 +202,15 @@ def _refusal(message: Any) -> str | None:
 
 
 def _usage(usage: Any) -> Usage | None:
-    given = getattr(usage, "prompt_tokens", None) or 0
-    said = getattr(usage, "completion_tokens", None) or 0
-    if not given and not said:
+    input_tokens = getattr(usage, "prompt_tokens", None) or 0
+    output_tokens = getattr(usage, "completion_tokens", None) or 0
+    if not input_tokens and not output_tokens:
         # litellm fills in zeros where the provider counted nothing.
         return None
     cached = _part(usage, "prompt_tokens_details", "cached_tokens")
-    thought = _part(usage, "completion_tokens_details", "reasoning_tokens")
-    return Usage(int(given), int(said), False, min(cached, int(given)), min(thought, int(said)))
+    reasoning = _part(usage, "completion_tokens_details", "reasoning_tokens")
+    cached, reasoning = min(cached, int(input_tokens)), min(reasoning, int(output_tokens))
+    return Usage(int(input_tokens), int(output_tokens), False, cached, reasoning)
 
 
 def _part(usage: Any, details: str, name: str) -> int:
@@ -221,9 +222,9 @@ def _part(usage: Any, details: str, name: str) -> int:
 __all__ = [
     "LONGEST_NAME",
     "ToolNames",
-    "messages_of",
-    "reply_of",
+    "parse_reply",
     "response_format",
     "structured_output",
+    "wire_messages",
     "wire_tools",
 ]

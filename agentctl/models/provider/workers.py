@@ -16,14 +16,14 @@ from itertools import count
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
+from agentctl.core.concurrency import interrupts_held
 from agentctl.core.messages import ModelReply
-from agentctl.core.signals import interrupts_held
 from agentctl.models.opening import open_model
 from agentctl.models.port import ModelFault, Request
 from agentctl.models.provider.live import open_litellm
 from agentctl.specs.shapes.agent import ModelSpec
 
-EACH = 16
+REQUESTS_EACH = 16
 """Requests in flight that one process is good for."""
 GRACE_S = 5.0
 """Seconds after its time-out that a reply is waited for: the time-out is kept over there."""
@@ -37,9 +37,9 @@ def processes_for(in_flight: int) -> int:
     >>> processes_for(16)
     0
     """
-    if in_flight <= EACH:
+    if in_flight <= REQUESTS_EACH:
         return 0
-    return min(-(-in_flight // EACH), os.cpu_count() or 1)
+    return min(-(-in_flight // REQUESTS_EACH), os.cpu_count() or 1)
 
 
 class ModelWorkers:
@@ -56,12 +56,12 @@ class ModelWorkers:
 
     def __init__(self, spec: ModelSpec, override: str | None, processes: int) -> None:
         self.name = override or spec.name
-        self._desks: list[_WorkerPool] = []
+        self._workers: list[_Worker] = []
         try:
             for _ in range(processes):
-                self._desks.append(_WorkerPool(spec, override))
-            for desk in self._desks:
-                desk.ready()
+                self._workers.append(_Worker(spec, override))
+            for worker in self._workers:
+                worker.ready()
         except BaseException:
             self.close()
             raise
@@ -72,13 +72,13 @@ class ModelWorkers:
         Raises:
             ModelFault: As the model does.
         """
-        desk = min(self._desks, key=lambda desk: desk.waiting)
-        return desk.ask(request, timeout_s)
+        worker = min(self._workers, key=lambda worker: worker.waiting)
+        return worker.request_reply(request, timeout_s)
 
     def close(self) -> None:
         """End the processes, whatever they wait for."""
-        for desk in self._desks:
-            desk.close()
+        for worker in self._workers:
+            worker.close()
 
 
 class _WorkerAnswer(NamedTuple):
@@ -89,45 +89,48 @@ class _WorkerAnswer(NamedTuple):
     fault: tuple[Any, ...] | None = None
 
 
-class _WorkerPool:
+class _Worker:
     """One process, seen from outside."""
 
     def __init__(self, spec: ModelSpec, override: str | None) -> None:
         context = multiprocessing.get_context("spawn")
-        self._line, other_end = context.Pipe()
+        self._pipe, other_end = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(other_end, spec, override), name="agentctl-asker", daemon=True
+            target=_serve,
+            args=(other_end, spec, override),
+            name="agentctl-model",
+            daemon=True,
         )
         # Ctrl-C is the business of whoever asks.
         with interrupts_held():
             self._process.start()
         other_end.close()
         self._numbers = count(1)
-        self._asked: dict[int, Future[ModelReply]] = {}
+        self._waiting: dict[int, Future[ModelReply]] = {}
         self._lock = threading.Lock()
         self._started: Future[ModelReply] = Future()
-        self._asked[0] = self._started
-        threading.Thread(target=self._listen, name="agentctl-asker", daemon=True).start()
+        self._waiting[0] = self._started
+        threading.Thread(target=self._listen, name="agentctl-model", daemon=True).start()
 
     @property
     def waiting(self) -> int:
         """How many replies it owes."""
-        return len(self._asked)
+        return len(self._waiting)
 
     def ready(self) -> None:
         """Wait until it can ask."""
         self._result(self._started, 0, READY_S)
 
-    def ask(self, request: Request, timeout_s: float) -> ModelReply:
+    def request_reply(self, request: Request, timeout_s: float) -> ModelReply:
         """Ask, and wait for what comes back."""
         future: Future[ModelReply] = Future()
         with self._lock:
             number = next(self._numbers)
-            self._asked[number] = future
+            self._waiting[number] = future
             try:
-                self._line.send((number, request, timeout_s))
+                self._pipe.send((number, request, timeout_s))
             except OSError:
-                del self._asked[number]
+                del self._waiting[number]
                 raise _gone() from None
         return self._result(future, number, timeout_s + GRACE_S)
 
@@ -136,31 +139,31 @@ class _WorkerPool:
         self._process.kill()
         self._process.join()
         with suppress(OSError):
-            self._line.close()
+            self._pipe.close()
 
     def _result(self, future: Future[ModelReply], number: int, seconds: float) -> ModelReply:
         try:
             return future.result(seconds)
         except Late:
-            self._asked.pop(number, None)
+            self._waiting.pop(number, None)
             raise ModelFault("timeout", "the model did not answer in time") from None
 
     def _listen(self) -> None:
         """Hand every answer to whoever waits for it; when none can come, say so to all."""
         while True:
             try:
-                answer: _WorkerAnswer = self._line.recv()
+                answer: _WorkerAnswer = self._pipe.recv()
             except (EOFError, OSError):
                 break
-            future = self._asked.pop(answer.number, None)
+            future = self._waiting.pop(answer.number, None)
             if future is None:
                 continue
             if answer.fault is not None:
                 future.set_exception(ModelFault(*answer.fault))
             else:
                 future.set_result(answer.reply or ModelReply())
-        for number in list(self._asked):
-            future = self._asked.pop(number, None)
+        for number in list(self._waiting):
+            future = self._waiting.pop(number, None)
             if future is not None:
                 future.set_exception(_gone())
 
@@ -169,34 +172,34 @@ def _gone() -> ModelFault:
     return ModelFault("unavailable", "the process that asks the model has ended", "try again")
 
 
-def _serve(line: Connection, spec: ModelSpec, override: str | None) -> None:
+def _serve(pipe: Connection, spec: ModelSpec, override: str | None) -> None:
     """Ask whatever comes, each in a thread of its own, until nobody is there to listen."""
     open_litellm()
     model = open_model(spec, override)
     lock = threading.Lock()
 
-    def tell(answer: _WorkerAnswer) -> None:
+    def send(answer: _WorkerAnswer) -> None:
         with lock, suppress(OSError):
-            line.send(answer)
+            pipe.send(answer)
 
-    def ask(number: int, request: Request, timeout_s: float) -> None:
+    def request_reply(number: int, request: Request, timeout_s: float) -> None:
         try:
-            tell(_WorkerAnswer(number, model.reply(request, timeout_s)))
+            send(_WorkerAnswer(number, model.reply(request, timeout_s)))
         except ModelFault as fault:
-            tell(_WorkerAnswer(number, fault=(fault.kind, fault.message, fault.hint)))
+            send(_WorkerAnswer(number, fault=(fault.kind, fault.message, fault.hint)))
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
-            tell(
+            send(
                 _WorkerAnswer(number, fault=("bad_reply", f"asking failed: {type(error).__name__}"))
             )
 
-    tell(_WorkerAnswer(0))
+    send(_WorkerAnswer(0))
     while True:
         try:
-            asked = line.recv()
+            received = pipe.recv()
         except (EOFError, OSError):
             # Threads that still wait for a provider are not waited for.
             os._exit(0)
-        threading.Thread(target=ask, args=asked, daemon=True).start()
+        threading.Thread(target=request_reply, args=received, daemon=True).start()
 
 
-__all__ = ["EACH", "GRACE_S", "ModelWorkers", "processes_for"]
+__all__ = ["GRACE_S", "REQUESTS_EACH", "ModelWorkers", "processes_for"]

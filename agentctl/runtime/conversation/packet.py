@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from agentctl.core.canonical import Json
 from agentctl.core.events import Event
 from agentctl.runtime.run import Run
+from agentctl.traces.views.fold import REFUSALS
 
-_GATE_ERRORS = frozenset({"denied", "declined", "pending", "not_offered", "unknown_tool"})
 _DOUBTFUL = frozenset({"in_doubt", "unverified"})
 COMMANDS = ("agentctl trace show RUN", 'agentctl resume RUN --note "WHAT YOU DID"')
 """How a person reads the run and lets the agent go on; `RUN` stands for the run's id."""
@@ -93,7 +93,7 @@ class _Parts:
                 self.questions.append(body["question"])
 
     def all_doubts(self) -> list[Json]:
-        """Return the effects nobody can be sure of, those without any outcome included."""
+        """Return the effects in doubt, those without any outcome included."""
         open_calls = [
             {**_named(self._calls.get(call_id, {})), "call_id": call_id, "state": "in_doubt"}
             for call_id, state in self._states.items()
@@ -130,7 +130,7 @@ class _Parts:
             kept.append({**entry, "result": body.get("value", body.get("error"))})
         elif body["ok"]:
             self.facts.append({**entry, "result": body["value"]})
-        elif body["error"]["error"] not in _GATE_ERRORS:
+        elif body["error"]["error"] not in REFUSALS:
             self.facts.append({**entry, "result": body["error"]})
 
 

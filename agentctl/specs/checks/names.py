@@ -70,7 +70,7 @@ def _name_problems(
         if strange is not None or not name:
             shown = f"U+{ord(strange):04X}" if strange else "nothing"
             message = f"the {what} `{name}`{of} holds {shown}, which is not plain ASCII"
-            hint = "rename it: letters of other alphabets look the same and are not"
+            hint = "rename it: letters of other alphabets can look like Latin ones"
             yield Diagnostic("not-ascii", message, at(name), hint)
         other = folded.setdefault(_folded(name), name)
         if other != name:

@@ -68,7 +68,7 @@ def _tool_names(
         elif name not in tools:
             yield unknown_name("tool", name, tools, at)
         if name in seen:
-            yield Diagnostic("twice", f"`{name}` stands twice", at)
+            yield Diagnostic("twice", f"`{name}` is listed twice", at)
         seen.add(name)
         other = folded.setdefault(name.replace(".", "__").casefold(), name)
         if other != name:
@@ -114,7 +114,7 @@ def _trigger_problems(agent: AgentSpec, source: Source, policy: Policy) -> Itera
             yield unknown_name("limit", str(trigger.limit), LIMITS, at)
         if trigger.confidence_below is not None and not intents:
             hint = "declare `intents:`, so that the model declares its confidence"
-            message = "no model declares a confidence to this agent"
+            message = "the model declares no confidence to this agent"
             yield Diagnostic("dead-trigger", message, at, hint)
 
 
@@ -209,10 +209,7 @@ def _covered(selector: str, tools: Iterable[str]) -> bool:
 
 def tools_of_selector(rule: Rule, tools: Mapping[str, ToolSpec]) -> set[str]:
     """Return the names of the tools a rule speaks about."""
-    selector = rule.selector
-    if selector.effects is not None:
-        return {name for name, tool in tools.items() if tool.effect in selector.effects}
-    return {name for name in tools if any(selects(s, name) for s in selector.tools or ())}
+    return {name for name, tool in tools.items() if rule.selector.takes(name, tool.effect)}
 
 
 def shadow_problem(
@@ -289,7 +286,8 @@ def idle_conditions(
         for other in policy.rules[index + 1 :]:
             always = other.verdict == "allow" and is_unconditional(other)
             if always and mine <= tools_of_selector(other, tools):
-                message = f"the condition of `{rule.id}` means nothing: `{other.id}` allows anyway"
+                allowed = f"`{other.id}` allows the same calls"
+                message = f"the condition of `{rule.id}` has no effect: {allowed}"
                 at = source.at("rules", index, "id")
                 hint = "narrow the other rule, or say `deny` or `ask`"
                 yield Diagnostic("idle-condition", message, at, hint)

@@ -96,7 +96,7 @@ def placeholder_problems(text: str, at: Location) -> Iterator[Diagnostic]:
         if not name.startswith("principal."):
             yield unknown_name("placeholder", name, ["principal.name"], at)
     if text.count("{{") > len(names):
-        message = "a `{{` begins no placeholder, so the model would read it as it is"
+        message = "a `{{` that starts no placeholder would reach the model as it is"
         yield Diagnostic("bad-placeholder", message, at, "write {{ principal.name }}")
 
 

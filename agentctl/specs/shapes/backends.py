@@ -15,7 +15,7 @@ from agentctl.core.extensions import load_extension
 
 GROUP = "agentctl.tools"
 _KINDS = "agentctl.specs.shapes.live_kinds"
-_CHECKS = "agentctl.specs.checks"
+_CHECKS = "agentctl.specs.checks.tools"
 _TOOLS = "agentctl.toolbox"
 
 
@@ -54,7 +54,7 @@ def backend_names() -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def backend_of(kind: str) -> ToolBackend | None:
+def tool_backend(kind: str) -> ToolBackend | None:
     """Return the backend of a kind; `None` where nobody registers one.
 
     Raises:
@@ -74,7 +74,7 @@ def backend_part(kind: str, part: Literal["live", "tools", "problems"]) -> Any:
     Raises:
         Problem: If it cannot be imported.
     """
-    reference: str | None = getattr(backend_of(kind), part, None)
+    reference: str | None = getattr(tool_backend(kind), part, None)
     if reference is None:
         return None
     try:
@@ -84,4 +84,4 @@ def backend_part(kind: str, part: Literal["live", "tools", "problems"]) -> Any:
         raise problem("broken-tool", message) from error
 
 
-__all__ = ["BACKENDS", "GROUP", "ToolBackend", "backend_names", "backend_of", "backend_part"]
+__all__ = ["BACKENDS", "GROUP", "ToolBackend", "backend_names", "backend_part", "tool_backend"]

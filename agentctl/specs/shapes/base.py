@@ -76,8 +76,11 @@ class Spec(BaseModel):
 class Family(Spec):
     """A part whose `kind` says which fields it has: one model for each kind.
 
-    The head of a family is used as the type of a field; its members name their `kind`.
+    The head of a family is used as the type of a field; its members name their `kind`. Each is
+    built when it is first used.
     """
+
+    model_config = ConfigDict(defer_build=True)
 
     kind: str
 
@@ -118,11 +121,12 @@ class Family(Spec):
             if "kind" in data:
                 wrong |= {"type": "literal_error", "ctx": {"expected": known}}
             raise ValidationError.from_exception_data(cls.__name__, [wrong])
-        for name, field in model.model_fields.items():
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        for name, field in fields.items():
             if field.is_required() and name not in data:
                 raise ValueError(f"`kind: {kind}` needs `{name}`")
-        for name in data.keys() - model.model_fields.keys():
-            if any(name in other.model_fields for other in cls.members()):
+        for name in data:
+            if name not in fields and any(name in other.model_fields for other in cls.members()):
                 raise ValueError(f"`{name}` does not go with `kind: {kind}`")
         return model.model_validate(data)
 

@@ -49,6 +49,11 @@ def selects(selector: str, name: str) -> bool:
     return True
 
 
+def any_selects(selectors: Iterable[str], name: str) -> bool:
+    """Whether any of the selectors means this tool."""
+    return any(selects(selector, name) for selector in selectors)
+
+
 class Role(Spec):
     """What one kind of person may do; an agent that acts as the role may do no more."""
 
@@ -66,9 +71,7 @@ class Role(Spec):
 
 def role_holds(role: Role, name: str, scopes: Iterable[str]) -> bool:
     """Whether a role gives the right to a tool: its name, and all of the scopes it needs."""
-    return any(selects(selector, name) for selector in role.tools) and set(scopes) <= set(
-        role.scopes
-    )
+    return any_selects(role.tools, name) and set(scopes) <= set(role.scopes)
 
 
 class Selector(Spec):
@@ -82,6 +85,12 @@ class Selector(Spec):
     def _one(self) -> "Selector":
         exactly_one(self, ("tools", "effects"))
         return self
+
+    def takes(self, name: str, effect: EffectKind) -> bool:
+        """Whether a tool is one of them, whatever the arguments of the call."""
+        if self.effects is not None:
+            return effect in self.effects
+        return any_selects(self.tools or (), name)
 
 
 def _selector(value: Any) -> Any:
@@ -270,6 +279,7 @@ __all__ = [
     "RuleVerdict",
     "Selector",
     "StopAction",
+    "any_selects",
     "role_holds",
     "selects",
 ]

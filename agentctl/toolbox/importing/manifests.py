@@ -1,85 +1,73 @@
 """Write a manifest and its rules as YAML that people edit: stable order, short things short."""
 
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import Any
+
+import yaml
 
 from agentctl.core.canonical import Json
 
 _WIDTH = 96
-_BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./$=-]*(?: [A-Za-z0-9_./$=-]+)*")
-"""Text that YAML reads as text, inside braces too."""
-_WORDS = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"])
-"""Text that some reader takes for something else."""
+_QUOTED = re.compile(r"[-+.0-9].*|[yn]", re.IGNORECASE | re.DOTALL)
+"""Text that some reader takes for a number or a boolean; PyYAML knows only those of YAML 1.1."""
+_BREAKS = re.compile("[\n\x85\u2028\u2029]")
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - they are refused when read
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> Any:  # noqa: ARG002
+        return super().increase_indent(flow, False)
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = '"' if _BREAKS.search(text) else "'" if _QUOTED.fullmatch(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def to_yaml(document: Mapping[str, Json], comments: Sequence[str] = ()) -> str:
     """Return a document as YAML, with comments before it."""
     lines = [f"# {_one_line(comment)}".rstrip() for comment in comments]
-    return "\n".join([*lines, *_mapping(document, 0)]) + "\n"
+    written = StringIO()
+    dumper = _Dumper(written, width=math.inf, allow_unicode=True, sort_keys=False)
+    node = dumper.represent_data(document)
+    _lay_out(node, 0)
+    dumper.open()
+    dumper.serialize(node)
+    dumper.close()
+    return "\n".join([*lines, written.getvalue()])
 
 
-def _mapping(value: Mapping[str, Json], indent: int) -> Iterator[str]:
-    for key, item in value.items():
-        start = f"{' ' * indent}{_scalar(key)}:"
-        flow = _flow(item)
-        # Tools stand one below the other, however short they are.
-        spread = isinstance(item, list) and any(isinstance(one, dict) for one in item)
-        if not spread and (len(start) + len(flow) < _WIDTH or not _nested(item)):
-            yield f"{start} {flow}"
-        else:
-            yield start
-            yield from _block(item, indent + 2)
+def _lay_out(node: yaml.Node, depth: int) -> None:
+    """Put what is short on one line; objects of a list stand one below the other."""
+    if isinstance(node, yaml.CollectionNode):
+        inside = _inside(node)
+        spread = isinstance(node, yaml.SequenceNode) and any(
+            isinstance(item, yaml.MappingNode) for item in inside
+        )
+        node.flow_style = not spread and depth > 0 and _length(node) + 2 * depth < _WIDTH
+        for item in inside:
+            _lay_out(item, depth + 1)
 
 
-def _block(value: Json, indent: int) -> Iterator[str]:
-    if isinstance(value, dict):
-        yield from _mapping(value, indent)
-        return
-    for item in value:
-        flow = _flow(item)
-        if isinstance(item, dict) and (len(flow) + indent >= _WIDTH or "name" in item):
-            first, *rest = _mapping(item, indent + 2)
-            yield f"{' ' * indent}- {first.lstrip()}"
-            yield from rest
-        else:
-            yield f"{' ' * indent}- {flow}"
+def _inside(node: yaml.CollectionNode) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value)
 
 
-def _nested(value: Json) -> bool:
-    return isinstance(value, dict | list) and bool(value)
-
-
-def _flow(value: Json) -> str:
-    if isinstance(value, dict):
-        inside = ", ".join(f"{_scalar(key)}: {_flow(item)}" for key, item in value.items())
-        return f"{{{inside}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_flow, value))}]"
-    return _scalar(value)
-
-
-def _scalar(value: Json) -> str:
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
-    text = str(value)
-    if _BARE.fullmatch(text) and text.casefold() not in _WORDS:
-        return text
-    return f'"{"".join(map(_escaped, text))}"'
-
-
-def _escaped(char: str) -> str:
-    if char in '"\\':
-        return f"\\{char}"
-    if char == "\n":
-        return "\\n"
-    if char.isprintable():
-        return char
-    code = ord(char)
-    if code < 1 << 8:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}"
+def _length(node: yaml.Node) -> int:
+    """Return about how long a node is on one line."""
+    if isinstance(node, yaml.CollectionNode):
+        return 2 + sum(_length(item) + 2 for item in _inside(node))
+    return len(node.value)
 
 
 def _one_line(text: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from agentctl.core.canonical import Json, canonical_text, parse_strict
+from agentctl.core.canonical import Json, canonical_text, parse_line
 from agentctl.core.errors import Problem, problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
@@ -78,7 +78,7 @@ def _erase(path: Path, journal: Path, erasure: Erasure) -> int:
     for what in against(known, [check], whole=False):
         raise _not_erased(path, what)
     lines = data.split(b"\n")[: check.events]
-    entries = [parse_strict(line.decode(), max_bytes=MAX_LINE) for line in lines]
+    entries = [parse_line(line, max_bytes=MAX_LINE) for line in lines]
     events = [event_of(entry) for entry in entries]
     bare = [
         {key: value for key, value in entry.items() if key not in ("body", "salt")}

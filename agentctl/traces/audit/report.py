@@ -140,10 +140,10 @@ def audit_report(root: Path, start: date | None, end: date | None) -> Report:
     """
     audit = verify_project(root)
     damaged = {one.check.run for one in audit.tampered}
-    files = sorted(run_files(root))
+    files = set(run_files(root))
     runs = [
         counted
-        for path in files
+        for path in sorted(files)
         if path.stem not in damaged
         for counted in _counted(path, damaged)
         if (start is None or counted.at[:10] >= start.isoformat())

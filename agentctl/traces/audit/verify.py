@@ -9,16 +9,24 @@ An event whose content was erased has neither body nor salt; it counts as whole 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
-from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
+from agentctl.core.canonical import (
+    Json,
+    NotCanonical,
+    canonical_text,
+    parse_strict,
+    read_canonical,
+    rewritten,
+)
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
 from agentctl.traces.log.chain import DOMAIN, START
 from agentctl.traces.log.journal import Journal
-from agentctl.traces.log.store import MAX_LINE
+from agentctl.traces.log.store import MAX_LINE, TOO_LONG, raw_lines
 
 _HEADER = ("at", "body_hash", "prev", "run", "seq", "type", "v")
 _KEYS = {*_HEADER, "body", "hash", "salt"}
@@ -99,16 +107,16 @@ def verify_file(path: Path) -> list[RunCheck]:
         Problem: If the file cannot be read at all.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            return list(_runs(raw_lines(file), path.stem))
     except OSError as error:
         message = f"{path}: {error.strerror}"
         raise problem("unreadable-trace", message, exit_code=ExitCode.UNKNOWN) from error
-    return verify_data(data, path.stem)
 
 
 def verify_data(data: bytes, name: str) -> list[RunCheck]:
     """Check every run of a file's content; `name` stands for a run that does not say its own."""
-    return list(_runs(data, name))
+    return list(_runs(BytesIO(data), name))
 
 
 def against(journal: Journal, checks: Sequence[RunCheck], *, whole: bool) -> list[str]:
@@ -140,17 +148,21 @@ def against(journal: Journal, checks: Sequence[RunCheck], *, whole: bool) -> lis
     return found
 
 
-def _runs(data: bytes, name: str) -> Iterator[RunCheck]:
+def _runs(lines: Iterable[bytes], name: str) -> Iterator[RunCheck]:
     run: _Run | None = None
-    *lines, rest = data.split(b"\n")
-    for number, line in enumerate(lines, start=1):
-        event = _parsed(line)
+    number, rest = 0, b""
+    for number, ended in enumerate(lines, start=1):
+        if not ended.endswith(b"\n"):
+            rest = ended
+            break
+        line = ended[:-1]
+        event, text = _parsed(line)
         starts = isinstance(event, dict) and event.get("seq") == 0 and event.get("prev") == START
         if run is None or (run.ended and starts):
             if run is not None:
                 yield run.done()
             run = _Run(str(event["run"]) if isinstance(event, dict) and "run" in event else name)
-        wrong = _wrong(line, event, run)
+        wrong = _wrong(line, event, run, text)
         if wrong is not None:
             yield run.done(Tampering(number, run.events, wrong))
             return
@@ -162,30 +174,47 @@ def _runs(data: bytes, name: str) -> Iterator[RunCheck]:
             # Its writer was killed before the first event; a sealed run the journal would miss.
             yield run.done(torn=True)
             return
-    if rest and _wrong(rest[:-1], _parsed(rest[:-1]), run) is None:
-        wrong = "the end of its line was changed"
-        yield run.done(Tampering(len(lines) + 1, run.events, wrong))
-        return
-    if rest and run.ended:
-        wrong = "something stands after the end of the run"
-        yield run.done(Tampering(len(lines) + 1, run.events, wrong))
+    wrong = _wrong_rest(rest, run)
+    if wrong is not None:
+        yield run.done(Tampering(number, run.events, wrong))
         return
     yield run.done(torn=bool(rest))
 
 
-def _parsed(line: bytes) -> Json:
+def _wrong_rest(rest: bytes, run: _Run) -> str | None:
+    """Say what is wrong with a last line without its end, if it is not what a kill leaves."""
+    if len(rest) > MAX_LINE:
+        return TOO_LONG
+    event, text = _parsed(rest[:-1])
+    if rest and _wrong(rest[:-1], event, run, text) is None:
+        return "the end of its line was changed"
+    return "something stands after the end of the run" if rest and run.ended else None
+
+
+_Writer = Callable[[Json], bytes]
+
+
+def _canonical(value: Json) -> bytes:
+    return canonical_text(value).encode()
+
+
+def _parsed(line: bytes) -> tuple[Json, _Writer]:
+    """Return what a line says, and what writes it and its parts in canonical form."""
+    event = read_canonical(line)
+    if event is not None:
+        return event, rewritten
     try:
-        return parse_strict(line.decode(), max_bytes=MAX_LINE)
+        return parse_strict(line.decode(), max_bytes=MAX_LINE), _canonical
     except (NotCanonical, UnicodeDecodeError):
-        return None
+        return None, _canonical
 
 
-def _wrong(line: bytes, event: Json, run: _Run) -> str | None:
+def _wrong(line: bytes, event: Json, run: _Run, text: _Writer) -> str | None:
     """Say what is wrong with the line that should be the run's next event."""
     if not isinstance(event, dict):
         return "the line is not JSON"
-    erased = set(event) == _ERASED_KEYS
-    if set(event) != _KEYS and not erased:
+    erased = event.keys() == _ERASED_KEYS
+    if event.keys() != _KEYS and not erased:
         return "the line lacks a field, or has one too many"
     if event["run"] != run.name:
         return f"the event is of another run, `{event['run']}`"
@@ -195,22 +224,21 @@ def _wrong(line: bytes, event: Json, run: _Run) -> str | None:
         return f"event {run.events} is missing, or moved: here stands event {event['seq']}"
     if event["prev"] != run.head:
         return "it does not follow the event before"
-    if not erased and not _holds_body(event):
+    if not erased and not _holds_body(event, text):
         return "its content was changed"
-    header = canonical_text({key: event[key] for key in _HEADER})
-    if hashlib.sha256(DOMAIN + header.encode()).hexdigest() != event["hash"]:
+    header = text({key: event[key] for key in _HEADER})
+    if hashlib.sha256(DOMAIN + header).hexdigest() != event["hash"]:
         return "its header was changed"
-    if canonical_text(event).encode() != line:
+    if text(event) != line:
         return "the line was written anew in another form"
     return None
 
 
-def _holds_body(event: dict[str, Json]) -> bool:
+def _holds_body(event: dict[str, Json], text: _Writer) -> bool:
     salt, body = event["salt"], event["body"]
     if not isinstance(salt, str) or not isinstance(body, dict):
         return False
-    text = salt + canonical_text(body)
-    return bool(hashlib.sha256(text.encode()).hexdigest() == event["body_hash"])
+    return bool(hashlib.sha256(salt.encode() + text(body)).hexdigest() == event["body_hash"])
 
 
 __all__ = ["ERASURE", "RunCheck", "Tampering", "against", "verify_data", "verify_file"]

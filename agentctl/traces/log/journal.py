@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
+from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_line
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
 from agentctl.traces.log.append import append, set_aside
@@ -187,8 +187,8 @@ def read_journal(path: Path) -> Journal:
 
 def _parsed(line: bytes) -> Json:
     try:
-        return parse_strict(line.decode())
-    except (NotCanonical, UnicodeDecodeError):
+        return parse_line(line)
+    except NotCanonical:
         return None
 
 

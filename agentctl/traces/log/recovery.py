@@ -7,7 +7,7 @@ mark of a writer that was killed. It is kept beside the trace and cut off. Anyth
 from pathlib import Path
 from typing import NamedTuple
 
-from agentctl.core.canonical import parse_strict
+from agentctl.core.canonical import parse_line
 from agentctl.core.errors import Location, Problem, problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
@@ -50,9 +50,8 @@ def recover(path: Path, descriptor: int, run_id: str, journal: Path | None) -> R
         for what in against(read_journal(journal), [check], whole=False):
             raise _damaged(path, check.events, what)
     whole = data.rfind(b"\n") + 1
-    # Not `splitlines`: JSON text may hold line separators other than the newline.
-    lines = data[:whole].decode().split("\n")[:-1]
-    events = [event_of(parse_strict(line, max_bytes=MAX_LINE)) for line in lines]
+    lines = data[:whole].split(b"\n")[:-1]
+    events = [event_of(parse_line(line, max_bytes=MAX_LINE)) for line in lines]
     require_content(run_id, events, "continued")
     if check.torn:
         set_aside(path, descriptor, data[whole:], whole)

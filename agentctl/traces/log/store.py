@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from agentctl.core.canonical import Json, NotCanonical, parse_strict
+from agentctl.core.canonical import Json, NotCanonical, parse_line
 from agentctl.core.errors import Location, problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
@@ -15,6 +15,8 @@ from agentctl.specs.reading.locate import state_folder
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: no i, l, o, u."""
 MAX_LINE = 64 * 1024 * 1024
+"""Bytes of the longest line that is read."""
+TOO_LONG = f"the line is longer than {MAX_LINE // 1024**2} MiB"
 ERASED: dict[str, Json] = {"erased": True}
 """What is read as the body of an event whose content was erased."""
 
@@ -99,9 +101,9 @@ def list_runs(root: Path) -> Iterator[StoredRun]:
 def _summary(path: Path) -> StoredRun | None:
     try:
         with path.open("rb") as file:
-            first = parse_strict(file.readline().decode(), max_bytes=MAX_LINE)
+            first = parse_line(file.readline(MAX_LINE).rstrip(b"\n"), max_bytes=MAX_LINE)
             file.seek(max(0, path.stat().st_size - 65536))
-            lines = file.read().decode(errors="replace").rstrip("\n").split("\n")
+            lines = file.read().rstrip(b"\n").split(b"\n")
             if first["type"] != "run.started":
                 return None
             if "body" not in first:
@@ -110,7 +112,7 @@ def _summary(path: Path) -> StoredRun | None:
             closed = last and last["type"] in ("run.ended", "run.paused")
             stop = last["body"]["stop"] if last and closed else None
             return StoredRun(first["run"], path, first["body"], first["at"], stop)
-    except (OSError, NotCanonical, KeyError, TypeError, UnicodeDecodeError):
+    except (OSError, NotCanonical, KeyError, TypeError):
         return None
 
 
@@ -122,9 +124,9 @@ def _erased(first: dict[str, Json], path: Path, last: dict[str, Json] | None) ->
     return StoredRun(first["run"], path, started, first["at"], kept.get("stop"))
 
 
-def _try(line: str) -> dict[str, Json] | None:
+def _try(line: bytes) -> dict[str, Json] | None:
     try:
-        value = parse_strict(line, max_bytes=MAX_LINE)
+        value = parse_line(line.rstrip(b"\n"), max_bytes=MAX_LINE)
     except NotCanonical:
         return None
     return value if isinstance(value, dict) else None
@@ -182,22 +184,31 @@ def trace_lines(path: Path) -> Iterator[tuple[int, dict[str, Json]]]:
         Problem: If the file cannot be read, or holds a broken line.
     """
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.endswith("\n"):
+        with path.open("rb") as file:
+            for number, line in enumerate(raw_lines(file), start=1):
+                whole = line.endswith(b"\n")
+                if not whole and len(line) <= MAX_LINE:
                     return
-                value = _try(line)
+                value = _try(line) if whole else None
                 if value is None:
                     raise problem(
                         "damaged-trace",
-                        "not a line of a trace",
+                        "not a line of a trace" if whole else TOO_LONG,
                         at=Location(str(path), number),
                         hint=f"agentctl trace verify {path}",
                         exit_code=ExitCode.UNKNOWN,
                     )
                 yield number, value
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise problem("unreadable-trace", f"{path}: {error}", exit_code=ExitCode.UNKNOWN) from error
+
+
+def raw_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a log, newlines included; of one that is too long only the beginning.
+
+    Only the last line of a log and one that is longer than `MAX_LINE` have no newline.
+    """
+    return iter(lambda: file.readline(MAX_LINE + 1), b"")
 
 
 def read_events(path: Path, run: str | None = None) -> tuple[str, list[Event]]:
@@ -228,6 +239,8 @@ def event_of(line: dict[str, Json]) -> Event:
 
 __all__ = [
     "ERASED",
+    "MAX_LINE",
+    "TOO_LONG",
     "StoredRun",
     "evals_folder",
     "event_of",
@@ -236,6 +249,7 @@ __all__ = [
     "list_runs",
     "moment_of",
     "new_run_id",
+    "raw_lines",
     "read_events",
     "run_files",
     "trace_lines",

@@ -54,10 +54,24 @@ CHECKS = (
         "warning",
     ),
     Check(
+        "unknown-scorer",
+        "No installed package has such a scorer",
+        "Built-in scorers always run. Others come from packages that register them under the entry"
+        " point `agentctl.scorers`.",
+        "scorers: [politenes]",
+    ),
+    Check(
         "unknown-template",
         "The set has no such template",
         "Templates are declared by the set: `templates: {NAME: {...}}`.",
         "{id: late, template: oder}",
+    ),
+    Check(
+        "wrong-bound",
+        "A gate's bound makes no sense for its figure",
+        "A share lies between 0 and 1, `max_ratio` is about `cost_vs_human`, and `k` about"
+        " `pass_hat_k`.",
+        "gates: {pass_rate: {min: 95}}",
     ),
 )
 

@@ -11,13 +11,6 @@ CHECKS = (
         'url: "https://{region}.example.com/orders"',
     ),
     Check(
-        "bad-backend",
-        "A tool backend of another package cannot be loaded",
-        "An installed package offers it under the entry point `agentctl.tools`, and importing it"
-        " fails. Repair or remove that package.",
-        "live: {kind: carrier-pigeon}",
-    ),
-    Check(
         "bad-header",
         "A header cannot be sent",
         "Names of headers are letters, digits and a few signs; values are printable ASCII.",
@@ -35,6 +28,13 @@ CHECKS = (
         "A Python mock cannot be loaded",
         "Importing its file raises an error, or the file has no such function.",
         "mock: {python: mocks.py:refund}  # mocks.py does not define refund",
+    ),
+    Check(
+        "broken-tool",
+        "A tool backend of another package cannot be loaded",
+        "An installed package offers it under the entry point `agentctl.tools`, and importing it"
+        " fails. Repair or remove that package.",
+        "live: {kind: carrier-pigeon}",
     ),
     Check(
         "dead-field",

@@ -6,7 +6,7 @@ Each function yields what is wrong, at its place; none of them raises.
 from collections.abc import Collection, Iterator, Mapping
 
 from agentctl.core.errors import Diagnostic
-from agentctl.specs.checks.http import PATH, server_problems
+from agentctl.specs.checks.tools.servers import PATH, server_problems
 from agentctl.specs.checks.values import (
     LiveTool,
     Scope,
@@ -64,7 +64,7 @@ def _tool_problems(
         if not path.startswith("principal."):
             at = source.at(*here, "bind", name)
             hint = "write `principal.id`"
-            yield Diagnostic("bad-bind", f"`{path}` is no field of the principal", at, hint)
+            yield Diagnostic("bad-bind", f"`{path}` is not a field of the principal", at, hint)
     for name in tool.idempotency.key if tool.idempotency else ():
         if name not in arguments:
             yield unknown_name("argument", name, arguments, source.at(*here, "idempotency", "key"))
@@ -80,7 +80,7 @@ def _tool_problems(
     if tool.records and not PATH.fullmatch(tool.records.path):
         at = source.at(*here, "records", "path")
         hint = "write `$` for the result itself, `$.items` for a field of it"
-        yield Diagnostic("bad-path", f"`{tool.records.path}` is no path", at, hint)
+        yield Diagnostic("bad-path", f"`{tool.records.path}` is not a path", at, hint)
     for field, part in (("target", tool.target), ("records", tool.records)):
         if part is not None and part.table not in tables:
             yield unknown_name("table", part.table, tables, source.at(*here, field, "table"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.cli.program import run_cli
-from agentctl.specs.shapes.backends import BACKENDS, ToolBackend, backend_of
+from agentctl.specs.shapes.backends import BACKENDS, ToolBackend, tool_backend
 from agentctl.specs.shapes.kinds import json_schema
 from tests.support.loopback import Loopback, calls, says
 from tests.support.packages import install
@@ -93,9 +93,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "agents" / "desk.yaml").write_text(AGENT.replace("MODEL_URL", "http://127.0.0.1:9"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", "k")
-    backend_of.cache_clear()
+    tool_backend.cache_clear()
     yield tmp_path
-    backend_of.cache_clear()
+    tool_backend.cache_clear()
 
 
 @pytest.fixture
