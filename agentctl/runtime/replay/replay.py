@@ -73,7 +73,7 @@ class Replay:
         start, at = self._next, self._ahead(kind)
         rest = self._events[start:]
         if all(event.type in ASIDE for event in rest):
-            # Here it stopped. A pause at the same place is the one that is recorded.
+            # Here it stopped. To pause at the same place again is nothing new.
             self._next = len(self._events)
             return rest, any(event.type == kind for event in rest)
         found = self._events[at]
@@ -158,16 +158,14 @@ def reply_in(body: Mapping[str, Json]) -> ModelReply:
 
 def _diverged(found: Event, kind: EventType, part: str | None = None) -> Problem:
     was = f"another `{part}`" if part is not None else f"`{found.type}`"
-    now = (
-        f"the run cannot be resumed: event {found.seq} recorded {was}, and now it would be `{kind}`"
-    )
+    now = f"the run cannot be resumed: event {found.seq} recorded {was}, now it would be `{kind}`"
     changed = kind == "run.started"
     return problem(
         "changed-since" if changed else "cannot-play-back",
         f"the agent, its tools or its policy changed since the run was paused ({part})"
         if changed
         else now,
-        hint="nothing was done; start the task again and have the call approved again",
+        hint="nothing was done; start the task again and ask for a new approval",
         exit_code=ExitCode.NO,
     )
 
