@@ -1,7 +1,7 @@
 """Alerts that leave the process: a program that is run, an address that is posted to.
 
 Each is sent once for an agent, a limit and a period, whichever process meets it first. An alert
-that could not be sent is forgotten again, so the next breach tries anew; it never stops a run. One
+that could not be sent is forgotten again, so the next breach tries again; it never stops a run. One
 whose process dies while it is being sent is not sent a second time.
 """
 

@@ -80,9 +80,9 @@ class RunSession(NamedTuple):
     ledger: Ledger | None = None
     """Keeps live effects to one each; mocks need none."""
     waits: bool = False
-    """Whether a run that needs a person stays open, to be taken up again."""
+    """Whether a run that needs a person stays open, to be resumed."""
     replay: Replay | None = None
-    """What happened already, where a run is taken up again."""
+    """What happened already, where a run is resumed."""
     used_s: float = 0.0
     """Seconds of the wall clock that it took then."""
     notes: Inputs | None = None

@@ -1,7 +1,7 @@
 """The money of one run: what is held before a call, what is booked after it, when to stop.
 
 The limit of a run (`session`) is kept here, in memory, and so also holds in a trial. Limits that
-several runs share are kept by the purse a run is given; a trial is given none.
+several runs share are kept by the budget a run is given; a trial has none.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,9 +18,9 @@ from agentctl.runtime.harness import Harness
 from agentctl.specs.shapes.tools import ToolSpec
 
 BYTES_PER_TOKEN = 4
-"""A turn nobody counted is priced at ceil(bytes / 4)."""
+"""A turn without a token count is priced at ceil(bytes / 4)."""
 MOST_OUTPUT_TOKENS = 4096
-"""What a model is expected to say at most in one turn, where `max_tokens` does not tell."""
+"""What a model is expected to say at most in one turn, where `max_tokens` is not set."""
 _MAY_HAVE_COST = frozenset({"timeout", "bad_reply"})
 """Faults of a model after which its provider may still bill the turn."""
 _WORDS = {
@@ -30,13 +30,13 @@ _WORDS = {
 }
 
 
-class BudgetExceeded(Exception):  # noqa: N818 - it says what is so, and is no fault of the program
+class BudgetExceeded(Exception):  # noqa: N818 - not an error of the program
     """A call may cost more than a limit leaves."""
 
     def __init__(self, refusal: BudgetRefusal) -> None:
         used, most = money_text(refusal.level.used), money_text(refusal.level.most)
         super().__init__(
-            f"{most} US dollars {_WORDS[refusal.level.period]}: {used} are used or reserved,"
+            f"{most} US dollars {_WORDS[refusal.level.period]}: {used} used or reserved,"
             f" and the next call may cost {money_text(refusal.asked)}"
         )
 
@@ -48,7 +48,7 @@ class Spending:
         harness: The agent.
         model: The name of the model that is asked.
         budget: Where money comes from that is shared; `None` = nothing is shared.
-        real: Whether tools are live; the calls of mocked ones take nothing from the purse.
+        real: Whether tools are live; the calls of mocked ones take nothing from the budget.
         now: The run's clock.
         warn: Told of each limit that is nearly used up, once, and of each call that a limit
             forbids, with the money it asked for.
@@ -183,7 +183,7 @@ class Spending:
         return {"usd": money_text(dollars), "status": "declared"}
 
     def close(self) -> None:
-        """Book in full what is still held: those calls were begun, and nobody knows their cost."""
+        """Book in full what is still held: those calls were begun, and their cost is unknown."""
         if self._budget is not None:
             for held in self._open.values():
                 self._budget.settle(held, held.amount)
@@ -241,7 +241,7 @@ def _name(level: BudgetLevel) -> str:
 
 
 def _counted(usage: Usage) -> dict[str, Json]:
-    """Return a turn's tokens as its event holds them; what most models do not tell, where told."""
+    """Return a turn's tokens as its event holds them, with cached and reasoning ones if known."""
     counted: dict[str, Json] = {
         "in": usage.input_tokens,
         "out": usage.output_tokens,

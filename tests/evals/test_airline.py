@@ -47,9 +47,7 @@ def _source(folder: Path, trajectories: list[dict[str, Any]]) -> Path:
     task = {
         "id": "airline-1",
         "instruction": "You want a certificate.",
-        "expected_actions": [
-            {"tool": "send_certificate", "args": {"user_id": "ann_1", "amount": 50}}
-        ],
+        "expected_actions": [sent],
         "expected_outputs": ["50"],
         "tags": [],
     }

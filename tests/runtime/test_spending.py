@@ -119,7 +119,7 @@ def test_a_turn_that_the_day_cannot_pay_is_not_asked_for(budgets: SpendingStore)
     stop, reason = end(run)
     assert stop == "limit"
     assert reason == (
-        "0.16 US dollars on one day: 0.1 are used or reserved, and the next call may cost 0.1"
+        "0.16 US dollars on one day: 0.1 used or reserved, and the next call may cost 0.1"
     )
     warned = {"limit": "cost_usd.day", "used": "0.1", "most": "0.16", "asked": "0.1"}
     assert bodies(run, "limit.warned") == [warned]

@@ -1,4 +1,4 @@
-"""How a person is asked about one call, and how request and answer stand in the trace."""
+"""How a person is asked about one call, and how request and answer are recorded."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -47,10 +47,10 @@ def answer_in(body: Mapping[str, Json]) -> Approval:
 
 
 class Approver(Protocol):
-    """Somebody who can be asked."""
+    """Someone who can be asked."""
 
     def ask(self, request: ApprovalRequest) -> Approval | None:
-        """Return the answer, or `None` when nobody is there: the run then waits."""
+        """Return the answer, or `None` when no one is there: the run then waits."""
         ...
 
 

@@ -8,7 +8,7 @@ from agentctl.runtime.run import Ending, Run
 from agentctl.specs.language.expressions import ExpressionError
 
 MOST_REPAIRS = 1
-"""How often in a run a model may mend an answer that is none, or breaks its output contract."""
+"""How often in a run a model may repair an empty answer or one that breaks its contract."""
 _REFUSED = (
     "You declined. If the request is part of your task, go on with it; if it is not, say so to the"
     " user in your own words, or pass the case on."
@@ -47,11 +47,11 @@ def output_of(reply: ModelReply) -> Json:
 
 
 def repair(run: Run, detail: str, tell: str) -> Ending | None:
-    """Let the model mend an answer that cannot count, once.
+    """Let the model repair an answer that does not count, once.
 
     Args:
         run: The run.
-        detail: Why the run ends if it was mended before.
+        detail: Why the run ends if an answer was repaired before.
         tell: What the model is told.
     """
     if run.repairs >= MOST_REPAIRS:

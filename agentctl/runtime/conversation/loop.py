@@ -5,7 +5,7 @@ before it is carried out; everything is recorded before anything follows from it
 """
 
 from agentctl.core.canonical import Json
-from agentctl.core.messages import Message, ModelReply, ToolCall
+from agentctl.core.messages import Message, ModelReply
 from agentctl.models.port import ModelFault, Request
 from agentctl.runtime.conversation.acting import act
 from agentctl.runtime.conversation.answering import finish_with_answer
@@ -130,12 +130,14 @@ def plan(run: Run) -> ModelReply:
     told = tuple(call._replace(id=call.told_id) for call in reply.calls)
     run.add_message(Message("assistant", reply.text or "", told))
     if recorded is None:
-        reply = reply._replace(calls=numbered(run.steps, reply.calls))
+        calls = enumerate(reply.calls, start=1)
+        own = tuple(call.named(f"{run.steps}.{number}") for number, call in calls)
+        reply = reply._replace(calls=own)
     run.call_ids |= {call.told_id: call.id for call in reply.calls}
     body: dict[str, Json] = {
         "step": run.steps,
         "text": reply.text,
-        "calls": [said_call(call) for call in reply.calls],
+        "calls": [call.as_json() for call in reply.calls],
         "model": reply.model or run.context.model.name,
         "usage": usage,
         "cost": cost,
@@ -149,22 +151,6 @@ def plan(run: Run) -> ModelReply:
     run.record("model.replied", body)
     run.said = reply.text or run.said
     return reply
-
-
-def numbered(step: int, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
-    """Return calls under ids of our own: those of a provider may come twice."""
-    return tuple(
-        call._replace(id=f"{step}.{index}", provider_id=call.id or None)
-        for index, call in enumerate(calls, start=1)
-    )
-
-
-def said_call(call: ToolCall) -> dict[str, Json]:
-    """Return a call as the trace keeps it."""
-    kept: dict[str, Json] = {"id": call.id, "name": call.name, "arguments": call.arguments}
-    if call.provider_id is not None:
-        kept["provider_id"] = call.provider_id
-    return kept
 
 
 def act_on(run: Run, backend: Backend, reply: ModelReply) -> Ending | None:
