@@ -25,7 +25,7 @@ from agentctl.traces.audit.verify import verify_file
 from agentctl.traces.log.chain import Chain
 from agentctl.traces.log.file import FileTrace
 from benchmarks.made_project import make_project
-from benchmarks.output import Result, byte_compile, options, show
+from benchmarks.output import BenchmarkResult, byte_compile, options, show
 
 EVENTS = 20_000
 ROUNDS = 9
@@ -33,7 +33,7 @@ MOST_US = 15.0
 HEADER = ("what", "events", "bytes each", "CPU us an event")
 
 
-class Timing(NamedTuple):
+class AuditTiming(NamedTuple):
     """One way to append."""
 
     name: str
@@ -82,7 +82,7 @@ def chain_all(events: Sequence[Event]) -> float:
     return process_time() - start
 
 
-def measure(folder: Path, events: Sequence[Event], rounds: int) -> list[Timing]:
+def measure(folder: Path, events: Sequence[Event], rounds: int) -> list[AuditTiming]:
     """Let both ways take turns; the fastest round of each counts.
 
     Raises:
@@ -108,15 +108,15 @@ def measure(folder: Path, events: Sequence[Event], rounds: int) -> list[Timing]:
         for name, way in ways.items():
             gc.collect()
             taken[name].append(way() / len(events) * 1e6)
-    return [Timing(name, len(events), size, min(each)) for name, each in taken.items()]
+    return [AuditTiming(name, len(events), size, min(each)) for name, each in taken.items()]
 
 
-def report(timings: Sequence[Timing], rounds: int) -> Result:
+def report(timings: Sequence[AuditTiming], rounds: int) -> BenchmarkResult:
     """Hold the figures against the bound."""
     written, chained = timings
     good = written.cpu_us <= MOST_US
     word = "PASS" if good else "FAIL"
-    return Result(
+    return BenchmarkResult(
         title=f"Appending {written.events:,} events to a trace: best of {rounds} rounds",
         header=HEADER,
         rows=[
@@ -158,7 +158,7 @@ def main() -> int:
         return show(report(measure(folder, events, given.rounds), given.rounds), given.format)
 
 
-__all__ = ["Timing", "append_all", "chain_all", "measure", "real_events", "repeated", "report"]
+__all__ = ["AuditTiming", "append_all", "chain_all", "measure", "real_events", "repeated", "report"]
 
 if __name__ == "__main__":
     sys.exit(main())

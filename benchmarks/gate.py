@@ -26,7 +26,7 @@ from agentctl.specs.shapes.bundle import Bundle, Fingerprints
 from agentctl.specs.shapes.policy import Policy
 from agentctl.specs.shapes.project import ProjectSpec
 from agentctl.specs.shapes.tools import ToolManifest
-from benchmarks.output import Result, byte_compile, options, show
+from benchmarks.output import BenchmarkResult, byte_compile, options, show
 
 RULES = 50
 TOOLS = 10
@@ -51,7 +51,7 @@ class Setting(NamedTuple):
     """Most CPU microseconds a decision."""
 
 
-class Timing(NamedTuple):
+class GateTiming(NamedTuple):
     """What one decision costs in a setting."""
 
     setting: Setting
@@ -184,7 +184,7 @@ def cpu_us(setting: Setting, asked: Sequence[ToolCall]) -> float:
     return 1e6 * took / len(asked)
 
 
-def measure(rounds: int) -> list[Timing]:
+def measure(rounds: int) -> list[GateTiming]:
     """Time every setting in turns and return the fastest rounds."""
     made, asked = settings(), calls()
     for setting in made:
@@ -193,15 +193,15 @@ def measure(rounds: int) -> list[Timing]:
     for _ in range(rounds):
         for setting in made:
             took[setting.name].append(cpu_us(setting, asked))
-    return [Timing(setting, min(took[setting.name])) for setting in made]
+    return [GateTiming(setting, min(took[setting.name])) for setting in made]
 
 
-def report(timings: Sequence[Timing], rounds: int) -> Result:
+def report(timings: Sequence[GateTiming], rounds: int) -> BenchmarkResult:
     """Return what the timings come to."""
     good = all(timing.good for timing in timings)
     worst = max(t.cpu_us for t in timings if t.setting.bound is not None)
     cel = timings[-1].cpu_us
-    return Result(
+    return BenchmarkResult(
         title=f"Deciding on a call: the fastest of {rounds} rounds of {CALLS:,} calls",
         header=HEADER,
         rows=[
@@ -228,7 +228,7 @@ def report(timings: Sequence[Timing], rounds: int) -> Result:
     )
 
 
-def _bound(timing: Timing) -> str:
+def _bound(timing: GateTiming) -> str:
     return "" if timing.setting.bound is None else f"{timing.setting.bound:g}"
 
 
@@ -241,7 +241,7 @@ def main() -> int:
     return show(report(measure(given.rounds), given.rounds), given.format)
 
 
-__all__ = ["Setting", "Timing", "calls", "cpu_us", "measure", "report", "settings"]
+__all__ = ["GateTiming", "Setting", "calls", "cpu_us", "measure", "report", "settings"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -30,7 +30,7 @@ from agentctl.models.provider.workers import ModelWorkers, processes_for
 from agentctl.specs.loading.project import Project
 from agentctl.specs.shapes.agent import ModelSpec
 from benchmarks.made_project import TURNS, make_project
-from benchmarks.output import Result, byte_compile, options, show
+from benchmarks.output import BenchmarkResult, byte_compile, options, show
 
 SCENARIOS, IN_FLIGHT = 200, 50
 ANSWER_S = 0.5
@@ -42,7 +42,7 @@ if sys.platform != "win32":
     import resource
 
 
-class Timing(NamedTuple):
+class LiveTiming(NamedTuple):
     """One evaluation against the slow server."""
 
     scenarios: int
@@ -126,7 +126,7 @@ def evaluate(folder: Path, scenarios: int, make: Callable[[], Model], in_flight:
     return result
 
 
-def measure(folder: Path, scenarios: int, in_flight: int, rounds: int = 1) -> Timing:
+def measure(folder: Path, scenarios: int, in_flight: int, rounds: int = 1) -> LiveTiming:
     """Warm up with one scenario for each process that asks, then time them all.
 
     The quickest round counts: neighbours on the machine only ever add to the wall time.
@@ -147,7 +147,7 @@ def measure(folder: Path, scenarios: int, in_flight: int, rounds: int = 1) -> Ti
         # What the first round of processes took is what starting and warming up takes.
         asked = max(0.0, _ended_cpu_s() - 2 * started)
     wall, stolen = min(walls)
-    return Timing(scenarios, in_flight, wall, (cpu + asked) / rounds, served.seen, stolen)
+    return LiveTiming(scenarios, in_flight, wall, (cpu + asked) / rounds, served.seen, stolen)
 
 
 def _stolen_s() -> float:
@@ -166,7 +166,7 @@ def _ended_cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def limit_of(timing: Timing) -> str:
+def limit_of(timing: LiveTiming) -> str:
     """Name what keeps the evaluation from its ideal."""
     above = max(0.0, timing.wall_s - timing.ideal_s)
     each = 1000 * timing.cpu_s / timing.calls
@@ -181,11 +181,11 @@ def limit_of(timing: Timing) -> str:
     )
 
 
-def report(timing: Timing) -> Result:
+def report(timing: LiveTiming) -> BenchmarkResult:
     """Return what the timing comes to."""
     good = timing.ratio <= MOST_RATIO
     what = f"{timing.scenarios} scenarios x {TURNS} turns, {timing.in_flight} in flight"
-    return Result(
+    return BenchmarkResult(
         title=f"Live: {what}, {1000 * ANSWER_S:.0f} ms an answer",
         header=HEADER,
         rows=[
@@ -235,7 +235,7 @@ def main() -> int:
         return show(report(timing), given.format)
 
 
-__all__ = ["Timing", "asking", "evaluate", "limit_of", "measure", "report", "slow_provider"]
+__all__ = ["LiveTiming", "asking", "evaluate", "limit_of", "measure", "report", "slow_provider"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 CODE = (Path(agentctl.__file__).parent, Path(__file__).parent)
 
 
-class Result(NamedTuple):
+class BenchmarkResult(NamedTuple):
     """What a benchmark found."""
 
     title: str
@@ -55,7 +55,7 @@ def options(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def show(result: Result, shape: str) -> int:
+def show(result: BenchmarkResult, shape: str) -> int:
     """Print a result and return the exit code."""
     print(result.json() if shape == "json" else result.text())
     return 0 if result.good else 1
@@ -67,4 +67,4 @@ def byte_compile() -> None:
         compileall.compile_dir(folder, quiet=2)
 
 
-__all__ = ["Result", "byte_compile", "options", "show"]
+__all__ = ["BenchmarkResult", "byte_compile", "options", "show"]

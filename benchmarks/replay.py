@@ -25,7 +25,7 @@ from agentctl.evals.running.trial_runner import KeptTraces
 from agentctl.specs.loading.project import Project
 from benchmarks.baseline import run_baseline
 from benchmarks.made_project import TURNS, make_project
-from benchmarks.output import Result, byte_compile, options, show
+from benchmarks.output import BenchmarkResult, byte_compile, options, show
 from benchmarks.startup import agentctl
 
 SMALL, LARGE = 1_000, 5_000
@@ -47,7 +47,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 HEADER = ("what", "scenarios", "lines each", "CPU us a scenario", "x baseline")
 
 
-class Timing(NamedTuple):
+class ReplayTiming(NamedTuple):
     """One way to do the work, at one size."""
 
     name: str
@@ -90,7 +90,7 @@ def evaluate(golden_set: Path, keep: KeptTraces, out: Path) -> float:
     return took
 
 
-def measure(folder: Path, sets: dict[int, Path], rounds: int) -> list[Timing]:
+def measure(folder: Path, sets: dict[int, Path], rounds: int) -> list[ReplayTiming]:
     """Time baseline and eval in turns, at every size and with every way to keep traces."""
     baseline, traces = folder / "baseline.jsonl", folder / "traces.jsonl"
     cases = [(size, keep) for keep in KEEPS for size in sets]
@@ -113,7 +113,7 @@ def measure(folder: Path, sets: dict[int, Path], rounds: int) -> list[Timing]:
             took[size, keep].append(full)
             ratios[size, keep].append(full / bare)
     return [
-        Timing(
+        ReplayTiming(
             name,
             size,
             lines[size, name],
@@ -150,7 +150,7 @@ def _peak_kb(golden_set: Path) -> int:
     return peak // 1024 if sys.platform == "darwin" else peak
 
 
-def report(timings: Sequence[Timing], memory: Memory, rounds: int) -> Result:
+def report(timings: Sequence[ReplayTiming], memory: Memory, rounds: int) -> BenchmarkResult:
     """Return what the measurements come to."""
     by = {(timing.name, timing.scenarios): timing for timing in timings}
     ratio = by["all", SMALL].ratio
@@ -159,7 +159,7 @@ def report(timings: Sequence[Timing], memory: Memory, rounds: int) -> Result:
     default = by["failed", SMALL].ratio
     by_line = ratio * by["baseline", SMALL].lines / by["all", SMALL].lines
     names = {"all": "eval, all traces kept", "failed": "eval, as by default"}
-    return Result(
+    return BenchmarkResult(
         title=f"Replaying scenarios of {TURNS} model turns: medians of {rounds} rounds",
         header=HEADER,
         rows=[
@@ -230,7 +230,7 @@ def main() -> int:
         return show(report(timings, measure_memory(sets), given.rounds), given.format)
 
 
-__all__ = ["Memory", "Timing", "evaluate", "measure", "measure_memory", "report"]
+__all__ = ["Memory", "ReplayTiming", "evaluate", "measure", "measure_memory", "report"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agentctl.specs.loading.project import Project
-from benchmarks.output import Result, byte_compile, options, show
+from benchmarks.output import BenchmarkResult, byte_compile, options, show
 
 BARE = (sys.executable, "-c", "pass")
 ROUNDS = 15
@@ -55,7 +55,7 @@ MOST_NAMED = 6
 """Packages that are named for a command."""
 
 
-class Timing(NamedTuple):
+class StartupTiming(NamedTuple):
     """What one command cost."""
 
     command: Command
@@ -116,7 +116,7 @@ def imports(command: Command, folder: Path) -> list[tuple[str, float]]:
     return [(name, own / spent.total()) for name, own in spent.most_common()]
 
 
-def measure(folder: Path, rounds: int) -> tuple[float, list[Timing]]:
+def measure(folder: Path, rounds: int) -> tuple[float, list[StartupTiming]]:
     """Time every command in a project and return the median ms of a bare Python, and of each."""
     script = agentctl()
     for command in COMMANDS:
@@ -129,7 +129,7 @@ def measure(folder: Path, rounds: int) -> tuple[float, list[Timing]]:
             cost = cpu_seconds([*script, *command.arguments], folder)
             pairs.append((cost, cost / bare[-1]))
     timings = [
-        Timing(
+        StartupTiming(
             command,
             1000 * statistics.median(cost for cost, _ in pairs),
             statistics.median(ratio for _, ratio in pairs),
@@ -141,17 +141,17 @@ def measure(folder: Path, rounds: int) -> tuple[float, list[Timing]]:
 
 def report(
     bare_ms: float,
-    timings: Sequence[Timing],
+    timings: Sequence[StartupTiming],
     named: Mapping[str, Sequence[tuple[str, float]]],
     rounds: int,
-) -> Result:
+) -> BenchmarkResult:
     """Return what the timings come to."""
     bounded = [timing for timing in timings if timing.command.bound is not None]
     good = all(timing.good for timing in timings)
     figures = ", ".join(
         f"{t.command.name} {t.ratio:.1f}x (at most {t.command.bound:g}x)" for t in bounded
     )
-    return Result(
+    return BenchmarkResult(
         title=f"Starting agentctl: medians of {rounds} rounds",
         header=HEADER,
         rows=[
@@ -181,7 +181,7 @@ def report(
     )
 
 
-def _bound(timing: Timing) -> str:
+def _bound(timing: StartupTiming) -> str:
     return "" if timing.command.bound is None else f"{timing.command.bound:g}"
 
 
@@ -206,7 +206,7 @@ def _first_scenario(project: Path) -> str:
     return f"{name}:{Project.find(project).golden_set(name).ids()[0]}"
 
 
-__all__ = ["Command", "Timing", "cpu_seconds", "imports", "measure", "report"]
+__all__ = ["Command", "StartupTiming", "cpu_seconds", "imports", "measure", "report"]
 
 if __name__ == "__main__":
     sys.exit(main())

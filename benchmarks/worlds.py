@@ -21,7 +21,7 @@ from agentctl.evals.running.runner import EvalPlan, evaluate_set
 from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedSet
 from benchmarks.made_project import make_project
-from benchmarks.output import Result, byte_compile, options, show
+from benchmarks.output import BenchmarkResult, byte_compile, options, show
 
 SCENARIOS = 5_000
 SMALL, LARGE = 100, 10_000
@@ -79,7 +79,7 @@ def measure(small: LoadedSet, large: LoadedSet, rounds: int) -> list[tuple[float
     return [(evaluate(small), evaluate(large)) for _ in range(rounds)]
 
 
-def report(pairs: list[tuple[float, float]], scenarios: int = SCENARIOS) -> Result:
+def report(pairs: list[tuple[float, float]], scenarios: int = SCENARIOS) -> BenchmarkResult:
     """Return what the measurements come to."""
     ratio = statistics.median(large / small for small, large in pairs)
     medians = map(statistics.median, zip(*pairs, strict=True))
@@ -87,7 +87,7 @@ def report(pairs: list[tuple[float, float]], scenarios: int = SCENARIOS) -> Resu
         size: 1e6 * took / scenarios for size, took in zip((SMALL, LARGE), medians, strict=True)
     }
     good = ratio <= MOST_RATIO
-    return Result(
+    return BenchmarkResult(
         title=f"The same {scenarios:,} scenarios in two worlds: medians of {len(pairs)} rounds",
         header=("records", "CPU us a scenario"),
         rows=[(f"{size:,}", f"{cpu_us:.0f}") for size, cpu_us in each.items()],

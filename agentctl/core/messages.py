@@ -64,9 +64,17 @@ class ToolCall(NamedTuple):
     """One request of the model to act."""
 
     id: str
+    """Of a reply: the provider's. From the trace on: `step.index`, unique in its run."""
     name: str
     arguments: dict[str, Json] | str
     """An object, or the text a provider sent when it is not parsed yet."""
+    provider_id: str | None = None
+    """What the provider called it; kept to answer the provider, and identifies nothing."""
+
+    @property
+    def told_id(self) -> str:
+        """The id by which the model knows the call."""
+        return self.provider_id if self.provider_id is not None else self.id
 
 
 class ToolError(NamedTuple):

@@ -18,7 +18,7 @@ from agentctl.policy.rights import Rights, effective_rights
 from agentctl.runtime.built_in import built_in_tools
 from agentctl.specs.language.expressions import Expression, Template
 from agentctl.specs.language.schemas import Schema
-from agentctl.specs.shapes.agent import Goal, Intent, Price
+from agentctl.specs.shapes.agent import EscalationSpec, Goal, Intent, Price
 from agentctl.specs.shapes.bundle import Bundle
 from agentctl.toolbox.mock.operations import compile_mocks
 
@@ -50,6 +50,9 @@ class Harness:
                     hint="declare its price, under `model:` or under `prices:` in agentctl.yaml",
                 )
         self.triggers = Triggers(bundle.agent.escalation)
+        self.declared_triggers = _declared_only(bundle.agent.escalation) or self.triggers
+        """Those of a recording that is only scored: words that nobody chose for its agent would
+        end a run that in truth went on."""
         self.policy = bundle.fingerprints.policy[:12]
         self.built_in = built_in_tools(self.agent)
         self.authorizer = Authorizer(bundle, self.built_in)
@@ -167,6 +170,13 @@ def render_prompt(harness: Harness) -> str:
 
 def _schema(schema: dict[str, Any]) -> str:
     return canonical_text(schema)
+
+
+def _declared_only(spec: EscalationSpec | None) -> Triggers | None:
+    """Return the triggers without the default words, where these were not asked for by name."""
+    if spec is None or "default_triggers" in spec.model_fields_set:
+        return None
+    return Triggers(spec.model_copy(update={"default_triggers": ()}))
 
 
 __all__ = ["Harness", "render_prompt"]

@@ -149,7 +149,8 @@ class Run:
         self.rights = harness.rights(context.principal.role)
         self.principal = context.principal.facts()
         self.events: list[Event] = []
-        self.triggers = harness.triggers
+        recorded = context.scenario is not None and context.scenario["kind"] == "recorded"
+        self.triggers = harness.declared_triggers if recorded else harness.triggers
         self.loops = LoopDetector(harness.agent.limits.repeats)
         self.messages: list[Message] = []
         self.steps = 0
@@ -171,6 +172,8 @@ class Run:
         self.ran: dict[str, int] = {}
         self.results: dict[str, list[Json]] = {}
         self.escalated: TriggerHit | None = None
+        self.call_ids: dict[str, str] = {}
+        """The provider's id of a call -> ours, of the latest call where it comes twice."""
         self.said: str | None = None
         """The last words of the model to the user."""
         self.missing_mock: str | None = None

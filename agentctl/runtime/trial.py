@@ -10,9 +10,8 @@ from typing import Literal, NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.clock import VirtualClock
-from agentctl.core.errors import problem
 from agentctl.core.events import Event
-from agentctl.core.messages import Principal, ToolResult
+from agentctl.core.messages import Principal
 from agentctl.core.text import count
 from agentctl.models.port import Model, ModelFault
 from agentctl.models.scripted import ScriptedModel
@@ -31,10 +30,9 @@ from agentctl.runtime.run import (
     ScriptedInputs,
 )
 from agentctl.specs.shapes.bundle import WorldSnapshot
-from agentctl.specs.shapes.golden import ExpectedCall, Scenario
+from agentctl.specs.shapes.golden import Scenario
 from agentctl.specs.shapes.turns import RecordedEnd, Recording, Turn
 from agentctl.toolbox.mock.world import World
-from agentctl.toolbox.port import Ask
 
 TurnSourceKind = Literal["written", "recorded", "cassette", "live"]
 """Where the model's turns come from, and so what a trial tests."""
@@ -158,63 +156,9 @@ def user_lines(scenario: Scenario) -> tuple[str | dict[str, Json], ...]:
     return (scenario.input,) if scenario.input is not None else scenario.conversation
 
 
-def expected_world(
-    harness: Harness,
-    scenario: Scenario,
-    tables: WorldSnapshot,
-    calls: Sequence[ExpectedCall],
-    now: datetime,
-) -> World:
-    """Return the world that the expected calls lead to: mocks only, nothing is authorized.
-
-    Args:
-        harness: The agent.
-        scenario: The case the calls are expected in.
-        tables: The world it starts from.
-        calls: In the order in which they are applied.
-        now: The set's `now:`, where the scenario names none.
-
-    Raises:
-        Problem: If a call fails that is not marked `fails`, or the other way round.
-    """
-    world = World(tables, harness.bundle.tables, scenario.world)
-    for fault in scenario.faults:
-        world.disturb(fault.world)
-    principal = scenario_principal(scenario, harness).facts()
-    for call in calls:
-        result = apply_expected(harness, world, call, principal, scenario.now or now)
-        if result.ok == call.fails:
-            said = result.error.message if result.error else "it succeeded"
-            expected = "fail" if call.fails else "succeed"
-            raise problem(
-                "expected-call",
-                f"scenario `{scenario.id}`: the expected call of `{call.tool}` should {expected},"
-                f" and in this world: {said}",
-                hint="mend the world or the call, or mark the call `fails: true`",
-            )
-    return world
-
-
-def apply_expected(
-    harness: Harness,
-    world: World,
-    call: ExpectedCall,
-    principal: dict[str, Json],
-    now: datetime,
-) -> ToolResult:
-    """Apply one expected call to `world`, with bound arguments and defaults filled in."""
-    tool = harness.authorizer.tools[call.tool]
-    arguments = {**tool.defaults, **call.args, **tool.bound_values(principal)}
-    if call.tool in harness.built_in or call.tool not in harness.mocks:
-        return ToolResult()
-    return mock_backend(harness, world).send(call.tool, Ask(arguments, principal, now), None)
-
-
 __all__ = [
     "Trial",
     "TurnSourceKind",
-    "apply_expected",
-    "expected_world",
     "play_trial",
     "scenario_principal",
     "user_lines",

@@ -18,7 +18,7 @@ from benchmarks.recordings import Generated, Object, convert_command, lines, wri
 PROJECT = Path(__file__).resolve().parent
 
 
-class Run(NamedTuple):
+class AirlineRun(NamedTuple):
     """What the source says of one recorded run."""
 
     scenario: str
@@ -26,7 +26,7 @@ class Run(NamedTuple):
     reward: int
 
 
-def convert(airline: Path, out: Path) -> tuple[Generated, list[Run]]:
+def convert(airline: Path, out: Path) -> tuple[Generated, list[AirlineRun]]:
     """Write world, golden set and recordings into `out`; return what the source says of each run.
 
     Args:
@@ -48,7 +48,7 @@ def convert(airline: Path, out: Path) -> tuple[Generated, list[Run]]:
     write(generated.golden_set, [head, *map(_scenario, lines(airline / "scenarios.jsonl"))])
     runs, recordings = [], []
     for line in lines(airline / "trajectories.jsonl"):
-        run = Run(line["task_id"], line["trial"] + 1, int(line["reward"]))
+        run = AirlineRun(line["task_id"], line["trial"] + 1, int(line["reward"]))
         runs.append(run)
         recordings.append(
             {
@@ -70,8 +70,6 @@ def _scenario(task: Object) -> Object:
         "state": "from_calls",
         "escalation": "unscored",
     }
-    if not task["expected_actions"]:
-        del expect["path"]
     if task["expected_outputs"]:
         expect["answer"] = {"mentions": task["expected_outputs"]}
     return {
@@ -95,7 +93,7 @@ def main() -> int:
     return convert_command("airline", convert, sys.argv[1:])
 
 
-__all__ = ["PROJECT", "Run", "convert"]
+__all__ = ["PROJECT", "AirlineRun", "convert"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.crm.compare import Compared, Comparison, compare
 from benchmarks.crm.convert import PROJECT, convert
-from benchmarks.output import Result, byte_compile, options, show
+from benchmarks.output import BenchmarkResult, byte_compile, options, show
 from benchmarks.recordings import MissingRecordingsError, source
 
 HEADER = ("model", "runs", "reward 1", "passed", "agree", "calls and state", "arguments only")
@@ -33,7 +33,7 @@ def main() -> int:
         return show(report(compare(*convert(crm, Path(folder)))), given.format)
 
 
-def report(found: Comparison) -> Result:
+def report(found: Comparison) -> BenchmarkResult:
     """Return what the comparison came to."""
     runs = found.runs
     models = sorted({compared.run.model for compared in runs})
@@ -42,7 +42,7 @@ def report(found: Comparison) -> Result:
     rate = len(runs) / found.cpu_s
     by_path = _by_reason((c, _path_reason(c)) for c in runs if c.calls_and_state != c.passed)
     by_arguments = _by_reason((c, c.why) for c in runs if c.why)
-    return Result(
+    return BenchmarkResult(
         title="Recorded runs of the WorkBench customer tasks, scored by replaying their calls",
         header=HEADER,
         rows=[*rows, _row("all", runs)],

@@ -16,7 +16,7 @@ from agentctl.evals.scorers.scoring import TrialRow
 from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.golden import ExpectedCall
-from benchmarks.crm.convert import PROJECT, Run
+from benchmarks.crm.convert import PROJECT, CrmRun
 from benchmarks.recordings import Generated
 
 Calls = Counter[tuple[str, str]]
@@ -26,7 +26,7 @@ Calls = Counter[tuple[str, str]]
 class Compared(NamedTuple):
     """One run with all that is said about it."""
 
-    run: Run
+    run: CrmRun
     row: TrialRow
     arguments_only: bool
     """What a comparison of the calls' arguments, without the world, would say."""
@@ -68,7 +68,7 @@ class Comparison(NamedTuple):
     """From reading the generated files to the verdict."""
 
 
-def compare(generated: Generated, runs: list[Run]) -> Comparison:
+def compare(generated: Generated, runs: list[CrmRun]) -> Comparison:
     """Evaluate the generated set with its recordings, as `agentctl eval --traces` does."""
     started = process_time()
     loaded = Project.find(PROJECT).golden_set(str(generated.golden_set))
@@ -93,7 +93,7 @@ def writes(loaded: LoadedSet) -> frozenset[str]:
 
 
 def _compared(
-    run: Run, row: TrialRow, expected: tuple[ExpectedCall, ...], tools: frozenset[str]
+    run: CrmRun, row: TrialRow, expected: tuple[ExpectedCall, ...], tools: frozenset[str]
 ) -> Compared:
     want = Counter((call.tool, canonical_text(call.args)) for call in expected)
     made = Counter((tool, canonical_text(args)) for tool, args in run.calls if tool in tools)

@@ -19,7 +19,7 @@ from benchmarks.recordings import Generated, Object, convert_command, lines, wri
 PROJECT = Path(__file__).resolve().parent
 
 
-class Run(NamedTuple):
+class CrmRun(NamedTuple):
     """What the source says of one recorded run."""
 
     scenario: str
@@ -30,7 +30,7 @@ class Run(NamedTuple):
     """Tool and arguments, in order; arguments that are not JSON are text."""
 
 
-def convert(crm: Path, out: Path) -> tuple[Generated, list[Run]]:
+def convert(crm: Path, out: Path) -> tuple[Generated, list[CrmRun]]:
     """Write world, golden set and recordings into `out`; return what the source says of each run.
 
     Args:
@@ -71,11 +71,11 @@ def _scenario(task: Object) -> Object:
         "tags": [tag.replace("_", "-") for tag in task["tags"]],
         "provenance": {"source": "imported"},
         "input": task["instruction"],
-        "expect": {"calls": calls or "none", "state": "from_calls"},
+        "expect": {"calls": calls or "none", "path": "any", "state": "from_calls"},
     }
 
 
-def _runs(path: Path) -> tuple[list[Run], list[Object]]:
+def _runs(path: Path) -> tuple[list[CrmRun], list[Object]]:
     """Return the runs, and the same as recordings; trials of a task are numbered as they come."""
     trials: Counter[str] = Counter()
     runs, recordings = [], []
@@ -93,7 +93,7 @@ def _runs(path: Path) -> tuple[list[Run], list[Object]]:
         calls = tuple(
             (call["tool"], call["args"]) for turn in turns for call in turn.get("calls", ())
         )
-        runs.append(Run(scenario, trials[scenario], model, int(line["reward"]), calls))
+        runs.append(CrmRun(scenario, trials[scenario], model, int(line["reward"]), calls))
     return runs, recordings
 
 
@@ -128,7 +128,7 @@ def main() -> int:
     return convert_command("crm", convert, sys.argv[1:])
 
 
-__all__ = ["PROJECT", "Run", "convert"]
+__all__ = ["PROJECT", "CrmRun", "convert"]
 
 if __name__ == "__main__":
     sys.exit(main())

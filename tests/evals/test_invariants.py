@@ -9,7 +9,7 @@ from agentctl.evals.scorers.invariants import breaches
 from agentctl.traces.views.fold import CallRecord
 
 CALL = CallRecord(
-    call_id="c1_1",
+    call_id="1.1",
     tool="cancel_order",
     arguments={"order_id": "o_1", "customer_id": "cus_7"},
     bound=("customer_id",),

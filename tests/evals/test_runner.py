@@ -1,6 +1,7 @@
 """Whole golden sets: streamed, in one process or several, always the same result."""
 
 import random
+import re
 
 import pytest
 
@@ -79,15 +80,22 @@ def test_an_unknown_scorer_is_a_wrong_request(tmp_path):
     assert met.value.diagnostics[0].hint == "did you mean `escalation`?"
 
 
-def test_a_wrong_expected_call_is_a_wrong_request_from_any_process(tmp_path):
-    """An expected call that cannot work ends with exit code 2, from a worker too."""
+def test_an_expected_write_that_fails_costs_its_scenario_only(tmp_path):
+    """It is named with file, line and arguments, and the other scenarios are judged."""
     wrong = {"calls": [{"cancel_order": {"order_id": "o_2"}}], "state": "from_calls"}
     make(tmp_path, [*many(40), passing("wrong", expect=wrong)])
     for jobs in (1, 2):
-        with pytest.raises(Problem) as met:
-            run(tmp_path, jobs=jobs)
-        assert met.value.exit_code == 2
-        assert "shipped" in met.value.diagnostics[0].message
+        result = run(tmp_path, jobs=jobs)
+        assert result.summary.passed == 20
+        (row,) = (row for row in result.rows if row.scenario == "wrong")
+        (reason,) = row.reasons
+        assert reason.kind == "expected-call"
+        assert re.match(
+            r".*golden_sets/\w+.yaml:\d+: scenario `wrong`: the expected", reason.message
+        )
+        assert reason.message.endswith(
+            '{"order_id":"o_2"} should succeed, and in this world: shipped'
+        )
 
 
 def test_the_report_says_which_version_it_is(tmp_path):

@@ -8,7 +8,10 @@ from agentctl.evals.scorers.evidence import Evidence
 from agentctl.evals.scorers.reasons import FailureReason, Score
 from agentctl.evals.scorers.registry import ScorerEntry
 from agentctl.specs.loading.project import Project
+from agentctl.specs.shapes.bundle import WorldSnapshot
+from agentctl.toolbox.mock.world import World, WorldWrite
 from tests.evals.test_scoring import LOOK_AND_CANCEL, kinds, score
+from tests.support.build import bundle
 from tests.support.packages import install
 from tests.support.project import make, passing
 
@@ -54,7 +57,7 @@ def test_a_scorer_of_an_installed_package_sees_the_world_and_gives_reasons(tmp_p
     assert (rude.status, rude.checks["courtesy"]) == ("failed", Score(False, "not courteous"))
     (reason,) = rude.reasons
     assert reason.path == "answer"
-    assert reason.message.startswith("no thanks after c")
+    assert reason.message.startswith("no thanks after 2.1")
     assert reason.message.endswith(" orders.o_1")
 
 
@@ -123,3 +126,22 @@ def test_the_evidence_says_which_call_wrote_what():
     assert (write.table, write.key) == ("orders", "o_1")
     assert (write.before["status"], write.after["status"]) == ("pending", "cancelled")
     assert write.call_id
+
+
+def test_a_scorer_that_breaks_is_asked_and_named_once():
+    """One that always counts is asked before the others and shown among them."""
+    row = score(
+        [{"say": "No."}],
+        {"calls": "none"},
+        scorers=[ScorerEntry("broken", lambda evidence: 1 / 0, "always")],
+    )
+    assert (row.status, kinds(row)) == ("inconclusive", ["fault"])
+    assert "broken" not in row.checks
+
+
+def test_a_removed_record_is_in_the_log():
+    """After a delete there is nothing, and the log says what there was."""
+    world = World(WorldSnapshot({"orders": {"o_1": {"total": 3}}}), bundle().tables)
+    world.writes.caller = "c1"
+    world.table("orders").delete("o_1")
+    assert world.writes == [WorldWrite("c1", "orders", "o_1", {"total": 3}, None)]

@@ -30,6 +30,7 @@ LOOK_AND_CANCEL = [
 ]
 CANCELLED = {"orders": {"o_1": {"status": "cancelled"}}}
 ALLOW = [{"id": "all", "allow": ["get_order", "cancel_order", "send_email"]}]
+ANY_PATH = {"path": "any", "state": "from_calls"}
 DESK = {"escalation": {"queue": "desk", "queues": ["billing"]}}
 
 
@@ -106,7 +107,9 @@ def test_state_names_table_record_and_field():
     """A state that differs says where, what was expected and what is there."""
     row = score([{"say": "Done."}], {"state": CANCELLED})
     assert kinds(row) == ["state"]
-    assert row.reasons[0].message == ('state: `orders.o_1.status`: "cancelled" -> "pending"')
+    assert row.reasons[0].message == (
+        'state: `orders.o_1.status`: expected "cancelled", got "pending"'
+    )
 
 
 def test_with_a_free_path_the_state_accounts_for_writes():
@@ -127,13 +130,13 @@ def test_with_a_free_path_a_letter_cannot_hide():
     assert kinds(row) == ["extra-call"]
 
 
-def test_from_calls_lets_another_path_lead_to_the_same_state():
-    """With `state: from_calls` the state decides, and the calls are told as a note."""
-    expect = {"calls": [{"cancel_order": {"order_id": "o_1"}}], "state": "from_calls"}
+def test_another_path_may_lead_to_the_same_state_where_the_scenario_says_so():
+    """With `path: any` the state decides, and the calls are reported as a note."""
+    expect = {**ANY_PATH, "calls": [{"cancel_order": {"order_id": "o_1"}}]}
     assert score(LOOK_AND_CANCEL, expect).status == "passed"
     shown_first = {
+        **ANY_PATH,
         "calls": [{"get_order": {"order_id": "o_2"}}, {"cancel_order": {"order_id": "o_1"}}],
-        "state": "from_calls",
     }
     row = score(LOOK_AND_CANCEL, shown_first)
     assert row.status == "passed"
@@ -143,7 +146,7 @@ def test_from_calls_lets_another_path_lead_to_the_same_state():
 
 def test_from_calls_fails_another_state():
     """With `state: from_calls` a run that leads elsewhere fails by field."""
-    expect = {"calls": [{"cancel_order": {"order_id": "o_1"}}], "state": "from_calls"}
+    expect = {**ANY_PATH, "calls": [{"cancel_order": {"order_id": "o_1"}}]}
     row = score([{"say": "Done."}], expect)
     assert kinds(row) == ["state"]
     assert row.calls == (1, 0, 0, 0.0)
@@ -153,7 +156,8 @@ def test_from_calls_still_matches_what_leaves_no_mark():
     """With `state: from_calls` an unexpected letter fails: no table would show it."""
     turns = [*LOOK_AND_CANCEL[:2], {"call": {"send_email": {"order_id": "o_1"}}}, {"say": "Ok."}]
     expect = {"calls": [{"cancel_order": {"order_id": "o_1"}}], "state": "from_calls"}
-    assert kinds(score(turns, expect)) == ["extra-call"]
+    row = score(turns, expect)
+    assert (kinds(row), row.notes) == (["extra-call"], ())
     expect["calls"].append({"send_email": {"order_id": "o_1"}})
     assert score(turns, expect).status == "passed"
     assert kinds(score(LOOK_AND_CANCEL, expect)) == ["missing-call"]

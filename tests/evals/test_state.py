@@ -127,5 +127,5 @@ def test_a_difference_reads_as_a_sentence():
     """The reason names table, record, field, what was expected and what is there."""
     (wrong,) = compare_fields({"orders": {"o_1": {"status": "Won"}}}, world())
     reason = wrong.reason()
-    assert reason.message == 'state: `orders.o_1.status`: "Won" -> "Open"'
+    assert reason.message == 'state: `orders.o_1.status`: expected "Won", got "Open"'
     assert (reason.path, reason.expected, reason.got) == ("orders.o_1.status", '"Won"', '"Open"')

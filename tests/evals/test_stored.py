@@ -8,7 +8,9 @@ from agentctl.core.errors import Problem
 from agentctl.evals.results.report import report_json_text
 from agentctl.evals.results.stored import read_report
 from agentctl.evals.running.runner import EvalPlan, evaluate_set
+from agentctl.evals.scorers.reasons import FailureReason, Score
 from agentctl.specs.loading.project import Project
+from tests.evals.test_summary import BAD, GOOD
 from tests.support.project import failing, make, passing, unclear
 
 
@@ -36,6 +38,21 @@ def test_a_report_comes_back_as_it_was_written(result, file):
     assert [gate.name for gate in one.gates] == [gate.name for gate in result.verdict.gates]
     assert one.figures == result.summary.as_json()["figures"]
     assert (one.name, one.agent) == ("orders", "order-desk")
+
+
+def test_every_field_of_a_row_comes_back(result, tmp_path):
+    """Also what the shipped sets never hold: unknown prices, offers in words, other scores."""
+    rows = (
+        GOOD._replace(offered=True, cost_usd=None, cost_status="unknown", stop=None, calls=None),
+        BAD._replace(
+            checks={"length": Score(12), "tone": Score("warm", "it says so"), "x": Score(0.5)},
+            reasons=(FailureReason("state", "m", "a.b", "1", "2"),),
+            notes=(FailureReason("failed-write", "n"),),
+        ),
+    )
+    path = tmp_path / "rows.json"
+    path.write_text(report_json_text([result._replace(rows=rows)]))
+    assert read_report(path).sets[0].rows == rows
 
 
 def damaged(file, change):

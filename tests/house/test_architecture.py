@@ -107,6 +107,16 @@ def test_no_module_breaks_a_rule(rule: Callable[[list[Module]], Iterator[str]]):
     assert list(rule(modules())) == []
 
 
+def test_no_class_of_the_benchmarks_is_named_like_another():
+    """`main`, `measure` and `report` are parts of every benchmark; its types are its own."""
+    parsed = [(name(path), ast.parse(path.read_text())) for path in FILES]
+    classes = [
+        (file, ast.Module([node for node in tree.body if isinstance(node, ast.ClassDef)], []))
+        for file, tree in parsed
+    ]
+    assert list(names_defined_twice(classes)) == []
+
+
 @pytest.mark.parametrize(
     ("rule", "first", "second", "found"),
     [

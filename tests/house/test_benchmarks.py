@@ -8,7 +8,7 @@ import pytest
 from benchmarks import audit, gate, live, replay, startup, worlds
 from benchmarks.baseline import run_baseline
 from benchmarks.made_project import make_project
-from benchmarks.output import Result, show
+from benchmarks.output import BenchmarkResult, show
 
 
 def test_the_baseline_writes_three_lines_a_turn(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_larger_world_is_the_same_work(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_broken_bound_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     """The last line names figure and outcome, and a broken bound is exit code 1."""
-    fast = startup.Timing(startup.Command(("--version",), 2), 20.0, 1.5)
+    fast = startup.StartupTiming(startup.Command(("--version",), 2), 20.0, 1.5)
     slow = fast._replace(ratio=2.5)
     for timing, code, word in ((fast, 0, "PASS"), (slow, 1, "FAIL")):
         assert show(startup.report(11.0, [timing], {}, 3), "text") == code
@@ -68,10 +68,10 @@ def test_each_bound_of_the_replay_counts(
 ) -> None:
     """Ratio, growth and memory each break the replay benchmark alone."""
     timings = [
-        replay.Timing("baseline", 1_000, 9_000, 20.0, 1.0),
-        replay.Timing("all", 1_000, 12_000, 100.0, ratio),
-        replay.Timing("failed", 1_000, 0, 60.0, 3.0),
-        replay.Timing("all", 5_000, 60_000, large_us, ratio),
+        replay.ReplayTiming("baseline", 1_000, 9_000, 20.0, 1.0),
+        replay.ReplayTiming("all", 1_000, 12_000, 100.0, ratio),
+        replay.ReplayTiming("failed", 1_000, 0, 60.0, 3.0),
+        replay.ReplayTiming("all", 5_000, 60_000, large_us, ratio),
     ]
     result = replay.report(timings, replay.Memory(60_000, large_kb), 3)
     assert result.good is good
@@ -91,7 +91,7 @@ def test_the_gate_is_timed_at_its_real_work() -> None:
 def test_the_bound_of_the_gate_counts(took: float, good: bool) -> None:
     """A decision without CEL over its bound breaks the benchmark; CEL alone does not."""
     plain, _, _, cel = gate.settings()
-    result = gate.report([gate.Timing(plain, took), gate.Timing(cel, 500.0)], 3)
+    result = gate.report([gate.GateTiming(plain, took), gate.GateTiming(cel, 500.0)], 3)
     assert result.good is good
     assert result.figure.endswith("PASS" if good else "FAIL")
     assert result.data["decisions"][plain.name] == {"rules": 5, "cpu_us": took, "bound": 20.0}
@@ -99,7 +99,7 @@ def test_the_bound_of_the_gate_counts(took: float, good: bool) -> None:
 
 def test_a_result_for_programs_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     """With `--format json` stdout is one JSON object that holds figure and outcome."""
-    result = Result("T", ("a", "b"), [("x", "1")], [], "t: fine", True, {"benchmark": "t"})
+    result = BenchmarkResult("T", ("a", "b"), [("x", "1")], [], "t: fine", True, {"benchmark": "t"})
     assert show(result, "json") == 0
     assert json.loads(capsys.readouterr().out) == {
         "schema_version": 1,
@@ -124,7 +124,7 @@ def test_the_audit_benchmark_appends_real_events(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("cpu_us", "good"), [(15.0, True), (15.1, False)])
 def test_the_bound_of_the_audit_is_that_of_what_is_written(cpu_us: float, good: bool) -> None:
     """A chain that is fast alone does not help an append that is slow."""
-    timings = [audit.Timing("a", 10, 600.0, cpu_us), audit.Timing("b", 10, 600.0, 9.0)]
+    timings = [audit.AuditTiming("a", 10, 600.0, cpu_us), audit.AuditTiming("b", 10, 600.0, 9.0)]
     result = audit.report(timings, 1)
     assert result.good is good
     assert result.figure.endswith("PASS" if good else "FAIL")
@@ -148,9 +148,9 @@ def test_the_live_benchmark_asks_for_every_turn_on_few_connections(
 def test_the_bound_of_the_live_benchmark_counts(wall_s: float, good: bool) -> None:
     """A quarter more than the waiting alone takes is the most."""
     server = {"most_in_flight": 50, "connections": 50, "late_ms": 0.4, "cpu_s": 0.3}
-    result = live.report(live.Timing(200, 50, wall_s, 2.4, server))
+    result = live.report(live.LiveTiming(200, 50, wall_s, 2.4, server))
     assert result.good is good
     assert result.figure.endswith("PASS" if good else "FAIL")
     assert "what limits it: the processor: 4.0 ms CPU a request" in result.text()
-    late = live.report(live.Timing(200, 50, wall_s, 2.4, {**server, "late_ms": 100.0}))
+    late = live.report(live.LiveTiming(200, 50, wall_s, 2.4, {**server, "late_ms": 100.0}))
     assert "what limits it: the server" in late.text()

@@ -26,7 +26,7 @@ def test_an_approved_call_runs():
     )
     (asked,) = events(played, "approval.requested")
     assert asked["arguments"] == {"order_id": "o_1"}
-    assert asked["origins"] == {"order_id": "tool result c1_1"}
+    assert asked["origins"] == {"order_id": "tool result 1.1"}
     assert asked["by"] == "order-desk"
     assert events(played, "approval.given")[0]["call_hash"] == asked["call_hash"]
     assert states(played) == ["succeeded"]
@@ -58,8 +58,8 @@ def test_an_approver_sees_who_brought_each_argument():
     (asked,) = events(played, "approval.requested")
     assert asked["arguments"] == {**sent, "who": "cus_7"}
     assert asked["origins"] == {
-        "order": "tool result c1_1",
-        "owner": "tool result c1_1",
+        "order": "tool result 1.1",
+        "owner": "tool result 1.1",
         "said": "user",
         "why": "model",
         "who": "system",

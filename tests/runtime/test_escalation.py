@@ -2,19 +2,26 @@
 
 import pytest
 
+from agentctl.core.canonical import Json
 from agentctl.evals.scorers.escalation import (
     PACKET_KEYS,
-    Happened,
-    compare_escalation,
+    compare_escalations,
     missing_parts,
 )
 from agentctl.specs.shapes.golden import ExpectedEscalation
+from agentctl.traces.views.fold import EscalationRecord
 
 WHOLE = dict.fromkeys(PACKET_KEYS)
 
 
+def happened(queue: str, reason: str, packet: Json, step: int) -> EscalationRecord:
+    return EscalationRecord({"queue": queue, "reason": reason, "packet": packet}, step)
+
+
 def kinds(expected, happened, answer=None):
-    judged = compare_escalation(ExpectedEscalation.model_validate(expected), happened, answer)
+    judged = compare_escalations(
+        [ExpectedEscalation.model_validate(expected)], [happened] if happened else [], answer
+    )
     return [reason.kind for reason in judged.reasons]
 
 
@@ -23,18 +30,18 @@ def test_a_packet_without_a_part_is_incomplete(gone):
     """Each part of the packet is needed, even if it is empty."""
     packet = {key: None for key in PACKET_KEYS if key != gone}
     assert missing_parts(packet) == [gone]
-    assert kinds({}, Happened("desk", "x", packet, 1)) == ["packet-incomplete"]
+    assert kinds({}, happened("desk", "x", packet, 1)) == ["packet-incomplete"]
 
 
 def test_no_packet_is_incomplete():
     """An escalation without a packet starts the person at nothing."""
-    assert kinds({}, Happened("desk", "x", None, 1)) == ["packet-incomplete"]
+    assert kinds({}, happened("desk", "x", None, 1)) == ["packet-incomplete"]
 
 
 def test_everything_wrong_is_said_at_once():
     """Late, in the wrong queue, for the wrong reason, without a packet: four reasons."""
     expected = {"queue": "desk", "by_step": 1, "reason": {"contains": "fraud"}}
-    assert kinds(expected, Happened("billing", "bored", {}, 2)) == [
+    assert kinds(expected, happened("billing", "bored", {}, 2)) == [
         "late-escalation",
         "wrong-queue",
         "wrong-escalation-reason",
@@ -44,7 +51,7 @@ def test_everything_wrong_is_said_at_once():
 
 def test_an_escalation_before_the_first_turn_is_in_time():
     """A trigger on the input escalates at step 0."""
-    assert kinds({"by_step": 1}, Happened("desk", "x", WHOLE, 0)) == []
+    assert kinds({"by_step": 1}, happened("desk", "x", WHOLE, 0)) == []
 
 
 @pytest.mark.parametrize(
@@ -58,6 +65,25 @@ def test_an_escalation_before_the_first_turn_is_in_time():
 )
 def test_offers_in_words_are_told_from_silence(answer, offered):
     """An offer is noted, and the escalation is missing all the same."""
-    judged = compare_escalation(ExpectedEscalation(), None, answer)
+    judged = compare_escalations([ExpectedEscalation()], [], answer)
     assert judged.offered is offered
     assert [reason.kind for reason in judged.reasons] == ["missing-escalation"]
+
+
+def test_every_escalation_counts_and_not_the_last_one_only():
+    """To the wrong queue first, and then to the right one, is one too many."""
+    wrong, right = happened("billing", "x", WHOLE, 1), happened("desk", "x", WHOLE, 2)
+    for order in ([wrong, right], [right, wrong]):
+        found = compare_escalations([ExpectedEscalation(queue="desk")], order, None)
+        assert [reason.message for reason in found.reasons] == [
+            "an extra escalation to `billing`: x"
+        ]
+
+
+def test_several_expected_escalations_are_matched_one_to_one():
+    """In whatever order they happened; one that is missing is said."""
+    expected = [ExpectedEscalation(queue="desk"), ExpectedEscalation(queue="legal")]
+    legal, desk = happened("legal", "x", WHOLE, 1), happened("desk", "x", WHOLE, 2)
+    assert compare_escalations(expected, [legal, desk], None).reasons == ()
+    found = compare_escalations(expected, [legal], None)
+    assert [reason.kind for reason in found.reasons] == ["missing-escalation"]

@@ -57,7 +57,7 @@ def test_numbers_order_and_moments_survive():
     read = compiled(Scenario)(normalised(model))
     assert same(model, read)
     assert read.now.utcoffset() == model.now.utcoffset()
-    assert read.expect.escalation.needed is False
+    assert read.expect.escalation == ()
 
 
 def test_it_travels_as_text():

@@ -39,7 +39,7 @@ def test_everything_comes_at_once_in_the_order_of_the_file():
     ("text", "message", "mark"),
     [
         ("expect: {calls: nothing}", "`none` or a list of calls", "nothing"),
-        ("expect: {escalation: never}", "`none`, `any` or", "never"),
+        ("expect: {escalation: never}", "`none`, `any`, `unscored` or", "never"),
         ("expect: {escalation: {needed: 1}}", "`needed` should be true or false", "1"),
         ("expect: {state: all}", "expected `from_calls` or tables", "all"),
         ("expect: {calls: [{tool: x, fails: 1}]}", "`fails` should be true or false", "1"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agentctl.app.running.parts import RunParts, load_parts
-from agentctl.app.running.runs import play_run, reopen_run, start_run
+from agentctl.app.running.runs import play_run, start_run, take_up
 from agentctl.app.running.state import state_of
 from agentctl.effects import approvals, db, ledger
 from agentctl.effects.paused_runs import RunRecipe
@@ -23,7 +23,8 @@ from agentctl.runtime.run import RunSession, ScriptedInputs
 from agentctl.specs.loading.project import Project
 from agentctl.toolbox.http import tools as http
 from agentctl.traces.log import append as appending
-from agentctl.traces.log.store import read_events
+from agentctl.traces.log.file import FileTrace
+from agentctl.traces.log.store import journal_file
 from tests.support.live_project import turns
 
 KILLED = -signal.SIGKILL
@@ -98,13 +99,13 @@ def resume(root: Path, *raw: Any) -> None:
     """Take up the only run of the project."""
     project, how = Project.find(root), recipe()
     (path,) = (root / ".agentctl" / "traces").glob("*.jsonl")
-    _, events = read_events(path)
+    trace, events = FileTrace.reopen(path, path.stem, journal_file(root))
     played = sum(event.type == "model.replied" for event in events)
     parts = _parts(project, how, ScriptedModel(turns(*raw), played=played))
     heard = any(event.type == "input.received" for event in events)
     inputs = ScriptedInputs() if heard else ScriptedInputs(TASK)
     session = RunSession(path.stem, waits=True)
-    play_run(root, reopen_run(root, how, parts, state_of(root), session, inputs))
+    play_run(root, take_up(how, parts, state_of(root), trace, events, session, inputs))
 
 
 def _parts(project: Project, how: RunRecipe, model: ScriptedModel) -> RunParts:

@@ -14,8 +14,8 @@ from agentctl.app.running.runs import (
     FinishedRun,
     StartedRun,
     play_run,
-    reopen_run,
     start_run,
+    take_up,
 )
 from agentctl.app.running.state import RunState
 from agentctl.core.errors import Problem, problem
@@ -24,7 +24,8 @@ from agentctl.core.exits import ExitCode
 from agentctl.effects.paused_runs import PausedRuns, RunRecipe
 from agentctl.runtime.run import RunSession, ScriptedInputs
 from agentctl.specs.loading.project import Project
-from agentctl.traces.log.store import read_events, trace_of
+from agentctl.traces.log.file import FileTrace
+from agentctl.traces.log.store import journal_file, read_events, trace_of
 
 SCHEMA_VERSION = "1"
 _SHARED = frozenset({"cost_usd.day", "cost_usd.month"})
@@ -144,12 +145,12 @@ class TaskRunner:
             if events[-1].type == "run.ended":
                 return self._result(task, run_result(run, events, str(path)), events)
             parts = next_run_parts(self._parts, recipe)
-            session = RunSession(run, waits=self._waits)
+            trace, events = FileTrace.reopen(path, run, journal_file(self.root))
             # What the user said was recorded, unless the run was cut off before.
             heard = any(event.type == "input.received" for event in events)
             inputs = ScriptedInputs() if heard else ScriptedInputs(task.first)
-            begun = reopen_run(self.root, recipe, parts, state, session, inputs)
-            return self._play(task, begun)
+            session = RunSession(run, waits=self._waits)
+            return self._play(task, take_up(recipe, parts, state, trace, events, session, inputs))
         except Problem as met:
             known = Known(run, "interrupted", met.exit_code, False, self._of)
             return _stuck(task, known, met)

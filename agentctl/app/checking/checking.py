@@ -16,8 +16,8 @@ from agentctl.app.checking.table import CHECKS, RULES
 from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.text import did_you_mean
 from agentctl.evals.running.set_checks import set_problems
+from agentctl.runtime.expected import expected_world
 from agentctl.runtime.harness import Harness
-from agentctl.runtime.trial import expected_world
 from agentctl.specs.checks.lint import bare_keys, scenario_warnings
 from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedScenario, LoadedSet
@@ -224,17 +224,14 @@ class _Checking:
 def _expected_calls(
     harness: Harness, loaded: LoadedSet, case: LoadedScenario
 ) -> Iterator[Diagnostic]:
-    """Yield the expected calls that fail in the scenario's own world."""
+    """Yield the expected writes that fail in the scenario's own world."""
     expect = case.scenario.expect
-    if expect.state != "from_calls":
+    if expect.state != "from_calls" and expect.path != "any":
         return
     for calls in (expect.calls or (), *expect.any_of):
-        try:
-            expected_world(harness, case.scenario, loaded.tables, calls, loaded.head.now)
-        except Problem as met:
-            for found in met.diagnostics:
-                at = found.location or loaded.at(case.line)
-                yield replace(found, location=at)
+        reached = expected_world(harness, case.scenario, loaded.tables, calls, loaded.head.now)
+        for found in reached.wrong:
+            yield replace(found, location=loaded.at(case.line))
 
 
 def _place(diagnostic: Diagnostic) -> tuple[str, int, int]:

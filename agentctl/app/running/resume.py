@@ -1,18 +1,23 @@
 """Take up a run that waits for a person, or was cut off."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from agentctl.app.observer import UNOBSERVED, Observer
 from agentctl.app.running.parts import load_parts
-from agentctl.app.running.runs import FinishedRun, play_run, reopen_run
+from agentctl.app.running.runs import FinishedRun, play_run, take_up
 from agentctl.app.running.state import state_of
 from agentctl.core.canonical import Json
-from agentctl.core.errors import problem
+from agentctl.core.clock import stamp
+from agentctl.core.errors import Problem, problem
+from agentctl.core.events import Event
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.runtime.run import RunSession, ScriptedInputs
 from agentctl.specs.loading.project import Project
-from agentctl.traces.log.store import find, read_events
+from agentctl.traces.log.file import FileTrace
+from agentctl.traces.log.store import find, journal_file
 from agentctl.traces.views.fold import fold
 
 
@@ -61,7 +66,15 @@ def resume_run(
             started with has changed.
     """
     parts = load_parts(project, paused.recipe, observer)
-    _check_words(paused, words)
+    state = state_of(project.root)
+    trace, events = FileTrace.reopen(paused.path, paused.run_id, journal_file(project.root))
+    try:
+        _check_words(events, words)
+        if words.did is not None:
+            events.append(_corrected(trace, len(events), words))
+    except Problem:
+        trace.close()
+        raise
     session = RunSession(
         run_id=paused.run_id,
         waits=True,
@@ -69,21 +82,25 @@ def resume_run(
         by=words.by,
     )
     inputs = ScriptedInputs(words.reply) if words.reply is not None else ScriptedInputs()
-    correction: dict[str, Json] | None = None
-    if words.did is not None:
-        correction = {"by": words.by, "call_id": None, "before": None, "after": words.did}
-    state = state_of(project.root)
-    begun = reopen_run(project.root, paused.recipe, parts, state, session, inputs, correction)
+    begun = take_up(paused.recipe, parts, state, trace, events, session, inputs)
     return play_run(project.root, begun, observer)
 
 
-def _check_words(paused: PausedRun, words: ResumeWords) -> None:
+def _check_words(events: Sequence[Event], words: ResumeWords) -> None:
     """Refuse words that nobody would hear."""
-    stop = fold(read_events(paused.path)[1]).ended.get("stop")
+    stop = fold(events).ended.get("stop")
     if words.reply is not None and stop != "waiting_reply":
         raise problem("nobody-asked", "the run does not wait for an answer: leave out --reply")
     if words.note is not None and stop != "escalated":
         raise problem("not-handed-over", "the run was not passed to a person: leave out --note")
+
+
+def _corrected(trace: FileTrace, seq: int, words: ResumeWords) -> Event:
+    """Record what a person did by hand."""
+    body: dict[str, Json] = {"by": words.by, "call_id": None, "before": None, "after": words.did}
+    event = Event(seq, "correction.made", stamp(datetime.now(UTC)), body)
+    trace.record(event)
+    return event
 
 
 __all__ = ["PausedRun", "ResumeWords", "find_paused", "resume_run"]

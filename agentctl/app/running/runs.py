@@ -1,6 +1,7 @@
 """Start a run, or take one up again: play it to its end or its next pause, and seal it."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,6 @@ from agentctl.app.running.participants import Participants
 from agentctl.app.running.parts import RunParts
 from agentctl.app.running.result import run_result
 from agentctl.app.running.state import RunState, budget_of, state_of
-from agentctl.core.canonical import Json
 from agentctl.core.clock import SystemClock, stamp
 from agentctl.core.events import Event, StopReason
 from agentctl.core.exits import ExitCode
@@ -150,35 +150,26 @@ def start_run(
     return _shared(StartedRun(recipe, parts, trace, session, inputs), state, None)
 
 
-def reopen_run(
-    root: Path,
+def take_up(
     recipe: RunRecipe,
     parts: RunParts,
     state: RunState,
+    trace: FileTrace,
+    events: Sequence[Event],
     session: RunSession,
     inputs: Inputs,
-    correction: dict[str, Json] | None = None,
 ) -> StartedRun:
-    """Take up a run where its trace ends.
+    """Return a run that goes on where its trace ends.
 
     Args:
-        root: The project.
         recipe: How the run was started.
         parts: What the recipe names.
         state: The state of the project.
+        trace: The trace, reopened.
+        events: What it holds, to be played back first.
         session: The run's id, and what else ties it to other processes.
         inputs: What the user says from here on.
-        correction: What a person did by hand meanwhile, to be recorded first.
-
-    Raises:
-        Problem: If the run has ended, another process plays it, or its trace was changed.
     """
-    run_id = session.run_id
-    trace, events = FileTrace.reopen(trace_of(root, run_id), run_id, journal_file(root))
-    if correction is not None:
-        event = Event(len(events), "correction.made", stamp(datetime.now(UTC)), correction)
-        trace.record(event)
-        events.append(event)
     replay = Replay(events)
     # A scenario has a clock of its own, which is played back as well.
     used_s = replay.active_s if parts.scenario is None else 0.0
@@ -298,7 +289,7 @@ __all__ = [
     "FinishedRun",
     "StartedRun",
     "play_run",
-    "reopen_run",
     "run_recipe",
     "start_run",
+    "take_up",
 ]

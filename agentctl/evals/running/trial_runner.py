@@ -73,6 +73,7 @@ class TrialRunner:
             loaded.tables,
             loaded.head.now,
             stamp or loaded.head.made_for,
+            lambda scenario: f"{loaded.file}:{loaded.find(scenario).line}",
         )
         self._scorers = scorer_table(loaded.head.scorers)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 from agentctl.core.canonical import Json
 from agentctl.core.text import folded, keyword_pattern
@@ -16,15 +17,16 @@ UNWANTED_STOPS = frozenset(
 """Ends that fail a trial unless the scenario expects them with `stop:`."""
 
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w]|\.\d)", re.ASCII)
+"""A number of its own: 54 is none in 541, o_54 or 5.54."""
 
 
 def score_answer(evidence: Evidence) -> Score | None:
-    """Score the text to the user; in a conversation, a mention in an earlier text counts."""
+    """Score everything that was said: what must be mentioned, and what never may be."""
     expected = evidence.scenario.expect.answer
     if expected is None:
         return None
-    said = evidence.said if evidence.scenario.conversation else ()
-    return Score.of(_answer(expected, evidence.answer, said))
+    return Score.of(_answer(expected, evidence.answer, evidence.said, evidence.written))
 
 
 def score_output(evidence: Evidence) -> Score | None:
@@ -43,29 +45,28 @@ def score_stop(evidence: Evidence) -> Score | None:
 
 
 def _answer(
-    expected: ExpectedAnswer, answer: str | None, said: Iterable[str]
+    expected: ExpectedAnswer, answer: str | None, said: Iterable[str], written: Iterable[str]
 ) -> list[FailureReason]:
-    """Compare the text to the user with what it must and must not hold.
-
-    `never` holds whole phrases and is looked for in the last words alone: what a tool returned or
-    a call carried is not said to anybody.
+    """Compare the words of a run with what they must and must not hold.
 
     Args:
-        expected: Phrases, compared without case.
-        answer: The last words to the user.
-        said: What was said earlier in a conversation; a mention there counts.
+        expected: Phrases, compared without case; numbers by value.
+        answer: The last words to the user, which `matches` is about.
+        said: Everything said to the user, in order, the last words included.
+        written: Everything the model wrote to anybody, `said` included.
     """
-    last = folded(answer or "")
-    text = "\n".join([*(folded(part) for part in said), last])
+    text = "\n".join(map(folded, said))
     found = []
     for phrase in expected.mentions:
         if not _mentions(text, phrase):
             message = f"the answer does not mention {shown_value(phrase)}"
             found.append(FailureReason("answer", message, None, phrase, shown_value(answer)))
     for phrase in expected.never:
-        if keyword_pattern([phrase]).search(last):
-            message = f"the answer says {shown_value(phrase)}, which it never may"
-            found.append(FailureReason("answer", message, None, None, shown_value(answer)))
+        pattern = keyword_pattern([phrase])
+        says = next((words for words in written if pattern.search(folded(words))), None)
+        if says is not None:
+            message = f"the agent says {shown_value(phrase)}, which it never may"
+            found.append(FailureReason("answer", message, None, None, shown_value(says)))
     if expected.matches is not None and not matches(expected.matches, answer or ""):
         want = shown_value(expected.matches)
         found.append(
@@ -77,8 +78,11 @@ def _answer(
 
 
 def _mentions(text: str, phrase: str) -> bool:
-    """Whether `text` holds `phrase`; a number must end where the phrase's does."""
+    """Whether `text` holds `phrase`; a number is looked for by its value, however it is written."""
     wanted, plain = _ungrouped(folded(phrase)), _ungrouped(text)
+    if _NUMBER.fullmatch(wanted):
+        value = Decimal(wanted)
+        return any(Decimal(number) == value for number in _NUMBER.findall(plain))
     start = plain.find(wanted)
     while start >= 0:
         end = start + len(wanted)

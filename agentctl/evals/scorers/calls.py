@@ -4,7 +4,12 @@ from collections.abc import Sequence
 
 from agentctl.evals.scorers.evidence import Evidence
 from agentctl.evals.scorers.invariants import score_invariants
-from agentctl.evals.scorers.matching import Matching, match_any_of, match_calls
+from agentctl.evals.scorers.matching import (
+    Matching,
+    match_any_of,
+    match_calls,
+    may_have_happened,
+)
 from agentctl.evals.scorers.reasons import FailureReason, Score, shown_call
 from agentctl.evals.scorers.state import score_state
 from agentctl.specs.shapes.golden import ExpectedCall
@@ -24,8 +29,8 @@ def score_action(evidence: Evidence) -> Score:
 def score_calls(evidence: Evidence) -> Score:
     """Compare the calls that ran with the expected ones; the reasons are those that count.
 
-    Where the state that the calls lead to is what is expected, other calls may lead there
-    too: then only calls that leave no mark in the world must be the expected ones.
+    With `path: any` the state decides on all that can be read off it: then only writes that left no
+    mark in a table must be the expected ones, in the order asked for.
     """
     expect, context, ran = evidence.scenario.expect, evidence.context, evidence.ran
     paths = expect.any_of or ((expect.calls,) if expect.calls is not None else ())
@@ -37,11 +42,13 @@ def score_calls(evidence: Evidence) -> Score:
         found.notes,
         (found.expected, found.matched, found.scored, found.argument_sum),
     )
-    if expect.state != "from_calls":
+    if expect.path == "listed":
         return score
-    unmarked = [call for call in ran if context.leaves_no_mark(call.tool, call.effect)]
-    bare = [[call for call in path if context.leaves_no_mark(call.tool)] for path in paths]
-    counted = _match(evidence, bare, unmarked).reasons if unmarked or any(bare) else ()
+    (reached,) = context.expected_worlds(evidence.scenario)
+    outside = [call for call in ran if evidence.left_no_mark(call)]
+    counted: tuple[FailureReason, ...] = ()
+    if outside or reached.outside:
+        counted = _match(evidence, (reached.outside,), outside).reasons
     told = tuple(reason for reason in found.reasons if reason not in counted)
     return score._replace(reasons=counted, notes=(*found.notes, *told))
 
@@ -84,13 +91,13 @@ def _match(
 def _unexpected_writes(evidence: Evidence) -> list[FailureReason]:
     """With a free path, return the writes that no expected state accounts for."""
     state = evidence.scenario.expect.state
-    tables = state.keys() if isinstance(state, dict) else ()
+    tables = frozenset(state) if isinstance(state, dict) else frozenset()
     return [
         FailureReason("extra-call", f"extra: {shown_call(call.tool, call.arguments)}")
         for call in evidence.ran
-        if call.ok
-        and call.effect in _WRITES
-        and not evidence.context.accounted_for(call.tool, call.effect, tables)
+        if call.effect in _WRITES
+        and may_have_happened(call)
+        and not evidence.tables_written(call) & tables
     ]
 
 

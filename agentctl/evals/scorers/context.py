@@ -1,19 +1,28 @@
 """What scoring the trials of one golden set needs, worked out once per set."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from agentctl.core.messages import Principal
 from agentctl.evals.scorers.data_leak import DataLeakCheck
 from agentctl.evals.scorers.reasons import Freshness
+from agentctl.runtime.expected import ExpectedWorld, expected_world
 from agentctl.runtime.harness import Harness
-from agentctl.runtime.trial import Trial, expected_world, scenario_principal
+from agentctl.runtime.trial import Trial, scenario_principal
 from agentctl.specs.shapes.bundle import Fingerprints, WorldSnapshot
 from agentctl.specs.shapes.golden import Scenario, Stamp
-from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.mock.world import World
 
-_STRONG = frozenset({"external_write", "irreversible"})
+
+class ExpectedCallError(Exception):
+    """What a scenario expects cannot happen in its own world.
+
+    Args:
+        place: File and line of the scenario.
+        wrong: One sentence a call.
+    """
+
+    def __init__(self, place: str, wrong: Sequence[str]) -> None:
+        super().__init__(f"{place}: {'; '.join(wrong)}")
 
 
 class ScoringContext:
@@ -24,6 +33,7 @@ class ScoringContext:
         tables: The world of the set.
         now: The moment its trials start, where a scenario names none.
         stamp: What the set's written turns were made for.
+        place: Returns file and line of a scenario.
     """
 
     def __init__(
@@ -32,6 +42,7 @@ class ScoringContext:
         tables: WorldSnapshot,
         now: datetime,
         stamp: Stamp | None = None,
+        place: Callable[[str], str] = str,
     ) -> None:
         self._harness = harness
         self._tables = tables
@@ -41,40 +52,35 @@ class ScoringContext:
         tools = harness.authorizer.tools
         self.defaults = {name: tool.defaults for name, tool in tools.items() if tool.defaults}
         self._effects = {name: tool.spec.effect for name, tool in tools.items()}
-        self._marks = {name: _tables_of(tool.spec) for name, tool in tools.items()}
         self.data_leaks = DataLeakCheck(harness, tables)
-        self._worlds: tuple[Scenario, list[World]] | None = None
+        self._worlds: tuple[Scenario, list[ExpectedWorld]] | None = None
+        self._place = place
 
-    def leaves_no_mark(self, tool: str, effect: str | None = None) -> bool:
-        """Whether what a tool does outside cannot be read off the world's tables."""
-        known = effect or self._effects.get(tool)
-        return known in _STRONG and not self._marks.get(tool)
-
-    def accounted_for(self, tool: str, effect: str, tables: Collection[str]) -> bool:
-        """Whether an expected state of these tables judges what a write did."""
-        marks = self._marks.get(tool)
-        if marks:
-            return not marks.isdisjoint(tables)
-        return bool(tables) and effect not in _STRONG
+    def escalates(self, tool: str) -> bool:
+        """Whether calling a tool passes the case to a person."""
+        return self._effects.get(tool) == "escalation"
 
     def principal(self, scenario: Scenario) -> Principal:
         """Return whom the agent acts for in a scenario."""
         return scenario_principal(scenario, self._harness)
 
-    def expected_worlds(self, scenario: Scenario) -> list[World]:
-        """Return the worlds that each acceptable path leads to; kept for the next trial.
+    def expected_worlds(self, scenario: Scenario) -> list[ExpectedWorld]:
+        """Return where each acceptable path leads; kept for the next trial.
 
         Raises:
-            Problem: If an expected call fails.
+            ExpectedCallError: If an expected write fails that should succeed, or the other way
+                round.
         """
         if self._worlds is None or self._worlds[0] is not scenario:
             expect = scenario.expect
-            paths = expect.any_of or (expect.calls or (),)
             worlds = [
                 expected_world(self._harness, scenario, self._tables, path, self._now)
-                for path in paths
+                for path in expect.any_of or (expect.calls or (),)
             ]
             self._worlds = (scenario, worlds)
+        wrong = [found.message for reached in self._worlds[1] for found in reached.wrong]
+        if wrong:
+            raise ExpectedCallError(self._place(scenario.id), wrong)
         return self._worlds[1]
 
     def freshness(self, trial: Trial, scenario: Scenario) -> Freshness:
@@ -96,12 +102,4 @@ def fits(stamp: Stamp, now: Fingerprints) -> bool:
     )
 
 
-def _tables_of(tool: ToolSpec) -> frozenset[str]:
-    mock = tool.mock
-    named = [mock.insert, mock.update, mock.delete] if mock else []
-    named += [tool.target.table if tool.target else None]
-    named += [tool.records.table if tool.records else None]
-    return frozenset(name for name in named if name is not None)
-
-
-__all__ = ["ScoringContext", "fits"]
+__all__ = ["ExpectedCallError", "ScoringContext", "fits"]

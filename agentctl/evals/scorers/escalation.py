@@ -7,17 +7,26 @@ noted, and counts as missing.
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from agentctl.core.assignment import assign
 from agentctl.core.canonical import Json
 from agentctl.core.text import folded, keyword_pattern
 from agentctl.evals.scorers.evidence import Evidence
 from agentctl.evals.scorers.reasons import FailureReason, Score, shown_value
 from agentctl.specs.language.matchers import matches
 from agentctl.specs.shapes.golden import ExpectedEscalation
+from agentctl.traces.views.fold import EscalationRecord
 
 PACKET_KEYS = ("summary", "facts", "done", "pending", "questions")
 """What the person who takes over must be given, even where it is empty."""
 Cell = Literal["needed_done", "needed_not_done", "not_needed_done", "not_needed_not_done"]
 
+_CELLS: Mapping[tuple[bool, bool], Cell] = {
+    (True, True): "needed_done",
+    (True, False): "needed_not_done",
+    (False, True): "not_needed_done",
+    (False, False): "not_needed_not_done",
+}
+"""Needed and done -> cell of the matrix."""
 _OFFERS = keyword_pattern(
     [
         "human agent",
@@ -38,16 +47,6 @@ _OFFERS = keyword_pattern(
 )
 
 
-class Happened(NamedTuple):
-    """An escalation, as the trace tells it."""
-
-    queue: str | None
-    reason: str | None
-    packet: Json
-    step: int
-    """The model turn at which it happened; 0 before the first."""
-
-
 class EscalationOutcome(NamedTuple):
     """One trial's place in the confusion matrix, and what else was wrong."""
 
@@ -59,39 +58,52 @@ class EscalationOutcome(NamedTuple):
 
 def score_escalation(evidence: Evidence) -> Score:
     """Score whether, where and when the case went to a person; the detail is the outcome."""
-    body, step = evidence.trajectory.escalation, evidence.trajectory.escalated_at_step or 0
-    happened = (
-        None if body is None else Happened(body["queue"], body["reason"], body["packet"], step)
-    )
-    outcome = compare_escalation(evidence.scenario.expect.escalation, happened, evidence.answer)
-    return Score.of(outcome.reasons, detail=outcome)
+    expected = evidence.scenario.expect.escalation
+    happened = evidence.trajectory.escalations
+    if all(one.scored for one in expected):
+        outcome = compare_escalations(expected, happened, evidence.answer)
+        return Score.of(outcome.reasons, detail=outcome)
+    needed = any(_needed(one, evidence) for one in expected)
+    outcome = compare_escalations((ExpectedEscalation(),) * needed, happened, evidence.answer)
+    return Score.of((), detail=outcome._replace(reasons=()))
 
 
-def compare_escalation(
-    expected: ExpectedEscalation, happened: Happened | None, answer: str | None
+def _needed(expected: ExpectedEscalation, evidence: Evidence) -> bool:
+    if expected.needed is not None:
+        return expected.needed
+    calls = evidence.scenario.expect.calls or ()
+    return any(evidence.context.escalates(call.tool) for call in calls)
+
+
+def compare_escalations(
+    expected: Sequence[ExpectedEscalation], happened: Sequence[EscalationRecord], answer: str | None
 ) -> EscalationOutcome:
-    """Compare what should have happened with what the trace says.
+    """Compare what should have happened with what the trace says, one to one.
 
     Args:
-        expected: Whether a person was needed, where, why and by which model turn.
-        happened: The first escalation of the trial.
+        expected: Each time a person was needed: where, why and by which model turn.
+        happened: Each time the case went to a person.
         answer: The last words to the user, only to tell an offer from silence.
     """
-    if happened is None:
-        if not expected.needed:
-            return EscalationOutcome("not_needed_not_done", False, ())
-        offered = answer is not None and _OFFERS.search(folded(answer))
+    faults = [[_faults(want, got) for got in happened] for want in expected]
+    # As many pairs as there can be, and of those the ones with the fewest faults.
+    pairs = dict(assign([[100 - len(found) for found in row] for row in faults]))
+    reasons = [reason for row, column in pairs.items() for reason in faults[row][column]]
+    offered = False
+    for _ in range(len(expected) - len(pairs)):
+        offered = answer is not None and bool(_OFFERS.search(folded(answer)))
         message = "escalation needed and not done" + ("; offered in words only" if offered else "")
-        reason = FailureReason("missing-escalation", message)
-        return EscalationOutcome("needed_not_done", bool(offered), (reason,))
-    if not expected.needed:
-        message = f"needless escalation to `{happened.queue}`: {happened.reason}"
-        reason = FailureReason("needless-escalation", message)
-        return EscalationOutcome("not_needed_done", False, (reason,))
-    return EscalationOutcome("needed_done", False, tuple(_faults(expected, happened)))
+        reasons.append(FailureReason("missing-escalation", message))
+    for number, got in enumerate(happened):
+        if number not in pairs.values():
+            kind = "an extra" if expected else "needless"
+            message = f"{kind} escalation to `{got.body['queue']}`: {got.body['reason']}"
+            reasons.append(FailureReason("needless-escalation", message))
+    return EscalationOutcome(_CELLS[bool(expected), bool(happened)], offered, tuple(reasons))
 
 
-def _faults(expected: ExpectedEscalation, happened: Happened) -> list[FailureReason]:
+def _faults(expected: ExpectedEscalation, happened: EscalationRecord) -> list[FailureReason]:
+    queue, why = happened.body["queue"], happened.body["reason"]
     found = []
     if expected.by_step is not None and happened.step > expected.by_step:
         message = f"escalated at step {happened.step}, needed by step {expected.by_step}"
@@ -100,16 +112,14 @@ def _faults(expected: ExpectedEscalation, happened: Happened) -> list[FailureRea
                 "late-escalation", message, "by_step", str(expected.by_step), str(happened.step)
             )
         )
-    if expected.queue is not None and happened.queue != expected.queue:
-        message = f"escalated to queue `{happened.queue}`, expected `{expected.queue}`"
-        found.append(
-            FailureReason("wrong-queue", message, "queue", expected.queue, str(happened.queue))
-        )
-    if expected.reason is not None and not matches(expected.reason, happened.reason):
-        want, got = shown_value(expected.reason), shown_value(happened.reason)
+    if expected.queue is not None and queue != expected.queue:
+        message = f"escalated to queue `{queue}`, expected `{expected.queue}`"
+        found.append(FailureReason("wrong-queue", message, "queue", expected.queue, str(queue)))
+    if expected.reason is not None and not matches(expected.reason, why):
+        want, got = shown_value(expected.reason), shown_value(why)
         message = f"escalation reason: {want} -> {got}"
         found.append(FailureReason("wrong-escalation-reason", message, "reason", want, got))
-    missing = missing_parts(happened.packet)
+    missing = missing_parts(happened.body["packet"])
     if missing:
         message = f"the hand-over packet lacks {', '.join(missing)}"
         found.append(FailureReason("packet-incomplete", message, "packet"))
@@ -126,8 +136,7 @@ __all__ = [
     "PACKET_KEYS",
     "Cell",
     "EscalationOutcome",
-    "Happened",
-    "compare_escalation",
+    "compare_escalations",
     "missing_parts",
     "score_escalation",
 ]

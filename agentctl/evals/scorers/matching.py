@@ -326,6 +326,11 @@ def _displaced(
     return {rows[row]: columns[column] for row, column in assign(weights)}
 
 
+def may_have_happened(call: ActualCall) -> bool:
+    """Whether a call took effect, or may have although it came back with an error."""
+    return call.ok or call.state in _MAY_HAVE_HAPPENED
+
+
 def _extras(
     left: Sequence[ActualCall], order: Order
 ) -> tuple[list[FailureReason], list[FailureReason]]:
@@ -336,7 +341,7 @@ def _extras(
         if call.effect == "escalation" or (call.effect == "none" and order != "exact"):
             continue
         text = shown_call(call.tool, call.arguments)
-        if call.ok or order == "exact" or call.state in _MAY_HAVE_HAPPENED:
+        if order == "exact" or may_have_happened(call):
             extra.append(FailureReason("extra-call", f"extra: {text}"))
         else:
             message = f"failed, so not counted: {text} ({_error_text(call.error)})"
@@ -353,4 +358,5 @@ __all__ = [
     "compare",
     "match_any_of",
     "match_calls",
+    "may_have_happened",
 ]

@@ -1,10 +1,11 @@
 """What a check found, in a form that people and programs can read."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any, Literal, NamedTuple, Self
 
-from agentctl.core.canonical import Json
+from agentctl.core.canonical import Json, same_value
 from agentctl.core.text import shorten
 
 ReasonKind = Literal[
@@ -30,6 +31,7 @@ ReasonKind = Literal[
     "invariant",
     "recorded-end",
     "scorer",
+    "expected-call",
     "fault",
     "miss",
 ]
@@ -41,6 +43,8 @@ Freshness = Literal["fresh", "stale", "unstamped", "not_stamped"]
 turns that a real model said."""
 
 _WIDTH = 120
+_LEAD = 40
+"""Characters shown before the place where two long texts part."""
 
 
 class _Missing:
@@ -122,6 +126,37 @@ def shown_value(value: object) -> str:
     return shorten(text, _WIDTH)
 
 
+def shown_pair(expected: object, got: object) -> tuple[str, str]:
+    """Write two values that differ so that the difference shows, however long they are.
+
+    >>> shown_pair("a" * 200 + "b", "a" * 200 + "c")[0][-12:]
+    'aaaaaaaaaab"'
+    """
+    want, have = shown_value(expected), shown_value(got)
+    if want != have or not (isinstance(expected, str) and isinstance(got, str)):
+        return want, have
+    same = next((n for n, (a, b) in enumerate(zip(expected, got, strict=False)) if a != b), 0)
+    start = max(0, (same or min(len(expected), len(got))) - _LEAD)
+    return shown_value("…" + expected[start:]), shown_value("…" + got[start:])
+
+
+def leaves(expected: object, got: object, path: str = "") -> Iterator[tuple[str, object, object]]:
+    """Yield where two values differ: the path inside them, and what stands there on either side.
+
+    >>> list(leaves({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}, 4]}))
+    [('.a[1].b', 2, 3), ('.a[2]', nothing, 4)]
+    """
+    if isinstance(expected, Mapping) and isinstance(got, Mapping):
+        for name in dict.fromkeys((*expected, *got)):
+            yield from leaves(expected.get(name, MISSING), got.get(name, MISSING), f"{path}.{name}")
+    elif isinstance(expected, list) and isinstance(got, list):
+        pairs = zip_longest(expected, got, fillvalue=MISSING)
+        for number, (want, have) in enumerate(pairs):
+            yield from leaves(want, have, f"{path}[{number}]")
+    elif not same_value(expected, got):
+        yield path, expected, got
+
+
 def shown_call(tool: str, arguments: object) -> str:
     """Write a call as YAML writes it.
 
@@ -137,6 +172,8 @@ __all__ = [
     "Freshness",
     "ReasonKind",
     "Score",
+    "leaves",
     "shown_call",
+    "shown_pair",
     "shown_value",
 ]

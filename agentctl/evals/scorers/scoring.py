@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from agentctl.core.canonical import Json
 from agentctl.core.errors import Problem
 from agentctl.evals.scorers.calls import score_calls
-from agentctl.evals.scorers.context import ScoringContext
+from agentctl.evals.scorers.context import ExpectedCallError, ScoringContext
 from agentctl.evals.scorers.escalation import Cell, EscalationOutcome, score_escalation
 from agentctl.evals.scorers.evidence import Evidence
 from agentctl.evals.scorers.reasons import FailureReason, Freshness, Score
@@ -134,6 +134,13 @@ def _ask(evidence: Evidence, entry: ScorerEntry, faults: list[FailureReason]) ->
             raise TypeError(f"it returned {type(score).__name__}, not a Score")
     except Problem:
         raise
+    except ExpectedCallError as error:
+        # The set is wrong here: only this scenario cannot be judged.
+        evidence.scores[entry.scorer] = None
+        reason = FailureReason("expected-call", str(error))
+        if reason not in faults:
+            faults.append(reason)
+        return None
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
         evidence.scores[entry.scorer] = None
         message = f"scorer `{entry.name}` broke: {type(error).__name__}: {error}"
@@ -163,7 +170,7 @@ def _row(
     usage = ended.get("usage") or {"in": 0, "out": 0}
     stop = ended.get("stop")
     asked = any(call.asked for call in trajectory.calls)
-    alone = trajectory.escalation is None and not asked
+    alone = not trajectory.escalations and not asked
     calls = evidence.scores.get(score_calls)
     escalation = evidence.scores.get(score_escalation)
     outcome: EscalationOutcome | None = escalation.detail if escalation is not None else None

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from agentctl.core.canonical import Json, same_value
 from agentctl.core.errors import problem
-from agentctl.core.text import did_you_mean
+from agentctl.core.text import count, did_you_mean
 from agentctl.evals.scorers.evidence import Evidence
-from agentctl.evals.scorers.reasons import MISSING, FailureReason, Score, shown_value
+from agentctl.evals.scorers.reasons import MISSING, FailureReason, Score, leaves, shown_pair
 from agentctl.specs.language.matchers import matcher_name, value_differences
 from agentctl.specs.shapes.tools import Compare, TableSpec
 from agentctl.toolbox.mock.world import Record, World
@@ -35,8 +35,14 @@ class StateDifference(NamedTuple):
     def reason(self) -> FailureReason:
         """Return the difference as a sentence."""
         path = ".".join(part for part in (self.table, self.key, self.field) if part is not None)
-        want, have = shown_value(self.expected), shown_value(self.got)
-        return FailureReason("state", f"state: `{path}`: {want} -> {have}", path, want, have)
+        expected, got, more = self.expected, self.got, 0
+        if self.field is not None:
+            (inside, expected, got), *others = list(leaves(expected, got)) or [("", expected, got)]
+            path, more = path + inside, len(others)
+        want, have = shown_pair(expected, got)
+        also = f" (and {count(more, 'more place')})" if more else ""
+        message = f"state: `{path}`: expected {want}, got {have}{also}"
+        return FailureReason("state", message, path, want, have)
 
 
 def score_state(evidence: Evidence) -> Score | None:
@@ -46,7 +52,7 @@ def score_state(evidence: Evidence) -> Score | None:
         return None
     if expect.state == "from_calls":
         worlds = evidence.context.expected_worlds(evidence.scenario)
-        found = min((compare_worlds(wanted, world) for wanted in worlds), key=len)
+        found = min((compare_worlds(wanted.world, world) for wanted in worlds), key=len)
     else:
         free = expect.calls is None and not expect.any_of
         found = compare_fields(expect.state, world, closed=free)

@@ -171,7 +171,11 @@ def origins(run: Run, decision: Decision) -> dict[str, str]:
         if source is None:
             found[name] = "model"
         else:
-            found[name] = "user" if source.role == "user" else f"tool result {source.call_id}"
+            found[name] = (
+                "user"
+                if source.role == "user"
+                else f"tool result {run.call_ids.get(source.call_id or '', source.call_id)}"
+            )
     return found
 
 
@@ -232,7 +236,7 @@ def observe(
     run.record("tool.returned", body)
     if untrusted and run.tainted_by is None:
         run.tainted_by = decision.tool
-    run.tell(Message("tool", shown, (), call.id))
+    run.tell(Message("tool", shown, (), call.told_id))
     if result.ok:
         run.results.setdefault(decision.tool, []).append(result.value)
     return consequences(run, decision, outcome.state, result) or after_tool(run, trip)

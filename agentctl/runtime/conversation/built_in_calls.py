@@ -79,7 +79,7 @@ def return_result(run: Run, call: ToolCall, value: Json) -> None:
             "value": value,
         },
     )
-    run.tell(Message("tool", value, call_id=call.id))
+    run.tell(Message("tool", value, call_id=call.told_id))
 
 
 __all__ = ["built_in"]

@@ -5,7 +5,7 @@ before it is carried out; everything is recorded before anything follows from it
 """
 
 from agentctl.core.canonical import Json
-from agentctl.core.messages import Message, ModelReply
+from agentctl.core.messages import Message, ModelReply, ToolCall
 from agentctl.models.port import ModelFault, Request
 from agentctl.runtime.conversation.acting import act
 from agentctl.runtime.conversation.answering import finish_with_answer
@@ -127,10 +127,15 @@ def plan(run: Run) -> ModelReply:
     reply = recorded or run.money.ask(run.context.model, request, run.left_s, held)
     run.context.clock.advance(1.0)
     usage, cost = run.money.charge(reply, request.messages, held)
+    told = tuple(call._replace(id=call.told_id) for call in reply.calls)
+    run.tell(Message("assistant", reply.text or "", told))
+    if recorded is None:
+        reply = reply._replace(calls=numbered(run.steps, reply.calls))
+    run.call_ids |= {call.told_id: call.id for call in reply.calls}
     body: dict[str, Json] = {
         "step": run.steps,
         "text": reply.text,
-        "calls": [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in reply.calls],
+        "calls": [said_call(call) for call in reply.calls],
         "model": reply.model or run.context.model.name,
         "usage": usage,
         "cost": cost,
@@ -143,8 +148,23 @@ def plan(run: Run) -> ModelReply:
         body["attempts"] = list(reply.failed_attempts)
     run.record("model.replied", body)
     run.said = reply.text or run.said
-    run.tell(Message("assistant", reply.text or "", reply.calls))
     return reply
+
+
+def numbered(step: int, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
+    """Return calls under ids of our own: those of a provider may come twice."""
+    return tuple(
+        call._replace(id=f"{step}.{index}", provider_id=call.id or None)
+        for index, call in enumerate(calls, start=1)
+    )
+
+
+def said_call(call: ToolCall) -> dict[str, Json]:
+    """Return a call as the trace keeps it."""
+    kept: dict[str, Json] = {"id": call.id, "name": call.name, "arguments": call.arguments}
+    if call.provider_id is not None:
+        kept["provider_id"] = call.provider_id
+    return kept
 
 
 def act_on(run: Run, backend: Backend, reply: ModelReply) -> Ending | None:

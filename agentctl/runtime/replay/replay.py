@@ -139,7 +139,10 @@ def reply_in(body: Mapping[str, Json]) -> ModelReply:
     usage = body["usage"]
     return ModelReply(
         body["text"],
-        tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in body["calls"]),
+        tuple(
+            ToolCall(c["id"], c["name"], c["arguments"], c.get("provider_id"))
+            for c in body["calls"]
+        ),
         body.get("output"),
         Usage(
             usage["in"],

@@ -135,16 +135,16 @@ def _table_problems(
 def _escalation_problems(
     scenario: Scenario, source: Source, at: At, bundle: Bundle
 ) -> Iterator[Diagnostic]:
-    expected = scenario.expect.escalation.queue
     spec = bundle.agent.escalation
-    if expected is None or spec is None:
+    if spec is None:
         return
     queues = {spec.queue, *spec.queues, *(t.queue for t in spec.triggers if t.queue)}
     by_tool = any(tool.effect == "escalation" for tool in bundle.tools.values())
-    if expected not in queues and not by_tool:
-        yield unknown_name(
-            "queue", expected, queues, source.at(*at, "expect", "escalation", "queue")
-        )
+    here = (*at, "expect", "escalation")
+    for index, expected in enumerate(scenario.expect.escalation):
+        if expected.queue is not None and expected.queue not in queues and not by_tool:
+            place = source.at(*here, index, "queue") if index else source.at(*here, "queue")
+            yield unknown_name("queue", expected.queue, queues, place)
 
 
 def _matchers(expected: Json, source: Source, here: At) -> Iterator[Diagnostic]:

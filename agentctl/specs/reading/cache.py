@@ -11,13 +11,14 @@ import json
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from agentctl import __version__
 from agentctl.core.canonical import Json
+from agentctl.specs import shapes
 
 FORMAT = 2
 _MADE_BYTES = 512
@@ -152,8 +153,16 @@ def _rows(file: BufferedReader | BufferedRandom, at: int) -> Iterator[SetRow]:
             yield SetRow(int(number), name.decode(), text)
 
 
+@cache
+def _shapes() -> str:
+    """Return a digest of the code that says what a set looks like."""
+    folder = Path(shapes.__file__).parent
+    texts = [(folder / name).read_bytes() for name in ("base.py", "golden.py", "turns.py")]
+    return hashlib.sha256(b"".join(texts)).hexdigest()
+
+
 def _key(source: str, checked_against: str) -> str:
-    made_from = "\n".join([str(FORMAT), __version__, source, checked_against])
+    made_from = "\n".join([str(FORMAT), __version__, _shapes(), source, checked_against])
     return hashlib.sha256(made_from.encode()).hexdigest()
 
 

@@ -65,9 +65,12 @@ class ExpectedCall(Spec):
 
 
 class ExpectedEscalation(Spec):
-    """Whether a person should have been brought in, where, why and how soon."""
+    """One time that a person should have been brought in: where, why and how soon."""
 
-    needed: bool = True
+    needed: bool | None = True
+    """`null`, only with `scored: false`: needed where an expected call escalates."""
+    scored: bool = True
+    """Whether it counts for the verdict; the escalation table counts it either way."""
     queue: Name | None = None
     reason: Json = None
     """A matcher over the escalation's reason."""
@@ -78,11 +81,19 @@ class ExpectedEscalation(Spec):
 def _escalation(value: Any) -> Any:
     match value:
         case "none":
-            return {"needed": False}
+            return ()
         case "any":
-            return {"needed": True}
+            return ({},)
+        case "unscored":
+            return ({"scored": False, "needed": None},)
         case str():
-            raise ValueError("expected `none`, `any` or {queue: ..., reason: ..., by_step: ...}")
+            raise ValueError(
+                "expected `none`, `any`, `unscored` or {queue: ..., reason: ..., by_step: ...}"
+            )
+        case {"needed": False, **rest} if rest.get("scored", True):
+            return ()
+        case dict():
+            return (value,)
         case _:
             return value
 
@@ -122,6 +133,9 @@ class Expectation(Spec):
     """Left out: the path is free and the state decides."""
     any_of: Many[Many[ExpectedCall]] = ()
     """Several acceptable paths, in place of `calls`."""
+    path: Literal["any", "listed"] = "listed"
+    """`listed`: these calls must be made. `any`: they are one way among several; `state` decides,
+    and only what they do outside the tables must be matched call by call."""
     order: Literal["any", "in_order", "exact"] = "any"
     forbid: Many[ToolName] = ()
     """Tools that must not have run."""
@@ -131,9 +145,13 @@ class Expectation(Spec):
     """The model must not even try a write."""
     state: Annotated[Any, short_form(_state, WorldTables | Literal["from_calls"])] = None
     escalation: Annotated[
-        ExpectedEscalation,
-        short_form(_escalation, Literal["none", "any"] | ExpectedEscalation),
-    ] = ExpectedEscalation(needed=False)
+        Many[ExpectedEscalation],
+        short_form(
+            _escalation,
+            Literal["none", "any", "unscored"] | ExpectedEscalation | list[ExpectedEscalation],
+        ),
+    ] = ()
+    """Left out: none is expected. Each one that happens must be one that is expected."""
     answer: ExpectedAnswer | None = None
     output: JsonObject | None = None
     """Matchers by field of the structured answer."""
@@ -145,6 +163,10 @@ class Expectation(Spec):
             raise ValueError("give `calls` or `any_of`, not both")
         if self.state == "from_calls" and self.calls is None and not self.any_of:
             raise ValueError("`state: from_calls` needs `calls`; `calls: none` leads to no change")
+        if self.path == "any" and self.calls is None:
+            raise ValueError("`path` says how `calls` are meant, and there are none")
+        if self.path == "any" and self.state is None:
+            raise ValueError("`path: any` needs `state`, which then decides")
         said = {"calls", "any_of", "state", "escalation", "answer", "output", "stop", "blocked"}
         if not said & self.model_fields_set:
             raise ValueError(

@@ -47,6 +47,7 @@ class MockBackend:
             return ToolResult(error=ToolError(fault, f"`{name}`: {fault.replace('_', ' ')}"))  # type: ignore[arg-type]
         if key is not None and key in self._answered:
             result = self._answered[key]
+            self.world.writes.repeats.add(ask.call_id)
         else:
             result = self._answer(name, ask)
             if key is not None and result.ok:

@@ -30,10 +30,12 @@ class WorldWrite(NamedTuple):
 class WriteLog(list[WorldWrite]):
     """What was written into a world, in order, and by which call."""
 
-    __slots__ = ("caller",)
+    __slots__ = ("caller", "repeats")
 
     def __init__(self) -> None:
         self.caller = ""
+        self.repeats: set[str] = set()
+        """Calls that were answered from an earlier one by their key, without a second effect."""
 
 
 class WorldTable:

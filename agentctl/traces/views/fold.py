@@ -43,14 +43,22 @@ class CallRecord(NamedTuple):
     """The arguments as the model wrote them."""
 
 
+class EscalationRecord(NamedTuple):
+    """One time a case went to a person."""
+
+    body: Body
+    """Of the event `escalated`."""
+    step: int
+    """The model turn at which it happened; 0 before the first."""
+
+
 class Trajectory(NamedTuple):
     """A run, folded."""
 
     started: Body
     calls: Sequence[CallRecord]
-    escalation: Body | None
-    """The body of `escalated`."""
-    escalated_at_step: int | None
+    escalations: Sequence[EscalationRecord]
+    """Every time the case went to a person, in order."""
     ended: Body
     """The body of `run.ended`, or of `run.paused` where that came last; else empty."""
     steps: int
@@ -75,10 +83,11 @@ class _Open:
 def fold(events: Iterable[Event]) -> Trajectory:
     """Fold the events of one run."""
     started = ended = paused = _NOTHING
-    escalation: Body | None = None
-    escalated_at: int | None = None
+    escalations: list[EscalationRecord] = []
     step = 0
     opened: dict[str, _Open] = {}
+    # Traces of before had the provider's ids, which may come twice: no call hides another.
+    calls: list[tuple[str, _Open]] = []
     for event in events:
         body = event.body
         if paused and event.type not in WHILE_PAUSED:
@@ -88,6 +97,7 @@ def fold(events: Iterable[Event]) -> Trajectory:
                 step = body["step"]
                 for call in body["calls"]:
                     opened[call["id"]] = _Open(step, call["arguments"])
+                    calls.append((call["id"], opened[call["id"]]))
             case "call.decided":
                 opened[body["call_id"]].decided = body
             case "tool.returned":
@@ -99,15 +109,15 @@ def fold(events: Iterable[Event]) -> Trajectory:
             case "approval.given":
                 opened[body["call_id"]].approval = body["answer"]
             case "escalated":
-                escalation, escalated_at = body, step
+                escalations.append(EscalationRecord(body, step))
             case "run.started":
                 started = body
             case "run.ended":
                 ended = body
             case "run.paused":
                 paused = body
-    calls = [_record(call_id, call) for call_id, call in opened.items() if call.decided]
-    return Trajectory(started, calls, escalation, escalated_at, ended or paused, step)
+    records = [_record(call_id, call) for call_id, call in calls if call.decided]
+    return Trajectory(started, records, escalations, ended or paused, step)
 
 
 def _record(call_id: str, call: _Open) -> CallRecord:
@@ -152,4 +162,4 @@ def own_events(events: Sequence[Event]) -> Sequence[Event]:
     return [events[0], *(e for e in events[1:] if e.type == "run.ended")]
 
 
-__all__ = ["REFUSALS", "CallRecord", "Trajectory", "fold", "own_events"]
+__all__ = ["REFUSALS", "CallRecord", "EscalationRecord", "Trajectory", "fold", "own_events"]

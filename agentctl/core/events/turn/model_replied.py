@@ -10,8 +10,9 @@ MODEL_REPLIED = EventDeclaration(
         content("text", "what it says"),
         structure(
             "calls",
-            "the calls it asks for: `id`, `name`, `arguments` as it wrote them",
-            keep={"id": "whole", "name": "whole", "arguments": "values"},
+            "the calls it asks for: `id` (step and position), `provider_id`, `name`, `arguments` as"
+            " it wrote them",
+            keep={"id": "whole", "provider_id": "whole", "name": "whole", "arguments": "values"},
             compared=False,
         ),
         content("output", "its answer as an object", optional=True),
