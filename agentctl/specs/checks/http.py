@@ -42,7 +42,7 @@ def http_problems(given: LiveTool) -> Iterator[Diagnostic]:
     if not PATH.fullmatch(live.result):
         at = source.at(*here, "result")
         hint = "write `$` for the answer itself, `$.data.items` for a field of it"
-        yield Diagnostic("bad-path", f"`{live.result}` is no path", at, hint)
+        yield Diagnostic("bad-path", f"`{live.result}` is not a path", at, hint)
 
 
 def _address_problems(
@@ -52,7 +52,7 @@ def _address_problems(
     if live.server is None:
         if not _ABSOLUTE.match(url):
             hint = "begin it with https:// or ${NAME}, or name a `server:`"
-            yield Diagnostic("no-address", f"`{url}` is no whole address", at, hint)
+            yield Diagnostic("no-address", f"`{url}` is not a complete address", at, hint)
         base = url
     elif server is None:
         return  # that there is no such server is told elsewhere
@@ -73,7 +73,7 @@ def _address_problems(
             yield Diagnostic("no-address", message, at, hint)
     host = _HOST.match(base.replace("${", "$("))
     if host is not None and "{" in host[1]:
-        message = "an argument stands in the host: a model would choose who gets the call"
+        message = "an argument is part of the host: the model would choose who gets the call"
         yield Diagnostic("argument-in-host", message, at, "write the host out, or use ${NAME}")
 
 

@@ -80,7 +80,7 @@ def _tool_problems(
     if tool.records and not PATH.fullmatch(tool.records.path):
         at = source.at(*here, "records", "path")
         hint = "write `$` for the result itself, `$.items` for a field of it"
-        yield Diagnostic("bad-path", f"`{tool.records.path}` is no path", at, hint)
+        yield Diagnostic("bad-path", f"`{tool.records.path}` is not a path", at, hint)
     for field, part in (("target", tool.target), ("records", tool.records)):
         if part is not None and part.table not in tables:
             yield unknown_name("table", part.table, tables, source.at(*here, field, "table"))

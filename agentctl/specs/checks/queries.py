@@ -78,7 +78,7 @@ def query_problems(given: LiveTool) -> Iterator[Diagnostic]:
             yield unknown_name("argument", name, arguments, at)
     if live.writes and tool.effect == "none":
         hint = "say `internal_write`, `external_write` or `irreversible`"
-        message = "a tool that writes is no `effect: none`"
+        message = "a tool that writes cannot have `effect: none`"
         yield Diagnostic("effect-too-mild", message, source.at(*here, "writes"), hint)
     if server is not None and server.url is None:
         at = source.at(*here, "server")

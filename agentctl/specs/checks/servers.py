@@ -54,10 +54,12 @@ def _header_problems(
             yield Diagnostic("bad-header", f"`{name}` cannot be the name of a header", at)
         elif not (value.isascii() and value.isprintable()):
             at = replace(source.at(*here, name), text=None)
-            yield Diagnostic("bad-header", f"`{name}` holds what no header can carry", at)
+            yield Diagnostic(
+                "bad-header", f"`{name}` contains characters that a header cannot carry", at
+            )
         if secret_in(name, value) or (_SECRET_HEADERS.match(name) and "${" not in value):
             at = replace(source.at(*here, name), text=None)
-            message = f"the header `{name}` holds a secret that stands in the file"
+            message = f"the header `{name}` contains a secret"
             yield Diagnostic("secret-in-file", message, at, _FROM_ENVIRONMENT)
 
 
@@ -75,7 +77,7 @@ def _userinfo_problems(url: str | None, source: Source, here: CheckedPlace) -> I
     found = re.search(r"://[^/?#@]*:([^/?#@]*)@", url or "")
     if found is not None and not found[1].startswith("${"):
         at = replace(source.at(*here), text=None)
-        message = "the address holds a password that stands in the file"
+        message = "the address contains a password"
         yield Diagnostic("secret-in-file", message, at, _FROM_ENVIRONMENT)
 
 
