@@ -33,6 +33,7 @@ bench: $(VENV)/.tested  ## Speed, as ratios against a baseline of the same run.
 	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.worlds
 	$(BIN)/python -m benchmarks.audit
+	$(BIN)/python -m benchmarks.traces
 	$(BIN)/python -m benchmarks.gate
 	$(BIN)/python -m benchmarks.live
 	$(BIN)/python -m benchmarks.crm

@@ -19,7 +19,7 @@ from agentctl.app.checking.table import CHECKS
 from agentctl.core.events import EVENTS, STOP_REASONS, EventDeclaration, Keep
 from agentctl.core.exits import ExitCode
 from agentctl.evals.results.figures import gated_figures
-from agentctl.specs.checks.risks import DOES
+from agentctl.specs.checks.tools.risks import DOES
 from agentctl.specs.language.matchers import MATCHERS
 from agentctl.specs.shapes.base import Family
 from agentctl.specs.shapes.kinds import KINDS

@@ -68,13 +68,11 @@ def eval_command(
     ] = False,
     record: Annotated[
         Literal["all", "missing"] | None,
-        typer.Option(help="Ask the model, and keep what it says: all, or what is not kept yet."),
+        typer.Option(help="Ask the model and record its answers: all, or the missing ones."),
     ] = None,
-    replay: Annotated[
-        bool, typer.Option("--replay", help="Play the cassette and nothing else.")
-    ] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Play the cassette only.")] = False,
     live: Annotated[
-        bool, typer.Option("--live", help="Ask the model and keep nothing; tools stay mocked.")
+        bool, typer.Option("--live", help="Ask the model and record nothing; tools stay mocked.")
     ] = False,
     written: Annotated[
         bool, typer.Option("--written", help="Play the written turns, cassette or not.")
@@ -93,7 +91,7 @@ def eval_command(
     """Replay golden sets and gate the change.
 
     A scenario that is on the set's cassette plays it; the others play their written turns. Tools
-    are mocked whoever speaks.
+    are mocked in every case.
     """
     outputs = _outputs(output or [], junit, report_file, table)
     check_outputs(outputs)

@@ -68,11 +68,14 @@ def _align(
 ) -> list[AlignedPair]:
     drops, adds = [gap(item) for item in left], [gap(item) for item in right]
     leaving = _costs_of_leaving(drops, adds)
-    width = _FIRST_WIDTH
+    width, before = _FIRST_WIDTH, math.inf
     band = _band(left, right, change, drops, adds, width)
     # An alignment outside of the band costs at least `leaving[width]`: only then is it ruled out.
     while width < len(leaving) and band.cost >= leaving[width]:
-        width = min(2 * width + 1, bisect_right(leaving, band.cost))
+        # A cost that a wider band did not lower is likely the least: go as wide as it asks.
+        enough = bisect_right(leaving, band.cost)
+        width = enough if band.cost == before else min(2 * width + 1, enough)
+        before = band.cost
         band = _band(left, right, change, drops, adds, width)
     pairs: list[AlignedPair] = []
     i = j = 0

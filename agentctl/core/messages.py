@@ -71,6 +71,17 @@ class ToolCall(NamedTuple):
     provider_id: str | None = None
     """What the provider called it; kept to answer the provider, and identifies nothing."""
 
+    def named(self, own: str) -> "ToolCall":
+        """Return the call under an id of our own: those of a provider may come twice."""
+        return self._replace(id=own, provider_id=self.id or None)
+
+    def as_json(self) -> dict[str, Json]:
+        """Return the call as the trace keeps it."""
+        kept: dict[str, Json] = {"id": self.id, "name": self.name, "arguments": self.arguments}
+        if self.provider_id is not None:
+            kept["provider_id"] = self.provider_id
+        return kept
+
     @property
     def told_id(self) -> str:
         """The id by which the model knows the call."""

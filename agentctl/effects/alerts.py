@@ -1,7 +1,7 @@
 """Alerts that leave the process: a program that is run, an address that is posted to.
 
 Each is sent once for an agent, a limit and a period, whichever process meets it first. An alert
-that could not be sent is forgotten again, so the next breach tries anew; it never stops a run. One
+that could not be sent is forgotten again, so the next breach tries again; it never stops a run. One
 whose process dies while it is being sent is not sent a second time.
 """
 
@@ -86,7 +86,7 @@ class AlertSender:
         self._env = os.environ if env is None else env
         db.executescript(SCHEMA)
 
-    def tell(self, alert: Alert) -> None:
+    def send(self, alert: Alert) -> None:
         """Send an alert by every channel that has not sent it yet."""
         if alert.what not in self._spec.on:
             return

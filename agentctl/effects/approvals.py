@@ -1,6 +1,6 @@
 """Approvals that wait: what a person is asked, and whether their answer may still be used.
 
-The answer itself is an event in the trace of its run. What stands here makes it findable and makes
+The answer itself is an event in the trace of its run. The row here makes it findable and makes
 it count once: an approval is bound to one canonical call of one run, under one policy and one set
 of tools, until it expires.
 """
@@ -160,7 +160,7 @@ class Approvals:
         self._expire(now)
         row = db.execute("SELECT run, standing FROM approvals WHERE id = ?", (approval,)).fetchone()
         if row is None:
-            return f"there is no approval {approval}"
+            return f"no approval {approval}"
         run, standing = row
         if run != intent.run:
             return f"approval {approval} was given for another run"
@@ -173,7 +173,7 @@ class Approvals:
         """Return one request.
 
         Raises:
-            Problem: If there is none of this number.
+            Problem: If no approval has this number.
         """
         found = self._all("id = ?", approval_id)
         if not found:
@@ -182,10 +182,10 @@ class Approvals:
         return found[0]
 
     def current(self, approval_id: int, now: datetime) -> PendingApproval:
-        """Return one request as it stands at this moment.
+        """Return one request in its present state.
 
         Raises:
-            Problem: If there is none of this number.
+            Problem: If no approval has this number.
         """
         with transaction(self._db):
             self._expire(now)

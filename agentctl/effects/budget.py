@@ -1,6 +1,6 @@
 """Money that several runs share: taken before it is spent, given back when it was not.
 
-A purse answers before each call that costs money. What it holds for a call counts as spent until
+A budget answers before each call that costs money. What it holds for a call counts as spent until
 the call is settled, so calls that run at the same time cannot spend the same dollar twice.
 """
 
@@ -21,7 +21,7 @@ class BudgetLevel(NamedTuple):
 
     period: BudgetPeriod
     used: Decimal
-    """Settled and reserved, by everybody who shares the limit."""
+    """Settled and reserved, by every run that shares the limit."""
     most: Decimal
 
 
@@ -53,10 +53,10 @@ class Budget(Protocol):
         ...
 
     def settle(self, hold: BudgetHold, amount: Decimal) -> tuple[BudgetLevel, ...]:
-        """Book what the call did cost, nothing when it was never made; return the limits then."""
+        """Book what the call cost, nothing when it was never made; return the limits then."""
         ...
 
-    def tell(self, what: BudgetBreach, level: BudgetLevel, at: datetime) -> None:
+    def alert(self, what: BudgetBreach, level: BudgetLevel, at: datetime) -> None:
         """Let people know that a limit is near or met."""
         ...
 

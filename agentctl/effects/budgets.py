@@ -1,10 +1,10 @@
 """What agents have spent, by day and month, shared by every process of a project.
 
 Money is reserved before a call and settled after it. One transaction adds up what is settled and
-what is reserved, compares it with the limits and reserves: whoever comes second sees the first.
+what is reserved, compares it with the limits and reserves: the second process sees the first.
 Amounts are whole micro-dollars, rounded against the spender.
 
-A reservation of a process that died stays counted until somebody settles it: the call may have
+A reservation of a process that died stays counted until it is settled: the call may have
 been made. A clock set back opens no older budget: what was spent on a later day counts too.
 """
 

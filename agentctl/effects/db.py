@@ -16,15 +16,15 @@ from agentctl.core.exits import ExitCode
 PATIENCE_S = 10.0
 """How long a process waits for others that are writing."""
 _TURN = Lock()
-"""Threads of one process write one after the other. SQLite lets whoever waits try again now and
-then, and among fifty some would never be the one."""
+"""Threads of one process write one after the other. A waiting connection of SQLite tries again now
+and then, and of fifty some would never get their turn."""
 
 
 def open_db(path: Path) -> sqlite3.Connection:
     """Open the database, and make it where it is not there yet.
 
     Raises:
-        Problem: If it cannot be opened, or is no database.
+        Problem: If it cannot be opened, or is not a database.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def open_db(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """Do everything inside or nothing; whoever writes at the same time waits.
+    """Do everything inside or nothing; other writers wait.
 
     Raises:
         Problem: If the database fails; then nothing of it was done.

@@ -1,4 +1,4 @@
-"""The effect ledger: what was intended, what was sent, what came of it. Each effect at most once.
+"""The effect ledger: what was intended, what was sent, what happened. Each effect at most once.
 
     intended -> dispatched -> succeeded | unverified | failed | in_doubt
 
@@ -6,7 +6,7 @@ A doubt is reconciled by the tool's look-up or by a person: the effect then has 
 found, and `settled_by` says who found it.
 
 An effect is known by its key, which is made of the arguments that the manifest names, not of the
-model's call id. So a duplicate that the model plans anew, a second process and a run that is
+model's call id. So a duplicate that the model plans again, a second process and a run that is
 resumed after a crash all meet what is here, and none of them sends it again.
 """
 
@@ -91,14 +91,14 @@ class LedgerClaim(NamedTuple):
     effect: EffectRecord | None
     """The row; `None` where the effect must not happen."""
     send: bool
-    """Whether it may be sent: nobody has sent it before."""
+    """Whether it may be sent: it has not been sent before."""
     refusal: str | None = None
     """Why it must not happen."""
     unapproved: bool = False
     """Whether that is for want of an approval."""
 
 
-class Uses(Protocol):
+class ApprovalUse(Protocol):
     """What uses up an approval inside the ledger's transaction."""
 
     def use(
@@ -119,13 +119,13 @@ class Ledger:
         Problem: If the database cannot be used.
     """
 
-    def __init__(self, db: sqlite3.Connection, approvals: Uses) -> None:
+    def __init__(self, db: sqlite3.Connection, approvals: ApprovalUse) -> None:
         self._db = db
         self._approvals = approvals
         prepare(db, SCHEMA)
 
     def claim(self, intent: EffectIntent, now: datetime) -> LedgerClaim:
-        """Write the intent, or find what became of the same effect before.
+        """Write the intent, or find the outcome of the same effect.
 
         One transaction looks for the effect, uses up the approval and writes `intended`.
 
@@ -184,10 +184,10 @@ class Ledger:
         )
 
     def dispatched(self, effect: EffectRecord) -> bool:
-        """Note that the effect is being sent; `False` where another process was faster.
+        """Record that the effect is being sent; `False` where another process was faster.
 
         Raises:
-            Problem: If it cannot be noted; then it must not be sent.
+            Problem: If it cannot be recorded; then it must not be sent.
         """
         with transaction(self._db):
             done = self._db.execute(
@@ -205,10 +205,10 @@ class Ledger:
         by: str = "provider",
         reason: str | None = None,
     ) -> None:
-        """Note what came of an effect that was sent.
+        """Record the outcome of an effect that was sent.
 
         Raises:
-            Problem: If it cannot be noted; the effect then stays dispatched, for `reconcile`.
+            Problem: If it cannot be recorded; the effect then stays dispatched, for `reconcile`.
         """
         known = result.error.as_json() if result.error else {"value": result.value}
         with transaction(self._db):
@@ -222,7 +222,7 @@ class Ledger:
         """Return one effect.
 
         Raises:
-            Problem: If there is none of this number.
+            Problem: If no effect has this number.
         """
         found = self._one("id = ?", (effect_id,))
         if found is None:
@@ -266,11 +266,11 @@ def _other_arguments(own: EffectRecord) -> str:
 
 __all__ = [
     "SETTLED",
+    "ApprovalUse",
     "EffectIntent",
     "EffectRecord",
     "EffectState",
     "Ledger",
     "LedgerClaim",
-    "Uses",
     "result_of",
 ]

@@ -1,6 +1,6 @@
-"""What it takes to take a paused run up again: which agent, for whom, against which tools.
+"""What it takes to resume a paused run: which agent, for whom, against which tools.
 
-Everything that happened is in the run's trace; here stands only what a run was started with.
+Everything that happened is in the run's trace; this is only what a run was started with.
 """
 
 import sqlite3

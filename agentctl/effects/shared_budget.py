@@ -1,4 +1,4 @@
-"""The purse of a real run: the project's budgets, and the people who are told about them."""
+"""The budget of a real run: the project's limits, and who is alerted when one is near."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ class SharedBudget:
         agent: Who spends.
         run_id: The run.
         limits: Of the agent.
-        alerts: Where breaches are told; `None` = nowhere.
+        alerts: Where breaches are sent; `None` = nowhere.
     """
 
     def __init__(
@@ -41,18 +41,18 @@ class SharedBudget:
         return self._budgets.reserve(self._agent, self._run, at, amount, self._limits)
 
     def settle(self, hold: BudgetHold, amount: Decimal) -> tuple[BudgetLevel, ...]:
-        """Book what the call did cost and return the limits as they stand then."""
+        """Book what the call cost and return the limits as they stand then."""
         self._budgets.settle(hold.id, amount)
         return self._budgets.used(self._agent, self._at, self._limits) if self._at else ()
 
-    def tell(self, what: BudgetBreach, level: BudgetLevel, at: datetime) -> None:
-        """Tell people, once for the day, the month or the run that the limit is for."""
+    def alert(self, what: BudgetBreach, level: BudgetLevel, at: datetime) -> None:
+        """Alert people, once for the day, the month or the run that the limit is for."""
         if self._alerts is None:
             return
         day = at.astimezone(UTC).date().isoformat()
         period = {"day": day, "month": day[:7]}.get(level.period, self._run)
         limit = f"cost_usd.{level.period}"
-        self._alerts.tell(
+        self._alerts.send(
             Alert(what, self._agent, self._run, limit, period, level.used, level.most, stamp(at))
         )
 

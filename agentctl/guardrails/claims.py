@@ -1,9 +1,9 @@
 """Hold what an agent says it did against what it did.
 
 A claim is found clause by clause. A clause that denies, asks, sets a condition or speaks of what
-may or will be is no claim, nor is one about what the user did. A statement without "I" or "we" may
-also report what somebody else did before: it is no claim of this run with a word such as "already",
-or where a tool of this run returned that very status.
+may or will be is not a claim, nor is one about what the user did. A statement without "I" or "we"
+may also report what someone else did before: with a word such as "already", or where a tool of this
+run returned that very status, it is not a claim of this run.
 
 What this cannot see: a claim in words that no pattern has, and one effect behind two claims.
 """

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 Span = tuple[int, int]
-"""Where something stands in a text: its first character and the one after its last."""
+"""A place in a text: its first character and the one after its last."""
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DIGITS = re.compile(r"(?<![\w+-])(?<!\d[.,])\d(?:[ -]?\d){12,}(?!\w|[.,]\d)")

@@ -200,7 +200,7 @@ def _ids(text: str) -> Spans:
 
 
 def _is_id(word: str) -> bool:
-    """Whether a word is somebody's number, and not a name with a digit: `mp3`, `covid-19`."""
+    """Whether a word is an id, and not a name with a digit: `mp3`, `covid-19`."""
     digits = sum(char.isdigit() for char in word)
     if word.replace("-", "").isdigit():
         return digits >= (9 if "-" in word else 5)

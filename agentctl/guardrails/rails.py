@@ -1,6 +1,6 @@
 """Checks on words: what a user says, what a tool returns, what an agent answers or hands over.
 
-A pattern is looked for in the text as it stands and once more with its disguises taken off: width,
+A pattern is looked for in the text as it is and again with its disguises removed: width,
 invisible characters, letters of other scripts that look Latin.
 """
 
@@ -37,7 +37,7 @@ class CompiledGuardrail(Protocol):
 
     @property
     def say(self) -> str | None:
-        """With `block`: what the user is told instead."""
+        """With `block`: what the user gets instead."""
         ...
 
 
@@ -79,7 +79,7 @@ def blocking(hits: Iterable[GuardrailHit], *, unheard: bool = False) -> Compiled
 
     Args:
         hits: What was found.
-        unheard: Nobody takes cases over, so a rail that escalates blocks instead.
+        unheard: No one takes cases over, so a rail that escalates blocks instead.
     """
     stops = ("block", "escalate") if unheard else ("block",)
     return next((hit.rail for hit in hits if hit.rail.action in stops), None)
@@ -143,7 +143,7 @@ def _secrets(value: Json) -> tuple[Json, int]:
 
 
 def _masked_names(value: Json) -> tuple[Json, int]:
-    """Mask secrets that stand where the name of a field should."""
+    """Mask secrets in the place of a field name."""
     if isinstance(value, list):
         items = [_masked_names(item) for item in value]
         return [item for item, _ in items], sum(found for _, found in items)

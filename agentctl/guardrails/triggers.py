@@ -1,4 +1,4 @@
-"""When a case goes to a person although nobody asked for it."""
+"""When a case goes to a person although the agent did not ask for it."""
 
 from collections.abc import Iterable
 from typing import Literal, NamedTuple

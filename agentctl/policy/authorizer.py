@@ -30,9 +30,9 @@ from agentctl.specs.shapes.tools import ToolSpec
 TAINTED_EFFECTS: frozenset[EffectKind] = frozenset({"external_write", "irreversible"})
 """Effects that ask once the model has read untrusted text."""
 _FLAT = frozenset({str, int, float, bool, type(None)})
-"""Types that hold nothing else; whether their values are JSON, writing them canonically tells."""
+"""Types that hold nothing else; writing them canonically shows whether they are JSON."""
 MOST_DEPTH = MAX_DEPTH - 16
-"""Deepest nesting of arguments: the trace they stand in must still be readable."""
+"""Deepest nesting of arguments: the trace that holds them must stay readable."""
 MOST_SHOWN = 2000
 """Characters kept of arguments that have no canonical form."""
 _ALLOW_BUILT_IN = Ruling("allow", ("built-in",), "offered by the agent's spec")

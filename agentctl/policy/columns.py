@@ -4,7 +4,7 @@ What is hidden is hidden everywhere: from the model, from the trace, and from `s
 as well. A copy that only the authorizer reads would give the value away, one question at a time, by
 what the authorizer says; a rule that needs a hidden field fails `agentctl check` instead.
 
-Hidden fields are taken out of a result at any depth, so a record that stands inside another one is
+Hidden fields are taken out of a result at any depth, so a record inside another one is
 covered too. A list of visible fields is about records where the manifest says they are; the table's
 key is always visible, because without it a record cannot be acted on.
 """
@@ -51,7 +51,7 @@ class Columns:
         return _without(record, self._hidden) if self._hidden else record
 
     def of_rest(self, value: Json) -> Json:
-        """Return what stands around records that were filtered."""
+        """Return what surrounds records that were filtered."""
         return _without(value, self._hidden) if self._hidden else value
 
 
@@ -75,7 +75,7 @@ def _tree(fields: Iterable[str]) -> dict[str, Any]:
 
 
 def _kept(value: Json, tree: Mapping[str, Any]) -> Json:
-    """Return only the fields of a tree; what is no record holds none of them."""
+    """Return only the fields of a tree; a value that is not a record has none."""
     if isinstance(value, list):
         return [_kept(item, tree) for item in value]
     if not isinstance(value, dict):

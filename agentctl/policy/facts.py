@@ -1,4 +1,4 @@
-"""What the authorizer is told about a run. It knows nothing else, and changes none of it."""
+"""What the authorizer knows about a run. It knows nothing else, and changes none of it."""
 
 from collections.abc import Mapping, Set
 from datetime import datetime

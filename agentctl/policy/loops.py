@@ -1,4 +1,4 @@
-"""Does a run go in circles? Judged from its calls and what came of them.
+"""Does a run go in circles? Judged by its calls and their outcomes.
 
 Words do not count: a model that asks for the same thing in other words still goes in circles. What
 counts is evidence, a result that this run has not seen before.

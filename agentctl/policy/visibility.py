@@ -2,7 +2,7 @@
 
 What is filtered out never reaches the model, the trace or the rules: only the number does. A result
 that does not have the shape its manifest declares is withheld as a whole: what cannot be found
-cannot be filtered. What stands inside a record that may be seen is a part of that record.
+cannot be filtered. What is inside a record that may be seen is part of it.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Filtered(NamedTuple):
     dropped: int
     """How many records were taken out; a result withheld as a whole counts as one."""
     gone: bool
-    """Nothing of what was read is for this principal. A write happened, and just tells nothing."""
+    """Nothing of what was read is for this principal. A write happened, and returns nothing."""
     records: tuple[tuple[str, Mapping[str, Json]], ...]
     """Key and content of the records left."""
 

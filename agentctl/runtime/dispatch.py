@@ -1,4 +1,4 @@
-"""Carry out one call that the authorizer let through. Nothing else may call a tool backend.
+"""Carry out one call that was authorized. Nothing else may call a tool backend.
 
 Effects are recorded before they are sent, and live ones are in the ledger too. A write is repeated
 only where its provider recognises it; when its outcome stays unknown, it is for a person.
@@ -33,7 +33,7 @@ _UNCERTAIN = frozenset({"timeout", "unavailable"})
 
 
 class DispatchOutcome(NamedTuple):
-    """What one call came to."""
+    """The outcome of one call."""
 
     result: ToolResult
     state: str | None = None
@@ -57,7 +57,7 @@ def live_backend(
     Args:
         bundle: The agent.
         environment: Where they are: staging or production.
-        elicit: Asks a person what a server wants to know; left out = nobody is asked.
+        elicit: Asks a person what a server wants to know; left out = no one is asked.
 
     Raises:
         Problem: If a tool has no live side, or names a variable that is not set.
@@ -182,7 +182,7 @@ def _attempt(run: Run, backend: Backend, tool: ToolSpec, ask: Ask, key: str | No
     """Send a call, and again after the failures its manifest names, as far as that is safe.
 
     A read may be repeated, and an effect whose provider recognises the key; any other effect only
-    where it surely was not sent.
+    where it was certainly not sent.
     """
     retry = tool.retry
     reads = tool.effect == "none"
@@ -208,11 +208,11 @@ def _attempt(run: Run, backend: Backend, tool: ToolSpec, ask: Ask, key: str | No
 
 
 def _waited(run: Run, tool: ToolSpec, result: ToolResult, attempts: int) -> bool:
-    """Leave a real system alone as long as it asks, or a little longer each time.
+    """Wait as long as a real system asks, or a little longer each time.
 
     Returns:
-        Whether there is any use in another attempt: not where that would take longer than one call
-        of the tool, or than the run has left. Mocks are not waited for.
+        Whether another attempt is worth it: not where that would take longer than one call
+        of the tool, or longer than the run has left. Mocks need no wait.
     """
     if run.context.mode != "live" or tool.live is None:
         return True
@@ -228,7 +228,7 @@ def _checked(harness: Harness, tool: ToolSpec, result: ToolResult) -> ToolResult
     schema = harness.results.get(tool.name)
     if result.error is not None or schema is None or schema.ok(result.value):
         return result
-    # What broke is told without the value: it was not filtered yet.
+    # The message names the place only: the value has not been filtered yet.
     problems = ", ".join(schema.broken_at(result.value)[:3])
     broken = ToolError("invalid_output", f"`{tool.name}` broke its output schema at {problems}")
     return result._replace(value=None, error=broken)

@@ -13,12 +13,12 @@ from agentctl.effects.ledger import EffectIntent, EffectRecord, EffectState, Led
 
 
 class SendResult(NamedTuple):
-    """What came of an effect."""
+    """The outcome of an effect."""
 
     result: ToolResult
     state: EffectState
     by: str = "provider"
-    """Who found out: the provider, a look-up, the ledger, or nobody."""
+    """Who found out: `provider`, `look-up`, `ledger` or `nobody`."""
 
 
 class Sender(Protocol):
@@ -34,12 +34,12 @@ class Sender(Protocol):
         ...
 
     def look_up(self) -> SendResult | None:
-        """Find out whether it happened; `None` where nobody can say."""
+        """Find out whether it happened; `None` where it cannot be known."""
         ...
 
 
 def send_once(ledger: Ledger, intent: EffectIntent, sender: Sender) -> SendResult:
-    """Send an effect, or return what came of it before.
+    """Send an effect, or return its outcome from before.
 
     Raises:
         Problem: If the ledger cannot be used. Then nothing was sent; or, where the answer could

@@ -71,7 +71,7 @@ class Harness:
         self.output = Schema(self.agent.output) if self.agent.output is not None else None
         self.intents = {intent.id: intent for intent in self.agent.intents}
         self._prompt = Template(render_prompt(self))
-        self._told: tuple[dict[str, Json], Message] | None = None
+        self._system: tuple[dict[str, Json], Message] | None = None
         """The last principal and their prompt: trials mostly act for the same person."""
         self.rights = lru_cache(maxsize=64)(self._rights)
         self.offered = lru_cache(maxsize=256)(self._offered)
@@ -120,11 +120,11 @@ class Harness:
 
     def system_message(self, principal: dict[str, Json]) -> Message:
         """Return the system prompt, filled in with what may be known of the principal."""
-        told = self._told
-        if told is None or told[0] != principal:
+        rendered = self._system
+        if rendered is None or rendered[0] != principal:
             filled = Message("system", self._prompt.fill({"principal": principal}))
-            told = self._told = (principal, filled)
-        return told[1]
+            rendered = self._system = (principal, filled)
+        return rendered[1]
 
     def _started(self) -> dict[str, Json]:
         """Return the part of `run.started` that is the same for every run."""

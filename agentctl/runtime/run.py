@@ -80,9 +80,9 @@ class RunSession(NamedTuple):
     ledger: Ledger | None = None
     """Keeps live effects to one each; mocks need none."""
     waits: bool = False
-    """Whether a run that needs a person stays open, to be taken up again."""
+    """Whether a run that needs a person stays open, to be resumed."""
     replay: Replay | None = None
-    """What happened already, where a run is taken up again."""
+    """What happened already, where a run is resumed."""
     used_s: float = 0.0
     """Seconds of the wall clock that it took then."""
     notes: Inputs | None = None
@@ -206,7 +206,7 @@ class Run:
         if self._recorder is not None:
             self._recorder.record(event)
 
-    def hear(self, question: str | None) -> Heard:
+    def next_input(self, question: str | None) -> Heard:
         """Return what the user says next; `None` when they say no more.
 
         Args:
@@ -227,7 +227,7 @@ class Run:
         given = notes.next(None) if notes is not None else None
         return given if given is None else str(given)
 
-    def tell(self, message: Message) -> None:
+    def add_message(self, message: Message) -> None:
         """Add a message to what the model sees."""
         self.messages.append(message)
 

@@ -1,7 +1,7 @@
 """The money of one run: what is held before a call, what is booked after it, when to stop.
 
 The limit of a run (`session`) is kept here, in memory, and so also holds in a trial. Limits that
-several runs share are kept by the purse a run is given; a trial is given none.
+several runs share are kept by the budget a run is given; a trial has none.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,9 +18,9 @@ from agentctl.runtime.harness import Harness
 from agentctl.specs.shapes.tools import ToolSpec
 
 BYTES_PER_TOKEN = 4
-"""A turn nobody counted is priced at ceil(bytes / 4)."""
+"""A turn without a token count is priced at ceil(bytes / 4)."""
 MOST_OUTPUT_TOKENS = 4096
-"""What a model is expected to say at most in one turn, where `max_tokens` does not tell."""
+"""What a model is expected to say at most in one turn, where `max_tokens` is not set."""
 _MAY_HAVE_COST = frozenset({"timeout", "bad_reply"})
 """Faults of a model after which its provider may still bill the turn."""
 _WORDS = {
@@ -30,13 +30,13 @@ _WORDS = {
 }
 
 
-class OutOfMoney(Exception):  # noqa: N818 - it says what is so, and is no fault of the program
+class BudgetExceeded(Exception):  # noqa: N818 - not an error of the program
     """A call may cost more than a limit leaves."""
 
     def __init__(self, refusal: BudgetRefusal) -> None:
         used, most = money_text(refusal.level.used), money_text(refusal.level.most)
         super().__init__(
-            f"{most} US dollars {_WORDS[refusal.level.period]}: {used} are used or reserved,"
+            f"{most} US dollars {_WORDS[refusal.level.period]}: {used} used or reserved,"
             f" and the next call may cost {money_text(refusal.asked)}"
         )
 
@@ -48,7 +48,7 @@ class Spending:
         harness: The agent.
         model: The name of the model that is asked.
         budget: Where money comes from that is shared; `None` = nothing is shared.
-        real: Whether tools are live; the calls of mocked ones take nothing from the purse.
+        real: Whether tools are live; the calls of mocked ones take nothing from the budget.
         now: The run's clock.
         warn: Told of each limit that is nearly used up, once, and of each call that a limit
             forbids, with the money it asked for.
@@ -101,7 +101,7 @@ class Spending:
             return None
         level = BudgetLevel("session", self.spent, limits.session)
         if self.spent >= limits.session:
-            self._tell("cost_limit", level)
+            self._alert("cost_limit", level)
             return f"{money_text(limits.session)} US dollars in one run"
         self._watch(level)
         return None
@@ -110,7 +110,7 @@ class Spending:
         """Hold the most that a model turn may cost.
 
         Raises:
-            OutOfMoney: If a shared limit leaves less.
+            BudgetExceeded: If a shared limit leaves less.
         """
         return self._hold(self._worst(request)) if self._budget is not None else None
 
@@ -156,7 +156,7 @@ class Spending:
         """Hold what a tool call may cost, with all of its attempts.
 
         Raises:
-            OutOfMoney: If the limit of the run, or a shared one, leaves less.
+            BudgetExceeded: If the limit of the run, or a shared one, leaves less.
         """
         if tool.cost is None:
             return None
@@ -183,7 +183,7 @@ class Spending:
         return {"usd": money_text(dollars), "status": "declared"}
 
     def close(self) -> None:
-        """Book in full what is still held: those calls were begun, and nobody knows their cost."""
+        """Book in full what is still held: those calls were begun, and their cost is unknown."""
         if self._budget is not None:
             for held in self._open.values():
                 self._budget.settle(held, held.amount)
@@ -197,10 +197,10 @@ class Spending:
         self._open[got.id] = got
         return got
 
-    def _refused(self, refusal: BudgetRefusal) -> OutOfMoney:
+    def _refused(self, refusal: BudgetRefusal) -> BudgetExceeded:
         self._warn(_name(refusal.level), refusal.level, refusal.asked)
-        self._tell("cost_limit", refusal.level)
-        return OutOfMoney(refusal)
+        self._alert("cost_limit", refusal.level)
+        return BudgetExceeded(refusal)
 
     def _settle(self, held: BudgetHold, amount: Decimal) -> None:
         assert self._budget is not None
@@ -213,11 +213,11 @@ class Spending:
         if level.period not in self._warned and level.used >= level.most * share:
             self._warned.add(level.period)
             self._warn(_name(level), level, None)
-            self._tell("cost_warning", level)
+            self._alert("cost_warning", level)
 
-    def _tell(self, what: BudgetBreach, level: BudgetLevel) -> None:
+    def _alert(self, what: BudgetBreach, level: BudgetLevel) -> None:
         if self._budget is not None and not self._played_back():
-            self._budget.tell(what, level, self._now())
+            self._budget.alert(what, level, self._now())
 
     def _worst(self, request: Request) -> Decimal:
         """Price a turn before it is asked for, at the dearest of the models that may answer."""
@@ -241,7 +241,7 @@ def _name(level: BudgetLevel) -> str:
 
 
 def _counted(usage: Usage) -> dict[str, Json]:
-    """Return a turn's tokens as its event holds them; what most models do not tell, where told."""
+    """Return a turn's tokens as its event holds them, with cached and reasoning ones if known."""
     counted: dict[str, Json] = {
         "in": usage.input_tokens,
         "out": usage.output_tokens,
@@ -273,4 +273,4 @@ def _tokens(size: int) -> int:
     return -(-size // BYTES_PER_TOKEN)
 
 
-__all__ = ["BYTES_PER_TOKEN", "MOST_OUTPUT_TOKENS", "OutOfMoney", "Spending"]
+__all__ = ["BYTES_PER_TOKEN", "MOST_OUTPUT_TOKENS", "BudgetExceeded", "Spending"]

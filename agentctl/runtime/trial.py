@@ -1,7 +1,7 @@
 """Play one scenario of a golden set: with recorded turns, same input, same bytes, on any machine.
 
-A trial has a virtual clock, ids of its own and a world that nobody else touches. It keeps its
-events in memory; whoever wants them on disk writes them.
+A trial has a virtual clock, ids of its own and a world of its own. It keeps its
+events in memory; the caller writes them to disk.
 """
 
 from collections.abc import Sequence
@@ -81,9 +81,9 @@ def play_trial(
         recording: Turns a model said in a recorded run.
         model: A model to ask instead.
         kind: What that model is; left out = a live one.
-        approver: Somebody to ask instead of the scenario's script.
+        approver: Who is asked instead of the scenario's script.
         recorder: Where events go as they happen, besides into the trial.
-        session: Where the trial is a run that pauses and is taken up again.
+        session: Where the trial is a run that pauses and is resumed.
     """
     turns = recording.turns if recording is not None else scenario.turns
     end = recording.end if recording is not None else scenario.end
@@ -125,7 +125,7 @@ def _parts(
 ) -> tuple[RecordedDialogue, RecordedDialogue] | tuple[ScriptedModel, ScriptedInputs]:
     """Return who takes the model's part and the user's; a recording may hold both."""
     replied = replay.count("model.replied") if replay is not None else 0
-    heard = replay.lines_heard if replay is not None else 0
+    heard = replay.inputs_recorded if replay is not None else 0
     if any(turn.user is not None for turn in turns):
         dialogue = RecordedDialogue(turns, name, replied, heard)
         return dialogue, dialogue

@@ -64,7 +64,7 @@ def test_an_empty_folder_is_no_error_and_stays_empty(doctor: Doctor, tmp_path: P
     """The doctor works anywhere, says that there is no project, and leaves nothing behind."""
     code, findings, _ = doctor()
     assert code == 0
-    assert alone(findings, "project") == ("warn", "there is no agent in .")
+    assert alone(findings, "project") == ("warn", "no agent in .")
     assert {"python", "libraries", "clock", "state", "locks", "sqlite", "disk", "terminal"} <= {
         finding["area"] for finding in findings
     }
@@ -80,7 +80,7 @@ def test_text_names_the_way_out(doctor: Doctor, tmp_path: Path, capsys):
         "warn    order-desk: key: openai/gpt-5-mini: OPENAI_API_KEY is not set\n"
         "        hint: export OPENAI_API_KEY=...; recorded turns need none\n"
     ) in out
-    assert err.endswith("Nothing outside was asked: --probe does\n")
+    assert err.endswith("Nothing outside this machine was contacted; --probe does that\n")
 
 
 def test_a_key_is_named_and_never_shown(doctor: Doctor, tmp_path: Path, monkeypatch):
@@ -283,7 +283,7 @@ def test_a_library_that_steals_fails(monkeypatch):
 
 
 def test_failing_comes_before_not_knowing():
-    """A failure is exit code 1 whatever else could not be told; a warning is none."""
+    """A failure is exit code 1 whatever else unknown; a warning is none."""
     ok, warn, fail, unknown = (
         HealthFinding("x", status, "") for status in ("ok", "warn", "fail", "unknown")
     )

@@ -175,7 +175,7 @@ def test_no_golden_set_is_exit_2(agentctl):
     """An empty project has nothing to pass."""
     code, _, err = agentctl()
     assert code == 2
-    assert "there is no golden set" in err
+    assert "no golden set" in err
 
 
 def test_json_and_jsonl(agentctl, tmp_path):

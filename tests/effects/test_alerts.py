@@ -111,7 +111,7 @@ def tell(*words: str) -> list[str]:
 def test_a_command_reads_the_alert_from_stdin(root: Path):
     """Who, which limit, for which period, how much of how much; money is text."""
     notes: list[str] = []
-    alert_desk(root, notes, command=tell("--to", "the desk; rm -rf $HOME")).tell(DAY)
+    alert_desk(root, notes, command=tell("--to", "the desk; rm -rf $HOME")).send(DAY)
     ((alert, _, words),) = told(root)
     assert alert == {
         "schema_version": "1",
@@ -131,7 +131,7 @@ def test_a_command_reads_the_alert_from_stdin(root: Path):
 def test_a_command_sees_only_the_variables_it_is_given(root: Path):
     """Keys of the process stay in the process."""
     env = {"OPENAI_API_KEY": "secret", "CHANNEL": "ops"}
-    alert_desk(root, [], env, command=tell(), env=["CHANNEL", "UNSET"]).tell(DAY)
+    alert_desk(root, [], env, command=tell(), env=["CHANNEL", "UNSET"]).send(DAY)
     names = set(told(root)[0][1])
     assert {"PATH", "CHANNEL"} <= names
     assert "OPENAI_API_KEY" not in names
@@ -140,9 +140,9 @@ def test_a_command_sees_only_the_variables_it_is_given(root: Path):
 def test_a_breach_is_told_once(root: Path):
     """The second run that meets the same limit on the same day tells nobody."""
     desk = alert_desk(root, [], command=tell())
-    desk.tell(DAY)
-    desk.tell(DAY._replace(run="r2", used=Decimal("1.9")))
-    alert_desk(root, [], command=tell()).tell(DAY._replace(run="r3"))
+    desk.send(DAY)
+    desk.send(DAY._replace(run="r2", used=Decimal("1.9")))
+    alert_desk(root, [], command=tell()).send(DAY._replace(run="r3"))
     assert len(told(root)) == 1
 
 
@@ -159,23 +159,23 @@ def test_a_breach_is_told_once(root: Path):
 def test_another_breach_is_told_too(root: Path, other: dict[str, Any]):
     """Agent, kind, limit and period each make a breach of its own."""
     desk = alert_desk(root, [], command=tell())
-    desk.tell(DAY)
-    desk.tell(DAY._replace(**other))
+    desk.send(DAY)
+    desk.send(DAY._replace(**other))
     assert len(told(root)) == 2
 
 
 def test_only_what_is_asked_for_is_told(root: Path):
     """`on: [cost_limit]` leaves warnings out."""
     desk = alert_desk(root, [], command=tell(), on=["cost_limit"])
-    desk.tell(DAY)
-    desk.tell(DAY._replace(what="cost_limit"))
+    desk.send(DAY)
+    desk.send(DAY._replace(what="cost_limit"))
     assert [alert["what"] for alert, _, _ in told(root)] == ["cost_limit"]
 
 
 def test_a_webhook_is_posted_to(root: Path, post: Post):
     """The same JSON object goes to the address, where a variable may stand for a secret."""
     env = {"HOOK": f"{post.url}/t0ken"}
-    alert_desk(root, [], env, webhook="${HOOK}").tell(DAY)
+    alert_desk(root, [], env, webhook="${HOOK}").send(DAY)
     ((path, kind, alert),) = post.sent
     assert (path, kind) == ("/t0ken", "application/json")
     assert (alert["limit"], alert["used"]) == ("cost_usd.day", "1.6")
@@ -186,13 +186,13 @@ def test_an_alert_that_failed_is_told_and_tried_again(root: Path, post: Post):
     notes: list[str] = []
     post.status = 500
     desk = alert_desk(root, notes, command=tell(), webhook=f"{post.url}/t0ken")
-    desk.tell(DAY)
+    desk.send(DAY)
     assert notes == [
         "warning: the alert on cost_usd.day of desk was not sent: the webhook answered 500"
     ]
     post.status = 204
-    desk.tell(DAY._replace(run="r2"))
-    desk.tell(DAY._replace(run="r3"))
+    desk.send(DAY._replace(run="r2"))
+    desk.send(DAY._replace(run="r3"))
     assert (len(told(root)), len(post.sent)) == (1, 2)
 
 
@@ -212,7 +212,7 @@ def test_why_an_alert_was_not_sent_is_said_without_addresses(
 ):
     """An address may hold a secret, so the note names none."""
     notes: list[str] = []
-    alert_desk(root, notes, **spec).tell(DAY)
+    alert_desk(root, notes, **spec).send(DAY)
     (note,) = notes
     assert why in note
     assert "t0ken" not in note
@@ -224,7 +224,7 @@ def test_an_alert_that_cannot_be_remembered_is_not_sent_and_stops_nothing(root: 
     db = open_db(root / "state.db")
     desk = AlertSender(db, Alerts(command=tuple(tell())), root, notes.append)
     db.execute("PRAGMA query_only = ON")
-    desk.tell(DAY)
+    desk.send(DAY)
     assert "attempt to write a readonly database" in notes[0]
     assert told(root) == []
 
@@ -234,7 +234,7 @@ def test_a_command_that_hangs_is_given_up(root: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("agentctl.effects.alerts.COMMAND_TIMEOUT_S", 0.2)
     notes: list[str] = []
     forever = [sys.executable, "-c", "import signal; signal.pause()"]
-    alert_desk(root, notes, command=forever).tell(DAY)
+    alert_desk(root, notes, command=forever).send(DAY)
     assert "took longer than 0.2 s" in notes[0]
 
 
@@ -251,7 +251,7 @@ spec = Alerts(command=(sys.executable, "tell.py"))
 desk = AlertSender(open_db(root / "state.db"), spec, root, print)
 print("ready", flush=True)
 sys.stdin.readline()
-desk.tell(Alert("cost_limit", "desk", sys.argv[2], "cost_usd.day", "2026-01-15",
+desk.send(Alert("cost_limit", "desk", sys.argv[2], "cost_usd.day", "2026-01-15",
                 Decimal(2), Decimal(2), "2026-01-15T12:00:00.000Z"))
 """
 

@@ -302,7 +302,7 @@ def test_a_resumed_claim_needs_no_second_approval(ledger: Ledger, approvals: App
         ("UPDATE approvals SET standing = 'reject'", "is a rejection"),
         ("UPDATE approvals SET run = 'r9'", "was given for another run"),
         ("UPDATE approvals SET expires_at = '2020'", "is expired"),
-        ("DELETE FROM approvals", "there is no approval 1"),
+        ("DELETE FROM approvals", "no approval 1"),
     ],
 )
 def test_an_approval_that_does_not_hold_claims_nothing(

@@ -125,7 +125,7 @@ def test_without_its_approval_nothing_is_sent(ledger: Ledger):
     """And the model is told that it was denied."""
     provider = Provider(DONE)
     outcome = send_once(ledger, WANTED._replace(approval=7), provider)
-    assert outcome.result.error == ToolError("denied", "there is no approval 7")
+    assert outcome.result.error == ToolError("denied", "no approval 7")
     assert (outcome.state, provider.sent) == ("failed", [])
 
 

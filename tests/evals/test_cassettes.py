@@ -347,11 +347,11 @@ def test_a_model_in_json_action_mode_is_recorded_like_any_other(tmp_path, agentc
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--record", "all", "--replay"], "`--record` and `--replay`"),
-        (["--live", "--written"], "`--live` and `--written`"),
-        (["--model", "x/y"], "`--model` is for a model that is asked or replayed"),
-        (["--in-flight", "4"], "`--in-flight` is for a model that is asked"),
-        (["--trials", "2", "--replay"], "`--trials` is for a model that is asked"),
+        (["--record", "all", "--replay"], "`--record` cannot be used with `--replay`"),
+        (["--live", "--written"], "`--live` cannot be used with `--written`"),
+        (["--model", "x/y"], "`--model` needs a live or replayed model"),
+        (["--in-flight", "4"], "`--in-flight` needs a live model"),
+        (["--trials", "2", "--replay"], "`--trials` needs a live model"),
         (["--live", "--jobs", "2"], "`--jobs`"),
         (["--replay"], "has no cassette"),
     ],
@@ -497,7 +497,7 @@ def test_ctrl_c_keeps_what_was_recorded(tmp_path, agentctl, desk):
     desk.wait_s = 0.1
     code, err = interrupted(tmp_path, desk, signal.SIGINT)
     assert code == 130, err
-    assert "go on: agentctl eval orders --record missing" in err
+    assert "continue with: agentctl eval orders --record missing" in err
     with (tmp_path / ".agentctl/cassettes/orders.partial").open("r+") as file:
         text = file.read()
         # A trial that was taken again stands there twice; a kill leaves half a line.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import audit, gate, live, replay, startup, worlds
+from benchmarks import audit, gate, live, replay, startup, traces, worlds
 from benchmarks.baseline import run_baseline
 from benchmarks.made_project import make_project
 from benchmarks.output import BenchmarkResult, show
@@ -55,25 +55,27 @@ def test_a_broken_bound_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize(
-    ("ratio", "large_us", "large_kb", "good"),
+    ("ratio", "default", "large_us", "large_kb", "speedup", "good"),
     [
-        (4.9, 109.0, 90_000, True),
-        (5.1, 100.0, 90_000, False),
-        (4.9, 111.0, 90_000, False),
-        (4.9, 100.0, 150_000, False),
+        (5.9, 4.4, 109.0, 170_000, 1.6, True),
+        (6.1, 4.4, 100.0, 170_000, 1.6, False),
+        (5.9, 4.6, 100.0, 170_000, 1.6, False),
+        (5.9, 4.4, 111.0, 170_000, 1.6, False),
+        (5.9, 4.4, 100.0, 175_000, 1.6, False),
+        (5.9, 4.4, 100.0, 170_000, 1.5, False),
     ],
 )
 def test_each_bound_of_the_replay_counts(
-    ratio: float, large_us: float, large_kb: int, good: bool
+    ratio: float, default: float, large_us: float, large_kb: int, speedup: float, good: bool
 ) -> None:
-    """Ratio, growth and memory each break the replay benchmark alone."""
+    """Both ratios, growth, memory and processes each break the replay benchmark alone."""
     timings = [
         replay.ReplayTiming("baseline", 1_000, 9_000, 20.0, 1.0),
         replay.ReplayTiming("all", 1_000, 12_000, 100.0, ratio),
-        replay.ReplayTiming("failed", 1_000, 0, 60.0, 3.0),
-        replay.ReplayTiming("all", 5_000, 60_000, large_us, ratio),
+        replay.ReplayTiming("failed", 1_000, 0, 60.0, default),
+        replay.ReplayTiming("all", 20_000, 240_000, large_us, ratio),
     ]
-    result = replay.report(timings, replay.Memory(60_000, large_kb), 3)
+    result = replay.report(timings, replay.Memory(60_000, large_kb), speedup, 3)
     assert result.good is good
     assert result.figure.endswith("PASS" if good else "FAIL")
 
@@ -128,6 +130,29 @@ def test_the_bound_of_the_audit_is_that_of_what_is_written(cpu_us: float, good: 
     result = audit.report(timings, 1)
     assert result.good is good
     assert result.figure.endswith("PASS" if good else "FAIL")
+
+
+def test_the_traces_benchmark_reads_intact_runs_and_finds_its_differences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every run verifies, half of the runs are timed too, and each diff finds what was changed."""
+    read = traces.measure_files(tmp_path, 4, 1)
+    assert {timing.name for timing in read} == {
+        name + part for name in ("verify", "cost", "report") for part in ("", ", over half")
+    }
+    assert all(timing.cpu_ms > 0 and timing.ratio for timing in read)
+    monkeypatch.setattr(traces, "STEPS", 200)
+    assert len(traces.measure_diff(1)) == 3
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_each_bound_of_the_traces_counts(good: bool) -> None:
+    """One broken bound breaks the benchmark, and the last line names it."""
+    fine = traces.TraceTiming("verify", "4 runs", 1.0, 2.0, "2.5x", True)
+    other = traces.TraceTiming("diff, equal", "9 steps", 300.0, None, "200 ms", good)
+    result = traces.report([fine, other], 1)
+    assert result.good is good
+    assert result.figure == f"traces: {'PASS' if good else 'FAIL (diff, equal)'}"
 
 
 def test_the_live_benchmark_asks_for_every_turn_on_few_connections(

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from types import ModuleType
 
-from agentctl.specs.checks.manifests import manifest_problems
+from agentctl.specs.checks.tools.manifests import manifest_problems
 from agentctl.specs.reading.decode import decode
 from agentctl.specs.reading.yaml import parse_yaml
 from agentctl.specs.shapes.tools import ToolManifest

@@ -19,7 +19,7 @@ from agentctl.effects.db import open_db
 from agentctl.effects.shared_budget import SharedBudget
 from agentctl.models.port import Model, ModelFault, Request
 from agentctl.models.scripted import ScriptedModel
-from agentctl.runtime.approvals.approver import Nobody
+from agentctl.runtime.approvals.approver import NoApprover
 from agentctl.runtime.conversation.loop import play
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.replay.replay import Replay
@@ -85,7 +85,7 @@ def run_with(
             Principal("cus_7", "customer"),
             asked or scripted,
             VirtualClock(NOON),
-            Nobody(),
+            NoApprover(),
             ScriptedInputs("cancel my order"),
             mode=mode,
             budget=given,
@@ -119,7 +119,7 @@ def test_a_turn_that_the_day_cannot_pay_is_not_asked_for(budgets: SpendingStore)
     stop, reason = end(run)
     assert stop == "limit"
     assert reason == (
-        "0.16 US dollars on one day: 0.1 are used or reserved, and the next call may cost 0.1"
+        "0.16 US dollars on one day: 0.1 used or reserved, and the next call may cost 0.1"
     )
     warned = {"limit": "cost_usd.day", "used": "0.1", "most": "0.16", "asked": "0.1"}
     assert bodies(run, "limit.warned") == [warned]

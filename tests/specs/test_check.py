@@ -108,7 +108,7 @@ def test_what_is_read_and_not_acted_on_is_warned_about(root, capsys):
 
 
 def test_a_condition_that_means_nothing_is_warned_about(root, capsys):
-    """A condition on what another rule allows anyway protects nobody."""
+    """A condition on what another rule allows the same calls protects nobody."""
     policy = root / "agents" / "policy.yaml"
     rule = "  - {id: small, allow: [cancel_order], when: args.order_id == principal.id}\n"
     before, writes, after = policy.read_text().partition("  - {id: writes")

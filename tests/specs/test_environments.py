@@ -171,7 +171,7 @@ def test_check_warns_of_environments_that_lead_to_the_same_place(here: Here):
     )
     out, _ = here("check", "agentctl.yaml")
     assert "warning[same-address]: SHOP_API is the same in staging and in production" in out
-    assert "warning[missing-env-file]: there is no .env.production here" in out
+    assert "warning[missing-env-file]: .env.production does not exist here" in out
     assert ".env.staging here" not in out
 
 

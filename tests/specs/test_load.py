@@ -139,7 +139,7 @@ def test_json_lines_are_read_like_yaml(root):
         ("two", 3),
     ]
     file.write_text(text.replace('"id": "two"', '"id": "one"'), encoding="utf-8")
-    with pytest.raises(Problem, match=r"stands twice, first in line 2\n --> .*lines.jsonl:3:1"):
+    with pytest.raises(Problem, match=r"is defined twice, first in line 2\n --> .*lines.jsonl:3:1"):
         project.golden_set("lines")
     file.write_text(text + "{", encoding="utf-8")
     with pytest.raises(Problem, match=r"lines.jsonl:4"):

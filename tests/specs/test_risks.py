@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentctl.specs.checks.risks import signs
+from agentctl.specs.checks.tools.risks import signs
 from agentctl.specs.shapes.tools import ToolSpec
 
 

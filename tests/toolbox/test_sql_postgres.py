@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agentctl.core.messages import ToolResult
-from agentctl.specs.checks.queries import Statement
+from agentctl.specs.checks.tools.queries import Statement
 from agentctl.toolbox.sql import tools as sql
 from agentctl.toolbox.sql.databases import READS_ONLY
 from tests.support.postgres import PASSWORD, serving, why_not

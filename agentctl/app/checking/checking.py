@@ -101,7 +101,7 @@ def _files(project: Project, paths: Sequence[Path]) -> list[Path]:
         if not found:
             raise problem(
                 "nothing-to-check",
-                f"there is no agent, tool or golden set in {shown_path(project.root)}",
+                f"no agent, tool or golden set in {shown_path(project.root)}",
                 hint="agentctl init DIR starts a project",
             )
         return found
@@ -117,7 +117,7 @@ def _files(project: Project, paths: Sequence[Path]) -> list[Path]:
                 "missing-file", f"no such file: {path}", hint=did_you_mean(str(path), near)
             )
     if not found:
-        raise problem("nothing-to-check", "there is no YAML file in what you named")
+        raise problem("nothing-to-check", "no YAML file in the given paths")
     return found
 
 
@@ -157,7 +157,7 @@ class _Checking:
         if path.suffix == ".jsonl":
             return GoldenSet
         if path.suffix not in YAML_SUFFIXES:
-            raise problem("not-yaml", f"{shown_path(path)} is no YAML file")
+            raise problem("not-yaml", f"{shown_path(path)} is not a YAML file")
         source = read_yaml(path, shown_path(path))
         said = source.data.get("kind") if isinstance(source.data, dict) else None
         if said is not None:
@@ -177,7 +177,7 @@ class _Checking:
             return ProjectSpec
         raise problem(
             "no-kind",
-            f"{shown_path(path)} does not say what it is",
+            f"{shown_path(path)} has no `kind:`",
             at=source.at(),
             hint=f"begin it with `kind:`, one of {', '.join(KINDS)}",
         )

@@ -29,7 +29,7 @@ from agentctl.specs.checks.governance import write_problems
 from agentctl.specs.checks.lint import agent_warnings, manifest_warnings
 from agentctl.specs.checks.names import agents_alike, argument_names, people_names, tools_alike
 from agentctl.specs.checks.references import idle_conditions
-from agentctl.specs.checks.risks import manifest_risks
+from agentctl.specs.checks.tools.risks import manifest_risks
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.project import ProjectSpec
 from agentctl.specs.shapes.tools import ToolManifest

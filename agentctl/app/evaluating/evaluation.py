@@ -67,7 +67,7 @@ class Evaluation(NamedTuple):
     results: tuple[SetResult, ...]
     verdict: Verdict
     seconds: float
-    """Wall time; it stands in no report."""
+    """Wall time; no report holds it."""
 
 
 class TraceHeads(NamedTuple):
@@ -132,7 +132,7 @@ def load_golden_sets(project: Project, names: Sequence[str] = ()) -> list[Loaded
     if not chosen:
         raise problem(
             "no-golden-sets",
-            f"there is no golden set in {project.spec.paths.golden_sets}/",
+            f"no golden set in {project.spec.paths.golden_sets}/",
             hint="`agentctl init DIR` starts a project with one",
         )
     found = [project.golden_set(name) for name in chosen]
@@ -151,11 +151,13 @@ def trace_heads(evaluation: Evaluation, root: Path) -> TraceHeads:
 
 def _load(project: Project, request: EvalRequest) -> list[LoadedSet]:
     if request.stamp and request.select:
-        raise problem("no-stamp", "`--stamp` is about a whole set, not about a selection")
+        raise problem(
+            "no-stamp", "`--stamp` cannot be used with `--select`: a stamp covers the whole set"
+        )
     names = request.golden_sets
     if request.traces is not None and len(names or project.golden_set_files()) > 1:
         raise problem(
-            "one-set", "recorded runs belong to one golden set", hint="name it: eval SET --traces"
+            "one-set", "`--traces` needs exactly one golden set", hint="name it: eval SET --traces"
         )
     return load_golden_sets(project, names)
 

@@ -1,4 +1,4 @@
-"""Whose words an evaluation plays: those of the set, of its cassette, or of a model that is asked.
+"""Where an evaluation takes the model's turns from: the set, its cassette, or a live model.
 
 Options in, a plan's turn source and model source out. What is recorded is written when the
 evaluation is over.
@@ -22,11 +22,11 @@ from agentctl.specs.loading.sets import LoadedSet
 Note = Callable[[str], None]
 """Called with a line that a person should read while it happens."""
 IN_FLIGHT = 8
-"""Trials that wait for a model at the same time, where nothing else is said."""
+"""Trials that wait for a model at the same time, unless `--in-flight` says otherwise."""
 
 
 class TurnSourceOptions(NamedTuple):
-    """What the options of `eval` say about the model's part."""
+    """The options of `eval` that select the turns."""
 
     record: Literal["all", "missing"] | None = None
     replay: bool = False
@@ -45,10 +45,10 @@ class TurnSourceOptions(NamedTuple):
 def check_turn_options(
     wanted: TurnSourceOptions, *, traces: bool, stamp: bool, jobs: int
 ) -> TurnSourceOptions:
-    """Refuse options that contradict each other; return what they come to.
+    """Refuse options that contradict each other; return them with what they imply.
 
     Raises:
-        Problem: Naming the two that do not go together.
+        Problem: Naming two options that cannot be used together.
     """
     given = {
         "--record": wanted.record is not None,
@@ -60,28 +60,28 @@ def check_turn_options(
     }
     chosen = [name for name, there in given.items() if there]
     if len(chosen) > 1 and set(chosen) != {"--written", "--stamp"}:
-        raise _apart(chosen[0], f"`{chosen[1]}`", "each says whose words are played")
+        raise _apart(chosen[0], f"`{chosen[1]}`", "each selects whose turns are played")
     if wanted.model is not None and not (wanted.asks or wanted.replay):
         hint = "add --record, --replay or --live"
-        raise problem("no-model", "`--model` is for a model that is asked or replayed", hint=hint)
+        raise problem("no-model", "`--model` needs a live or replayed model", hint=hint)
     for name, value in (("--trials", wanted.trials), ("--in-flight", wanted.in_flight)):
         if value is not None and not wanted.asks:
-            message = f"`{name}` is for a model that is asked"
+            message = f"`{name}` needs a live model"
             raise problem("no-model", message, hint="add --record or --live")
     if wanted.asks and jobs > 1:
-        raise _apart("--jobs", "a model that is asked", "one process asks: --in-flight N")
+        raise _apart("--jobs", "a live model", "use --in-flight N: one process asks the model")
     return wanted._replace(written=wanted.written or stamp or traces)
 
 
 def _apart(one: str, other: str, hint: str) -> Problem:
-    return problem("options", f"`{one}` and {other} do not go together", hint=hint)
+    return problem("options", f"`{one}` cannot be used with {other}", hint=hint)
 
 
 @contextmanager
 def open_turn_source(
     loaded: LoadedSet, wanted: TurnSourceOptions, on_note: Note
 ) -> Iterator[tuple[TurnSource, ModelSource]]:
-    """Give whose words are played in one set; write what was recorded when it is over.
+    """Yield the turn source of one set; write what was recorded when the set is done.
 
     Raises:
         Problem: If there is no key, or a cassette that cannot be read.
@@ -109,14 +109,14 @@ def open_turn_source(
 
 @contextmanager
 def _asking(loaded: LoadedSet, wanted: TurnSourceOptions) -> Iterator[ModelSource]:
-    """Give models that are asked: in this process, or for very many at a time in others."""
+    """Yield live models: in this process, or in others where very many are asked at a time."""
     in_flight = wanted.in_flight or IN_FLIGHT
 
     def make() -> Model:
         return workers or live_model(loaded.bundle, wanted.model)
 
     workers = None
-    # Without a key nothing begins; and the library session seconds, which belong to no trial.
+    # Without a key nothing begins; loading the library takes seconds that belong to no trial.
     make()
     processes = processes_for(in_flight)
     if processes:
@@ -142,14 +142,16 @@ def _recording(
                 on_note(f"{count(session.found, 'trial')} of an interrupted recording are kept")
             yield asking._replace(cassette=session.cassette, keep=session.keep, rerecord=rerecord)
             if not session.kept and not session.found:
-                on_note(f"nothing new was recorded of `{loaded.name}`")
+                on_note(f"nothing new was recorded for `{loaded.name}`")
             file = session.finish(wanted.trials)
             if session.kept or session.found:
                 on_note(f"recorded: {file}, {count(session.kept + session.found, 'new trial')}")
         except BaseException:
             if session.kept:
                 trials = count(session.kept, "recorded trial")
-                on_note(f"{trials} kept; go on: agentctl eval {loaded.name} --record missing")
+                on_note(
+                    f"{trials} kept; continue with: agentctl eval {loaded.name} --record missing"
+                )
             raise
         finally:
             session.close()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from agentctl.core.errors import Problem
 from agentctl.core.messages import Approval, ApprovalRequest
-from agentctl.runtime.approvals.approver import Approver, Nobody
+from agentctl.runtime.approvals.approver import Approver, NoApprover
 from agentctl.runtime.approvals.queue import may_approve
 from agentctl.runtime.run import Inputs
 from agentctl.specs.shapes.project import Person
@@ -36,7 +36,7 @@ class Participants(NamedTuple):
             note: Called with the reason when they are not asked.
         """
         if self.approver is None:
-            return Nobody()
+            return NoApprover()
         return _EntitledApprover(self.approver, self.identity, known, principal, note)
 
 

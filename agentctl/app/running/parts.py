@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from agentctl.app.observer import UNOBSERVED, Observer
 from agentctl.app.running.models import live_model
+from agentctl.core.errors import problem
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.evals.running.turn_sources import first_recording
 from agentctl.models.port import Model
@@ -57,6 +58,13 @@ def load_parts(
             model = _model(harness, recipe.model, observer)
         elif scenario.turns is None:
             model = first_recording(lender, harness, scenario.id)
+            if model is None:
+                raise problem(
+                    "no-turns",
+                    f"scenario `{scenario.id}` has no turns to replay",
+                    hint=f"--model {harness.model_name} asks the model;"
+                    f" agentctl eval {lender.name} --record missing records it",
+                )
         return RunParts(harness, lender, scenario, model, None)
     harness = Harness(project.agent(recipe.agent), recipe.model)
     return next_run_parts(RunParts(harness, lender, None, None, None), recipe, observer, elicit)
@@ -73,11 +81,11 @@ def next_run_parts(
     Raises:
         Problem: If there is no key for the model, or a tool has no live side.
     """
-    backend = tool_backend(parts.harness, recipe, parts.lender, elicit)
+    backend = run_backend(parts.harness, recipe, parts.lender, elicit)
     return parts._replace(model=_model(parts.harness, recipe.model, observer), backend=backend)
 
 
-def tool_backend(
+def run_backend(
     harness: Harness, recipe: RunRecipe, lender: LoadedSet | None, elicit: Elicit | None
 ) -> Backend:
     """Return where an agent's tools are: the live ones, or mocks over the world of a golden set.
@@ -100,4 +108,4 @@ def _model(harness: Harness, model: str | None, observer: Observer) -> Model:
     return live_model(harness.bundle, model, on_text=observer.text if reported else None)
 
 
-__all__ = ["RunParts", "load_parts", "next_run_parts", "tool_backend"]
+__all__ = ["RunParts", "load_parts", "next_run_parts", "run_backend"]

@@ -19,10 +19,10 @@ from agentctl.effects.approvals import ApprovalBinding
 from agentctl.effects.paused_runs import PausedRuns, RunRecipe
 from agentctl.models.cassette import CassetteModel
 from agentctl.models.port import ModelFault
-from agentctl.runtime.approvals.approver import Approver, Nobody
+from agentctl.runtime.approvals.approver import Approver, NoApprover
 from agentctl.runtime.approvals.queue import QueueApprover
 from agentctl.runtime.assembly import run_agent
-from agentctl.runtime.replay.fork import Fork, Remembered
+from agentctl.runtime.replay.fork import Fork, RecordedAnswers
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import EventRecorder, Inputs, RunContext, RunSession
 from agentctl.runtime.trial import play_trial
@@ -115,7 +115,7 @@ def run_recipe(
     if approver is None and parts.scenario is None:
         approver = people.entitled(project.spec.people, recipe.principal["id"], observer.note)
     if approver is not None and fork is not None:
-        approver = Remembered(fork, approver)
+        approver = RecordedAnswers(fork, approver)
     return play_run(project.root, begun._replace(approver=approver), observer)
 
 
@@ -265,7 +265,7 @@ def _play(
         principal=Principal(**recipe.principal),
         model=parts.model,
         clock=SystemClock(),
-        approver=begun.approver or Nobody(),
+        approver=begun.approver or NoApprover(),
         inputs=begun.inputs,
         recorder=recorder,
         mode=recipe.mode,

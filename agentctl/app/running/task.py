@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from agentctl.app.observer import UNOBSERVED, Observer
 from agentctl.app.running.participants import Participants
-from agentctl.app.running.parts import RunParts, load_parts, tool_backend
+from agentctl.app.running.parts import RunParts, load_parts, run_backend
 from agentctl.app.running.recipes import TaskOptions, task_recipe
 from agentctl.app.running.runs import FinishedRun, run_recipe
 from agentctl.core.canonical import Json
@@ -46,7 +46,7 @@ def run_task(
         lender = project.golden_set(recipe.world) if recipe.world is not None else None
         harness = Harness(project.agent(recipe.agent), recipe.model)
         model = ScriptedModel(played, harness.model_name)
-        backend = tool_backend(harness, recipe, lender, None)
+        backend = run_backend(harness, recipe, lender, None)
         parts = RunParts(harness, lender, None, model, backend)
     return run_recipe(project, recipe, parts, people, observer)
 

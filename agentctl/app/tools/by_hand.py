@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from agentctl.app.observer import UNOBSERVED, Observer
 from agentctl.app.running.environments import EnvironmentName, environment_of
 from agentctl.app.running.participants import Participants
-from agentctl.app.running.parts import RunParts, tool_backend
+from agentctl.app.running.parts import RunParts, run_backend
 from agentctl.app.running.recipes import lender_of, principal_of
 from agentctl.app.running.runs import EXITS, FinishedRun, run_recipe
 from agentctl.core.canonical import NotCanonical, parse_strict
@@ -91,7 +91,7 @@ def call_tool(
         environment=environment_of(project.spec, asked.environment, live=asked.live),
     )
     harness = Harness(_unmodelled(bundle, [call.tool for call in calls]), BY_HAND)
-    backend = tool_backend(harness, recipe, lender, people.elicit)
+    backend = run_backend(harness, recipe, lender, people.elicit)
     parts = RunParts(harness, lender, None, ScriptedModel(turns, BY_HAND), backend)
     people = people._replace(inputs=ScriptedInputs("called by hand"))
     done = run_recipe(project, recipe, parts, people, observer, resumable=False)

@@ -76,7 +76,7 @@ def _verdict(report: CheckReport) -> str:
     if report.errors:
         rest = f", {warnings}" if report.warnings else ""
         problems = count(report.errors, "problem")
-        return f"{checked}: {problems}{rest}. Next: mend them and check again"
+        return f"{checked}: {problems}{rest}. Next: fix them, then rerun agentctl check"
     rest = warnings if report.warnings else "no problems"
     return f"{checked}: {rest}. Next: agentctl eval"
 

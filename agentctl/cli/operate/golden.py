@@ -1,4 +1,4 @@
-"""`agentctl golden`: look after the recordings of golden sets."""
+"""`agentctl golden`: maintain the recordings of golden sets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +13,12 @@ from agentctl.specs.loading.project import Project
 
 SCHEMA_VERSION = "1"
 
-golden_app = typer.Typer(help="Look after golden sets.", no_args_is_help=True)
+golden_app = typer.Typer(help="Maintain golden sets.", no_args_is_help=True)
 
 
 @golden_app.callback()
 def golden() -> None:
-    """Look after golden sets."""
+    """Maintain golden sets."""
 
 
 @golden_app.command("status")
@@ -34,10 +34,10 @@ def golden_status(
     ] = False,
     shape: Annotated[Format, typer.Option("--format", help="What stdout gets.")] = "text",
 ) -> int:
-    """Say what is recorded of each set, what is missing, stale or unused. Nobody is asked.
+    """Show what is recorded for each set, and what is missing, stale or unused; no model is asked.
 
-    Each recording is played through the agent as it is now; what follows the first turn that asks
-    otherwise cannot be known. Exit codes: 0 all recordings are of use, 1 some are stale or unused.
+    Each recording is played through the agent as it is now; what follows the first request
+    that differs is not known. Exit codes: 0 every recording is usable, 1 some are stale or unused.
     """
     project = Project.find(Path.cwd())
     found = list(cassette_statuses(project, golden_sets or (), model, prune=prune, on_note=note))

@@ -1,30 +1,22 @@
-"""`agentctl inbox`: everything that waits for a person, and what they say to it."""
+"""`agentctl inbox`: show what waits for a person, and pass on what they answer."""
 
 import getpass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from agentctl.app.running.state import RunState, state_file, state_of
+from agentctl.app.inbox import answer, approval_of, settle, waiting
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
-from agentctl.cli.render.console import neutralised
-from agentctl.core.canonical import NotCanonical, canonical_text, parse_strict
-from agentctl.core.errors import Problem, problem
+from agentctl.cli.render.inbox import approval_lines, waiting_line
+from agentctl.core.canonical import NotCanonical, parse_strict
+from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
-from agentctl.core.masking import masked
 from agentctl.core.messages import Approval
-from agentctl.effects.approvals import PendingApproval
-from agentctl.effects.ledger import EffectRecord
-from agentctl.runtime.approvals.inbox import Responder, TracePlace, answer_approval, settle_effect
-from agentctl.runtime.approvals.queue import held_back, may_approve
+from agentctl.effects.ledger import EffectState
 from agentctl.specs.loading.project import Project
-from agentctl.traces.log.store import journal_file, read_events, trace_of, traces_folder
-from agentctl.traces.views.fold import fold
 
 SCHEMA_VERSION = "1"
-QUESTION = "question.asked"
 
 inbox_app = typer.Typer(no_args_is_help=True)
 Ticket = Annotated[int, typer.Argument(help="Number of the request, as `inbox list` shows it.")]
@@ -42,56 +34,33 @@ def list_(format: Output = "text") -> int:
 
     Exit codes: 0 nothing waits, 4 something does.
     """
-    project = Project.find(Path.cwd())
-    found = _waiting(project.root) if state_file(project.root).is_file() else []
+    found = waiting(Project.find(Path.cwd()).root)
+    rows = [one._asdict() for one in found]
     match format:
         case "json":
-            write_json({"schema_version": SCHEMA_VERSION, "waiting": found})
+            write_json({"schema_version": SCHEMA_VERSION, "waiting": rows})
         case "jsonl":
-            write_jsonl(found)
+            write_jsonl(rows)
         case "text":
             for entry in found:
-                write_line(_line(entry))
+                write_line(waiting_line(entry))
     note(f"{len(found)} waiting" if found else "nothing waits")
     return ExitCode.WAITING if found else ExitCode.OK
-
-
-def _waiting(root: Path) -> list[dict[str, Any]]:
-    state = state_of(root)
-    approvals = [_approval(row, state) for row in state.approvals.pending(datetime.now(UTC))]
-    effects = [_effect(row) for row in state.ledger.open_effects()]
-    asked = {entry["run"] for entry in approvals}
-    runs = [
-        _run(root, run)
-        for run in sorted(state.sessions.all() - asked)
-        if trace_of(root, run).is_file()
-    ]
-    return [*approvals, *effects, *runs]
 
 
 @inbox_app.command("show")
 def show(ticket: Ticket, format: Output = "text") -> int:
     """Show one request: what will happen, where each argument came from, and why it asks."""
-    project = Project.find(Path.cwd())
-    state = state_of(project.root)
-    entry = _approval(state.approvals.current(ticket, datetime.now(UTC)), state)
-    if format != "text":
-        (write_json if format == "json" else lambda one: write_jsonl([one]))(
-            {"schema_version": SCHEMA_VERSION, **entry}
-        )
-        return ExitCode.OK
-    write_line(f"approval {entry['id']}: {entry['standing']}")
-    write_line(f"  {entry['tool']} ({entry['effect'].replace('_', ' ')})")
-    for name, value in entry["arguments"].items():
-        origin = entry["origins"].get(name, "model")
-        write_line(f"    {name} = {neutralised(canonical_text(value))}  (from {origin})")
-    write_line(f"  because: {neutralised(entry['reason'] or '')}; rule {entry['rule'] or 'none'}")
-    place = f" in {entry['environment']}" if entry["environment"] else ""
-    write_line(f"  run {entry['run']} of {entry['agent']}, acting for {entry['principal']}{place}")
-    write_line(f"  asked of {entry['queue'] or 'anybody'}, until {entry['expires_at']}")
-    if entry["decided_by"]:
-        said = f": {neutralised(entry['said'])}" if entry["said"] else ""
-        write_line(f"  answered by {entry['decided_by']} at {entry['decided_at']}{said}")
+    entry = approval_of(Project.find(Path.cwd()).root, ticket)
+    row = {"schema_version": SCHEMA_VERSION, **entry._asdict()}
+    match format:
+        case "json":
+            write_json(row)
+        case "jsonl":
+            write_jsonl([row])
+        case "text":
+            for line in approval_lines(entry):
+                write_line(line)
     return ExitCode.OK
 
 
@@ -125,18 +94,9 @@ def modify(
 
 
 def _answer(ticket: int, given: Approval, acting: str | None) -> int:
-    project = Project.find(Path.cwd())
-    state = state_of(project.root)
-    row = state.approvals.find(ticket)
-    person = Responder(acting or getpass.getuser(), getpass.getuser())
-    may_approve(project.spec.people, person.id, row.queue, row.principal)
-    if row.standing == "pending" and given.answer != "reject":
-        prints = project.agent(state.sessions.find(row.run).agent).fingerprints
-        changed = held_back(row, prints.policy, prints.tools)
-        if changed is not None:
-            raise changed
-    answer_approval(_place(project), state.approvals, row, given, person)
-    note(f"{given.answer}: {row.request['tool']}, by {person.id}. Next: agentctl resume {row.run}")
+    identity = acting or getpass.getuser()
+    row = answer(Project.find(Path.cwd()), ticket, given, identity)
+    note(f"{given.answer}: {row.request['tool']}, by {identity}. Next: agentctl resume {row.run}")
     return ExitCode.OK
 
 
@@ -148,100 +108,11 @@ def settle_(
     reason: ReasonOption = None,
 ) -> int:
     """Say what became of an effect in doubt, once you have looked."""
-    project = Project.find(Path.cwd())
-    ledger = state_of(project.root).ledger
-    found = ledger.find(effect)
-    person = Responder(acting or getpass.getuser(), getpass.getuser())
-    may_approve(project.spec.people, person.id, None, "")
-    state = "succeeded" if outcome == "happened" else "failed"
-    settle_effect(_place(project), ledger, found, state, reason, person)  # type: ignore[arg-type]
-    note(f"effect {effect} of {found.tool}: {state}, by {person.id}")
+    identity = acting or getpass.getuser()
+    state: EffectState = "succeeded" if outcome == "happened" else "failed"
+    found = settle(Project.find(Path.cwd()), effect, state, reason, identity)
+    note(f"effect {effect} of {found.tool}: {state}, by {identity}")
     return ExitCode.OK
-
-
-def _place(project: Project) -> TracePlace:
-    return TracePlace(traces_folder(project.root), journal_file(project.root))
-
-
-def _approval(row: PendingApproval, state: RunState) -> dict[str, Any]:
-    request = row.request
-    recipe = state.sessions.known(row.run)
-    return {
-        "kind": "approval",
-        "id": row.id,
-        "run": row.run,
-        "agent": row.agent,
-        "principal": row.principal,
-        "environment": recipe.environment if recipe is not None else None,
-        "tool": request["tool"],
-        "effect": request["effect"],
-        "arguments": masked(request["arguments"]),
-        "origins": request["origins"],
-        "rule": request["rule"],
-        "reason": request["reason"],
-        "queue": row.queue,
-        "standing": row.standing,
-        "requested_at": row.requested_at,
-        "expires_at": row.expires_at,
-        "decided_by": row.decided_by,
-        "decided_at": row.decided_at,
-        "said": row.reason,
-    }
-
-
-def _effect(row: EffectRecord) -> dict[str, Any]:
-    return {
-        "kind": "effect",
-        "id": row.id,
-        "run": row.run,
-        "tool": row.tool,
-        "arguments": masked(row.arguments),
-        "state": row.state,
-        "since": row.intended_at,
-    }
-
-
-def _run(root: Path, run: str) -> dict[str, Any]:
-    """Return what a run that can be resumed waits for."""
-    try:
-        _, events = read_events(trace_of(root, run))
-    except Problem:
-        # One damaged trace must not hide what else waits.
-        return {"kind": "damaged", "run": run, "agent": None, "since": None, "question": None}
-    folded = fold(events)
-    stop = folded.ended.get("stop")
-    kind = {"waiting_reply": "question", "escalated": "case"}.get(stop or "", "run")
-    question = next((e.body["question"] for e in reversed(events) if e.type == QUESTION), None)
-    return {
-        "kind": kind,
-        "run": run,
-        "agent": folded.started.get("agent"),
-        "since": events[-1].at,
-        "question": question if kind == "question" else None,
-    }
-
-
-def _line(entry: dict[str, Any]) -> str:
-    match entry["kind"]:
-        case "approval":
-            arguments = neutralised(canonical_text(entry["arguments"]))
-            place = f"  in {entry['environment']}" if entry["environment"] else ""
-            return (
-                f"approval {entry['id']}  {entry['tool']} {arguments}{place}"
-                f"  asked of {entry['queue'] or 'anybody'} until {entry['expires_at']}"
-            )
-        case "effect":
-            arguments = neutralised(canonical_text(entry["arguments"]))
-            return f"effect {entry['id']}  {entry['tool']} {arguments}  {entry['state']}"
-        case "question":
-            asks = neutralised(entry["question"] or "")
-            return f"question  {asks}  agentctl resume {entry['run']} --reply TEXT"
-        case "damaged":
-            return f"damaged  run {entry['run']} cannot be read  agentctl trace verify"
-        case "case":
-            return f"case  of {entry['agent']}  agentctl resume {entry['run']} --note TEXT"
-        case _:
-            return f"run  of {entry['agent']}, answered or cut off  agentctl resume {entry['run']}"
 
 
 __all__ = ["inbox_app"]

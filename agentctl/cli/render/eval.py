@@ -87,7 +87,7 @@ def _next(results: Sequence[SetResult], verdict: Verdict, *, traces: bool) -> st
         return f"agentctl run --scenario {name}:{results[0].rows[0].scenario}"
     if any(gate.name == "stale" and gate.status != "passed" for gate in verdict.gates):
         stale = next(r for r in results if r.summary.freshness.get("stale"))
-        return f"agentctl eval {stale.loaded.name} --stamp, after a look at its turns"
+        return f"agentctl eval {stale.loaded.name} --stamp, after reviewing its turns"
     return f"agentctl eval {name} --format json"
 
 

@@ -13,7 +13,7 @@ MOST_SHOWN = 20
 def status_lines(one: CassetteStatus) -> Iterator[str]:
     """Yield what is recorded of one set, and what of it is of no use."""
     if not one.trials:
-        yield f"{neutralised(one.name)}: nothing is recorded of {count(one.scenarios, 'scenario')}"
+        yield f"{neutralised(one.name)}: no recording for {count(one.scenarios, 'scenario')}"
         return
     stale = {stale.scenario for stale in one.stale}
     unused = {scenario for scenario, _ in one.unused}

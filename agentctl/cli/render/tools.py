@@ -1,34 +1,16 @@
 """Tools as people read them: one line each, or one tool with everything that is said about it."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from agentctl.app.tools.listing import ListedTool, ToolUser
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.text import shorten
-from agentctl.specs.shapes.agent import AgentSpec
-from agentctl.specs.shapes.live import Server
-from agentctl.specs.shapes.policy import Policy, Rule, role_holds
+from agentctl.specs.shapes.policy import Rule, role_holds
 from agentctl.specs.shapes.tools import ToolSpec
 
 
-class User(NamedTuple):
-    """An agent that names a tool, and the policy it is under."""
-
-    agent: AgentSpec
-    policy: Policy
-
-
-class Row(NamedTuple):
-    """One tool of a project."""
-
-    tool: ToolSpec
-    manifest: str
-    """The file, as people read it."""
-    server: Server | None
-    users: Sequence[User]
-
-
-def row_json(row: Row) -> dict[str, Json]:
+def row_json(row: ListedTool) -> dict[str, Json]:
     """Return what `tools list` says of a tool."""
     tool = row.tool
     return {
@@ -42,7 +24,7 @@ def row_json(row: Row) -> dict[str, Json]:
     }
 
 
-def tool_lines(rows: Sequence[Row]) -> Iterator[str]:
+def tool_lines(rows: Sequence[ListedTool]) -> Iterator[str]:
     """Write tools one a line, in columns."""
     cells = [("TOOL", "EFFECT", "LIVE", "MOCK", "AGENTS", "MANIFEST")]
     for row in rows:
@@ -64,7 +46,7 @@ def tool_lines(rows: Sequence[Row]) -> Iterator[str]:
         ).rstrip()
 
 
-def tool_json(row: Row) -> dict[str, Json]:
+def tool_json(row: ListedTool) -> dict[str, Json]:
     """Return everything that is said about one tool; secrets stand as the names of variables."""
     tool = row.tool
     return {
@@ -81,7 +63,7 @@ def tool_json(row: Row) -> dict[str, Json]:
     }
 
 
-def _caller(user: User, tool: ToolSpec) -> dict[str, Json]:
+def _caller(user: ToolUser, tool: ToolSpec) -> dict[str, Json]:
     roles = user.policy.roles
     return {
         "agent": user.agent.name,
@@ -101,7 +83,7 @@ def _rule(rule: Rule) -> dict[str, Json]:
     return said
 
 
-def show_lines(row: Row) -> Iterator[str]:
+def show_lines(row: ListedTool) -> Iterator[str]:
     """Write one tool with everything that is said about it."""
     said = tool_json(row)
     yield f"{said['name']}  ({said['effect'].replace('_', ' ')}, {said['trust']})"
@@ -148,4 +130,4 @@ def _dumped(model: Any) -> dict[str, Json]:
     return dumped
 
 
-__all__ = ["Row", "User", "row_json", "show_lines", "tool_json", "tool_lines"]
+__all__ = ["ListedTool", "ToolUser", "row_json", "show_lines", "tool_json", "tool_lines"]

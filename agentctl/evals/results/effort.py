@@ -77,66 +77,70 @@ def _latency(tally: Tally, percent: int) -> Figure:
     return Figure(value, rank, len(seconds), "ok", "virtual seconds; rank among the trials")
 
 
-COST_PER_SCENARIO = FigureSpec(
-    "cost_per_scenario_usd",
-    "cost per scenario",
-    "cost of the scored trials",
-    "scored trials",
-    "lower",
-    "usd",
-    _per_scenario,
+EFFORT = (
+    FigureSpec(
+        "cost_per_scenario_usd",
+        "cost per scenario",
+        "cost of the scored trials",
+        "scored trials",
+        "lower",
+        "usd",
+        _per_scenario,
+    ),
+    FigureSpec(
+        "cost_per_resolved_usd",
+        "cost per resolved case",
+        "cost of all trials and of a person for each escalation",
+        "resolved trials",
+        "lower",
+        "usd",
+        _per_resolved,
+    ),
+    FigureSpec(
+        "cost_vs_human",
+        "cost against a person",
+        "cost per resolved case",
+        "what the case costs when a person does it (`human_baseline`)",
+        "lower",
+        "of_human",
+        _against_human,
+    ),
+    FigureSpec(
+        "model_calls_per_scenario",
+        "model calls per scenario",
+        "model turns of the scored trials",
+        "scored trials",
+        "lower",
+        "mean",
+        _model_calls_per_scenario,
+    ),
+    FigureSpec(
+        "model_calls_per_resolved",
+        "model calls per resolved",
+        "model turns of all trials",
+        "resolved trials",
+        "lower",
+        "mean",
+        _model_calls_per_resolved,
+    ),
+    FigureSpec(
+        "latency_p50_s",
+        "latency p50",
+        "virtual seconds that half of the trials do not exceed; the rank of that trial",
+        "scored trials",
+        "lower",
+        "seconds",
+        lambda tally: _latency(tally, 50),
+    ),
+    FigureSpec(
+        "latency_p95_s",
+        "latency p95",
+        "virtual seconds that 95 % of the trials do not exceed; the rank of that trial",
+        "scored trials",
+        "lower",
+        "seconds",
+        lambda tally: _latency(tally, 95),
+    ),
 )
-COST_PER_RESOLVED = FigureSpec(
-    "cost_per_resolved_usd",
-    "cost per resolved case",
-    "cost of all trials and of a person for each escalation",
-    "resolved trials",
-    "lower",
-    "usd",
-    _per_resolved,
-)
-COST_VS_HUMAN = FigureSpec(
-    "cost_vs_human",
-    "cost against a person",
-    "cost per resolved case",
-    "what the case costs when a person does it (`human_baseline`)",
-    "lower",
-    "of_human",
-    _against_human,
-)
-MODEL_CALLS_PER_SCENARIO = FigureSpec(
-    "model_calls_per_scenario",
-    "model calls per scenario",
-    "model turns of the scored trials",
-    "scored trials",
-    "lower",
-    "mean",
-    _model_calls_per_scenario,
-)
-MODEL_CALLS_PER_RESOLVED = FigureSpec(
-    "model_calls_per_resolved",
-    "model calls per resolved",
-    "model turns of all trials",
-    "resolved trials",
-    "lower",
-    "mean",
-    _model_calls_per_resolved,
-)
-LATENCY_P50 = FigureSpec(
-    "latency_p50_s",
-    "latency p50",
-    "virtual seconds that half of the trials do not exceed; the rank of that trial",
-    "scored trials",
-    "lower",
-    "seconds",
-    lambda tally: _latency(tally, 50),
-)
-LATENCY_P95 = FigureSpec(
-    "latency_p95_s",
-    "latency p95",
-    "virtual seconds that 95 % of the trials do not exceed; the rank of that trial",
-    "scored trials",
-    "lower",
-    "seconds",
-    lambda tally: _latency(tally, 95),
-)
+
+__all__ = ["EFFORT"]

@@ -9,39 +9,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json
-from agentctl.evals.results import effort, quality
+from agentctl.evals.results.effort import EFFORT
 from agentctl.evals.results.figure import Figure, FigureSpec, Tally
+from agentctl.evals.results.quality import INCONCLUSIVE, PASS_HAT_K, QUALITY, pass_hats
 from agentctl.evals.scorers.scoring import TrialRow
 from agentctl.specs.shapes.golden import HumanBaseline
 
-FIGURES: dict[str, FigureSpec] = {
-    spec.name: spec
-    for spec in (
-        quality.ACTION_CORRECTNESS,
-        quality.PASS_RATE,
-        quality.RESOLUTION_RATE,
-        quality.ESCALATION_RATE,
-        quality.ESCALATION_RECALL,
-        quality.ESCALATION_PRECISION,
-        quality.CALL_PRECISION,
-        quality.CALL_RECALL,
-        quality.ARGUMENT_SCORE,
-        effort.COST_PER_SCENARIO,
-        effort.COST_PER_RESOLVED,
-        effort.COST_VS_HUMAN,
-        effort.MODEL_CALLS_PER_SCENARIO,
-        effort.MODEL_CALLS_PER_RESOLVED,
-        effort.LATENCY_P50,
-        effort.LATENCY_P95,
-        quality.INCONCLUSIVE,
-    )
-}
+FIGURES: dict[str, FigureSpec] = {spec.name: spec for spec in (*QUALITY, *EFFORT, INCONCLUSIVE)}
 """In the order in which reports show them."""
 
 
 def gated_figures() -> dict[str, FigureSpec]:
     """Return every figure that `gates:` can name."""
-    return {**FIGURES, quality.PASS_HAT_K.name: quality.PASS_HAT_K}
+    return {**FIGURES, PASS_HAT_K.name: PASS_HAT_K}
 
 
 class Summary(NamedTuple):
@@ -123,7 +103,7 @@ def summarise(rows: Sequence[TrialRow], baseline: HumanBaseline | None = None) -
         confusion={cell: tally.confusion[cell] for cell in cells},
         offered=sum(row.offered for row in tally.scored),
         figures={name: spec.work_out(tally) for name, spec in FIGURES.items()},
-        pass_hat=quality.pass_hats(tally),
+        pass_hat=pass_hats(tally),
         untested=_untested(rows, modes, freshness),
     )
 

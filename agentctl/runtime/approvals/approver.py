@@ -1,4 +1,4 @@
-"""How a person is asked about one call, and how request and answer stand in the trace."""
+"""How a person is asked about one call, and how request and answer are recorded."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -47,14 +47,14 @@ def answer_in(body: Mapping[str, Json]) -> Approval:
 
 
 class Approver(Protocol):
-    """Somebody who can be asked."""
+    """Someone who can be asked."""
 
     def ask(self, request: ApprovalRequest) -> Approval | None:
-        """Return the answer, or `None` when nobody is there: the run then waits."""
+        """Return the answer, or `None` when no one is there: the run then waits."""
         ...
 
 
-class Nobody:
+class NoApprover:
     """No terminal, no queue: nothing is approved."""
 
     def ask(self, request: ApprovalRequest) -> Approval | None:  # noqa: ARG002
@@ -85,4 +85,4 @@ class ScriptedApprover:
         return Approval(scripted.answer, by, scripted.reason, arguments)
 
 
-__all__ = ["Approver", "Nobody", "ScriptedApprover", "answer_in", "given", "requested"]
+__all__ = ["Approver", "NoApprover", "ScriptedApprover", "answer_in", "given", "requested"]

@@ -1,7 +1,7 @@
-"""What a person does about a run that waits: an answer goes into its trace first, then counts.
+"""Answer a run that waits: the answer is written to its trace first, then it counts.
 
-The run's own process is gone; whoever holds its trace may add to it. Each addition is sealed, so
-that an answer cannot be taken away again unseen.
+The run's own process is gone; anyone who holds its trace may add to it. Each addition is sealed,
+so that removing an answer is noticed.
 """
 
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ class TracePlace(NamedTuple):
 
 
 class Responder(NamedTuple):
-    """Who does it: asserted, with what the operating system says beside it."""
+    """Who does it: asserted, with the operating-system user beside it."""
 
     id: str
     os_user: str
@@ -53,7 +53,7 @@ def answer_approval(
         person: Who answers; whether they may was looked at before.
 
     Raises:
-        Problem: If it does not wait any more, the run goes on right now, or its trace is damaged.
+        Problem: If it no longer waits, the run is being resumed right now, or its trace is damaged.
     """
     now = datetime.now(UTC)
     if approvals.current(row.id, now).standing != "pending":
@@ -106,10 +106,10 @@ def settle_effect(
     reason: str | None,
     person: Responder,
 ) -> None:
-    """Say what became of an effect that nobody knows of.
+    """Record the outcome of an effect in doubt.
 
     Raises:
-        Problem: If it is settled already, or its run goes on right now.
+        Problem: If it is settled already, or its run is being resumed right now.
     """
     if effect.state in SETTLED:
         raise problem(

@@ -17,7 +17,7 @@ from agentctl.specs.shapes.project import Person
 
 
 class QueueApprover:
-    """Puts a call into the inbox, and takes the answer when the run is taken up again.
+    """Puts a call into the inbox, and takes the answer when the run is resumed.
 
     Args:
         approvals: The inbox.
@@ -73,7 +73,7 @@ def _void(why: str) -> Problem:
     return problem(
         "approval-void",
         f"the approval cannot be used: {why}",
-        hint="nothing was done; start the task again and let a person decide anew",
+        hint="nothing was done; start the task again and ask for a new approval",
         exit_code=ExitCode.NO,
     )
 
@@ -84,7 +84,7 @@ def may_approve(
     """Hold an approver against the people of the project. Identity is asserted, not proven.
 
     Raises:
-        Problem: If they are nobody there, do not serve the queue, or would approve for themselves.
+        Problem: If they are unknown, do not serve the queue, or would approve for themselves.
     """
     if identity.casefold() == principal.casefold():
         raise _not_allowed("self-approval", f"`{identity}` is who the agent acts for")
@@ -95,7 +95,9 @@ def may_approve(
     hint = f"people who may: {', '.join(servers) or 'nobody'} (agentctl.yaml)"
     if person is None:
         hint = did_you_mean(identity, servers) or hint
-        raise _not_allowed("unknown-approver", f"`{identity}` is nobody in agentctl.yaml", hint)
+        raise _not_allowed(
+            "unknown-approver", f"no person named `{identity}` in agentctl.yaml", hint
+        )
     if queue is not None and queue not in person.queues:
         raise _not_allowed("not-their-queue", f"`{identity}` does not serve `{queue}`", hint)
 
@@ -105,13 +107,13 @@ def _not_allowed(code: str, message: str, hint: str | None = None) -> Problem:
 
 
 def held_back(row: PendingApproval, policy: str, tools: str) -> Problem | None:
-    """Return why a request must not be answered any more: what it was decided under changed."""
+    """Return why a request can no longer be answered: its policy or a tool changed."""
     if not row.changed_since(policy, tools):
         return None
     return problem(
         "changed-since",
         f"the policy or a tool of `{row.agent}` changed since approval {row.id} was asked for",
-        hint="reject it; the task must be started again",
+        hint="reject it, then start the task again",
         exit_code=ExitCode.NO,
     )
 

@@ -1,6 +1,6 @@
 """Act on one call of the model: the authorizer decides, a person where it must be, then the tool.
 
-What comes back is filtered, recorded, remembered and told to the model; a refusal is a result like
+What comes back is filtered, recorded, remembered and sent to the model; a refusal is a result like
 any other.
 """
 
@@ -108,7 +108,7 @@ def approved(run: Run, call: ToolCall, decision: Decision) -> Decision | Ending 
                 run.approvals[call.id] = answer.id
             return decision
         case "timeout":
-            return Ending("waiting_approval", f"nobody approved `{call.name}` in time", run.said)
+            return Ending("waiting_approval", f"no one approved `{call.name}` in time", run.said)
         case "reject":
             run.declined.add(decision.key)
             reason = "declined by a person; do not retry"
@@ -123,7 +123,7 @@ def approved(run: Run, call: ToolCall, decision: Decision) -> Decision | Ending 
 def modified(
     run: Run, call: ToolCall, decision: Decision, answer: Approval
 ) -> Decision | Ending | None:
-    """Decide anew on the arguments a person chose; their approval covers what asks again."""
+    """Decide again, on the arguments a person chose; their approval covers what asks again."""
     after = decide_call(run, call._replace(arguments=answer.arguments or {}))
     run.record(
         "correction.made",
@@ -202,7 +202,7 @@ def observe(
     outcome: DispatchOutcome,
     cost: dict[str, Json] | None = None,
 ) -> Ending | None:
-    """Filter, record and remember a result, tell the model, and judge what it means for the run."""
+    """Filter and record a result, send it to the model, and judge what it means for the run."""
     result = outcome.result
     known = run.harness.authorizer.tools.get(decision.tool)
     visibility = known.visibility if known else None
@@ -236,7 +236,7 @@ def observe(
     run.record("tool.returned", body)
     if untrusted and run.tainted_by is None:
         run.tainted_by = decision.tool
-    run.tell(Message("tool", shown, (), call.told_id))
+    run.add_message(Message("tool", shown, (), call.told_id))
     if result.ok:
         run.results.setdefault(decision.tool, []).append(result.value)
     return consequences(run, decision, outcome.state, result) or after_tool(run, trip)

@@ -8,7 +8,7 @@ from agentctl.runtime.run import Ending, Run
 from agentctl.specs.language.expressions import ExpressionError
 
 MOST_REPAIRS = 1
-"""How often in a run a model may mend an answer that is none, or breaks its output contract."""
+"""How often in a run a model may repair an empty answer or one that breaks its contract."""
 _REFUSED = (
     "You declined. If the request is part of your task, go on with it; if it is not, say so to the"
     " user in your own words, or pass the case on."
@@ -47,17 +47,17 @@ def output_of(reply: ModelReply) -> Json:
 
 
 def repair(run: Run, detail: str, tell: str) -> Ending | None:
-    """Let the model mend an answer that cannot count, once.
+    """Let the model repair an answer that does not count, once.
 
     Args:
         run: The run.
-        detail: Why the run ends if it was mended before.
+        detail: Why the run ends if an answer was repaired before.
         tell: What the model is told.
     """
     if run.repairs >= MOST_REPAIRS:
         return stop_or_escalate(run, "model_error", "output", detail)
     run.repairs += 1
-    run.tell(Message("user", tell))
+    run.add_message(Message("user", tell))
     return None
 
 
@@ -78,7 +78,7 @@ def goal(run: Run, ending: Ending) -> Ending | None:
         return ending
     if spec.otherwise == "retry" and run.goal_attempts < spec.attempts:
         run.goal_attempts += 1
-        run.tell(Message("user", "The goal is not reached yet. Go on, or pass the case on."))
+        run.add_message(Message("user", "The goal is not reached yet. Go on, or pass the case on."))
         return None
     if spec.otherwise == "escalate":
         return stop_or_escalate(run, "goal_not_met", "goal", detail)

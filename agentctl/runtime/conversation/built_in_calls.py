@@ -34,7 +34,7 @@ def ask_user(run: Run, call: ToolCall, question: str) -> Ending | None:
         return asked.ending
     question = asked.text
     run.record("question.asked", {"question": question})
-    line = run.hear(question)
+    line = run.next_input(question)
     if line is None or line is AGENT_SPEAKS:
         return Ending("waiting_reply", "the agent asked the user", question)
     text, ending = heard(run, line, "user")
@@ -79,7 +79,7 @@ def return_result(run: Run, call: ToolCall, value: Json) -> None:
             "value": value,
         },
     )
-    run.tell(Message("tool", value, call_id=call.told_id))
+    run.add_message(Message("tool", value, call_id=call.told_id))
 
 
 __all__ = ["built_in"]

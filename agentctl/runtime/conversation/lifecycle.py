@@ -23,7 +23,7 @@ def begin(run: Run) -> None:
     if run.context.session.forked_from is not None:
         body["forked_from"] = dict(run.context.session.forked_from)
     run.record("run.started", body)
-    run.tell(run.harness.system_message(run.principal))
+    run.add_message(run.harness.system_message(run.principal))
 
 
 def finish(run: Run, ending: Ending) -> None:

@@ -5,7 +5,7 @@ before it is carried out; everything is recorded before anything follows from it
 """
 
 from agentctl.core.canonical import Json
-from agentctl.core.messages import Message, ModelReply, ToolCall
+from agentctl.core.messages import Message, ModelReply
 from agentctl.models.port import ModelFault, Request
 from agentctl.runtime.conversation.acting import act
 from agentctl.runtime.conversation.answering import finish_with_answer
@@ -14,7 +14,7 @@ from agentctl.runtime.conversation.guarding import heard
 from agentctl.runtime.conversation.lifecycle import PAUSES, begin, finish, pause
 from agentctl.runtime.conversation.speaking import parting
 from agentctl.runtime.run import AGENT_SPEAKS, Ending, Run
-from agentctl.runtime.spending import OutOfMoney
+from agentctl.runtime.spending import BudgetExceeded
 from agentctl.toolbox.port import Backend
 
 OUT_OF_TURNS, SILENT = "exhausted", "silent"
@@ -29,7 +29,7 @@ def play(run: Run, backend: Backend) -> Ending:
     begin(run)
     try:
         ending = converse(run, backend)
-    except OutOfMoney as met:
+    except BudgetExceeded as met:
         ending = limit_stop(run, "cost_usd", str(met))
     except KeyboardInterrupt:
         ending = Ending("interrupted", "stopped by the user", run.said)
@@ -51,14 +51,14 @@ def play(run: Run, backend: Backend) -> Ending:
 def converse(run: Run, backend: Backend) -> Ending:
     """Take the user's lines one after the other until the run ends or the user is served."""
     ending = Ending("stopped", "there was no input")
-    line = run.hear(None)
+    line = run.next_input(None)
     while line is not None:
         ending = (None if line is AGENT_SPEAKS else perceive(run, line)) or work(run, backend)
         while ending.stop == "escalated" and taken_back(run):
             ending = work(run, backend)
         if ending.stop != "answered":
             break
-        line = run.hear(None)
+        line = run.next_input(None)
     return ending
 
 
@@ -71,7 +71,7 @@ def taken_back(run: Run) -> bool:
         "input.received", {"source": "person", "by": run.context.session.by, "content": note}
     )
     run.escalated = None
-    run.tell(Message("user", f"A colleague took the case over and hands it back: {note}"))
+    run.add_message(Message("user", f"A colleague took the case over and hands it back: {note}"))
     return True
 
 
@@ -79,7 +79,7 @@ def perceive(run: Run, line: str | dict[str, Json]) -> Ending | None:
     """Take in what the user says: guardrails, then triggers, then the model may read it."""
     text, ending = heard(run, line, "user" if isinstance(line, str) else "event")
     if ending is None:
-        run.tell(Message("user", text))
+        run.add_message(Message("user", text))
     return ending
 
 
@@ -128,14 +128,16 @@ def plan(run: Run) -> ModelReply:
     run.context.clock.advance(1.0)
     usage, cost = run.money.charge(reply, request.messages, held)
     told = tuple(call._replace(id=call.told_id) for call in reply.calls)
-    run.tell(Message("assistant", reply.text or "", told))
+    run.add_message(Message("assistant", reply.text or "", told))
     if recorded is None:
-        reply = reply._replace(calls=numbered(run.steps, reply.calls))
+        calls = enumerate(reply.calls, start=1)
+        own = tuple(call.named(f"{run.steps}.{number}") for number, call in calls)
+        reply = reply._replace(calls=own)
     run.call_ids |= {call.told_id: call.id for call in reply.calls}
     body: dict[str, Json] = {
         "step": run.steps,
         "text": reply.text,
-        "calls": [said_call(call) for call in reply.calls],
+        "calls": [call.as_json() for call in reply.calls],
         "model": reply.model or run.context.model.name,
         "usage": usage,
         "cost": cost,
@@ -149,22 +151,6 @@ def plan(run: Run) -> ModelReply:
     run.record("model.replied", body)
     run.said = reply.text or run.said
     return reply
-
-
-def numbered(step: int, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
-    """Return calls under ids of our own: those of a provider may come twice."""
-    return tuple(
-        call._replace(id=f"{step}.{index}", provider_id=call.id or None)
-        for index, call in enumerate(calls, start=1)
-    )
-
-
-def said_call(call: ToolCall) -> dict[str, Json]:
-    """Return a call as the trace keeps it."""
-    kept: dict[str, Json] = {"id": call.id, "name": call.name, "arguments": call.arguments}
-    if call.provider_id is not None:
-        kept["provider_id"] = call.provider_id
-    return kept
 
 
 def act_on(run: Run, backend: Backend, reply: ModelReply) -> Ending | None:

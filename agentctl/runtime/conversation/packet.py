@@ -93,7 +93,7 @@ class _Parts:
                 self.questions.append(body["question"])
 
     def all_doubts(self) -> list[Json]:
-        """Return the effects nobody can be sure of, those without any outcome included."""
+        """Return the effects in doubt, those without any outcome included."""
         open_calls = [
             {**_named(self._calls.get(call_id, {})), "call_id": call_id, "state": "in_doubt"}
             for call_id, state in self._states.items()

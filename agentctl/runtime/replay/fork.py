@@ -1,10 +1,10 @@
-"""Begin a new run with the start of another: play it back up to a model turn, then go on anew.
+"""Begin a new run with the start of another: play it back up to a model turn, then go on.
 
 A fork has a trace of its own, so everything is recorded again as it is decided now; only what came
 from outside (the user's words, the model's, people's answers, what tools brought) is taken from the
 other run. Unlike for a resume, the prompt, the model, the tools and the policy may have changed:
-what must agree is that the same calls are let through in the same order, since the recorded results
-belong to those calls. Nothing that was done is done again.
+what must agree is that the same calls are allowed in the same order, since the recorded results
+belong to those calls. No effect is repeated.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from agentctl.runtime.replay.replay import ASIDE, Replay
 
 _MUST_AGREE = must_agree("replay")
 _MAY_GO_ON = frozenset({"model_error", "interrupted"})
-"""Ends after which the run was about to ask the model once more."""
+"""Ends after which the run was about to ask the model again."""
 
 
 class Fork(Replay):
@@ -28,7 +28,7 @@ class Fork(Replay):
 
     Args:
         events: All events of that run, from a trace that was verified.
-        step: The model turn that is taken anew, from 1.
+        step: The model turn that is asked for again, from 1.
         run: The id of that run.
         heads: The hash of each of its events.
 
@@ -44,7 +44,7 @@ class Fork(Replay):
         """What `run.started` says of where a fork comes from."""
 
     def through(self, kind: EventType, body: dict[str, Json]) -> tuple[Sequence[Event], bool]:
-        """Go past the recorded event that happens again now; it is to be recorded anew.
+        """Go past the recorded event that happens again now; it is recorded again.
 
         Raises:
             Problem: If something else happens now.
@@ -77,8 +77,8 @@ class Fork(Replay):
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """Gives the answers that people gave in the other run; then somebody else is asked."""
+class RecordedAnswers:
+    """Gives the answers that people gave in the other run; then another approver is asked."""
 
     fork: Fork
     then: Approver
@@ -91,7 +91,7 @@ class Remembered:
 
 
 def _before(events: Sequence[Event], step: int, run: str) -> int:
-    """Return how many events stand before a model turn."""
+    """Return how many events come before a model turn."""
     turns = [n for n, event in enumerate(events) if event.type == "model.replied"]
     last = events[-1]
     if step <= len(turns):
@@ -117,4 +117,4 @@ def _nothing_open(events: Sequence[Event], run: str) -> None:
             )
 
 
-__all__ = ["Fork", "Remembered"]
+__all__ = ["Fork", "RecordedAnswers"]

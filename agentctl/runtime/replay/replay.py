@@ -1,4 +1,4 @@
-"""Take a run up again: play its events back through the same loop, then go on where they end.
+"""Resume a run: play its events back through the same loop, then go on where they end.
 
 Nothing is restored from a second copy of the state. The loop runs as it did the first time, with
 the model's recorded replies, the recorded inputs and results; what it would do differently now is
@@ -28,7 +28,7 @@ _MUST_AGREE = must_agree("replay", "resume")
 
 
 class Replay:
-    """The events of a run that is taken up again.
+    """The events of a run that is resumed.
 
     Args:
         events: In the order of the trace, from a trace that was verified.
@@ -44,7 +44,7 @@ class Replay:
         return self._next >= len(self._events)
 
     @property
-    def lines_heard(self) -> int:
+    def inputs_recorded(self) -> int:
         """How many inputs of the user were recorded."""
         heard = (e.body for e in self._events if e.type == "input.received")
         return sum(body["source"] != "person" for body in heard)
@@ -158,14 +158,14 @@ def reply_in(body: Mapping[str, Json]) -> ModelReply:
 
 def _diverged(found: Event, kind: EventType, part: str | None = None) -> Problem:
     was = f"another `{part}`" if part is not None else f"`{found.type}`"
-    now = f"the run cannot be taken up: event {found.seq} recorded {was}, now it would be `{kind}`"
+    now = f"the run cannot be resumed: event {found.seq} recorded {was}, now it would be `{kind}`"
     changed = kind == "run.started"
     return problem(
         "changed-since" if changed else "cannot-play-back",
         f"the agent, its tools or its policy changed since the run was paused ({part})"
         if changed
         else now,
-        hint="nothing was done; start the task again, and let a person decide on the call anew",
+        hint="nothing was done; start the task again and ask for a new approval",
         exit_code=ExitCode.NO,
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agentctl.core.errors import Diagnostic
 from agentctl.core.text import variables_in
-from agentctl.specs.checks.servers import secret_in
+from agentctl.specs.checks.tools.servers import secret_in
 from agentctl.specs.reading.decode import Loaded
 from agentctl.specs.reading.yaml import Source, YamlPath
 from agentctl.specs.shapes.agent import AgentSpec
@@ -117,7 +117,7 @@ def project_secrets(project: ProjectSpec, source: Source, root: Path) -> Iterato
         for variable, value in environment.variables.items():
             if secret_in(variable, value):
                 at = replace(source.at(*here, "variables", variable), text=None)
-                message = f"`{variable}` is a secret that stands in the file"
+                message = f"`{variable}` is a secret in plain text"
                 hint = "export it, or put it into the `env_file`, which is kept out of git"
                 yield Diagnostic("secret-in-file", message, at, hint)
         if environment.env_file is not None and tracked(root, environment.env_file):

@@ -27,15 +27,15 @@ def environment_warnings(project: ProjectSpec, source: Source, root: Path) -> It
                     f"{variable} is the same in {other} and in {name}",
                     source.at(*here, "variables", variable),
                     f"if it is an address, a run in {other} acts on {name}: give each its own;"
-                    " what is the same everywhere belongs into the process's environment",
+                    " what is the same everywhere belongs in the environment of the process",
                 )
         file = environment.env_file
         if file is not None and not (root / file).is_file():
             yield Diagnostic(
                 "missing-env-file",
-                f"there is no {file} here: a live run in {name} needs it",
+                f"{file} does not exist here, and a live run in {name} needs it",
                 source.at(*here, "env_file"),
-                "it is kept out of git; ask whoever runs the agent for it",
+                "it is kept out of git; ask the people who run the agent for it",
             )
 
 

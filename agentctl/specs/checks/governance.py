@@ -2,7 +2,7 @@
 
 The authorizer refuses whatever no rule allows, so one run is safe without this. It is
 about policies that do not say what their author thinks: a rule that can never decide, a question
-that nobody can answer, a refund that nothing stands before.
+that nobody can answer, a refund that no rule holds back.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from agentctl.core.errors import Diagnostic
 from agentctl.specs.checks.hidden_fields import field_problems, field_warnings
 from agentctl.specs.checks.references import is_unconditional, shadow_problem, tools_of_selector
-from agentctl.specs.checks.risks import DOES
+from agentctl.specs.checks.tools.risks import DOES
 from agentctl.specs.language.expressions import Expression
 from agentctl.specs.reading.yaml import Source
 from agentctl.specs.shapes.agent import BUILT_IN_TOOLS, AgentSpec
@@ -37,7 +37,7 @@ def write_problems(manifest: ToolManifest, source: Source) -> Iterator[Diagnosti
     """Yield the writes of a manifest that nothing keeps from happening twice."""
     for index, tool in enumerate(manifest.tools):
         if tool.effect in WRITES and tool.idempotency is None and tool.accept_risk is None:
-            message = f"`{tool.name}` writes, and nothing says when two calls are the same write"
+            message = f"`{tool.name}` writes, but does not say when two calls are the same write"
             hint = "name the arguments: `idempotency: {key: [...]}`; or `accept_risk: REASON`"
             at = source.at("tools", index, "name")
             yield Diagnostic("no-idempotency", message, at, hint)
@@ -131,7 +131,7 @@ def _nobody(queue: str | None, project: ProjectSpec) -> str | None:
 
 def _how_to_serve(queue: str | None) -> str:
     shown = f"{{queues: [{queue}]}}" if queue else "{}"
-    return f"name somebody in agentctl.yaml: `people: {{ID: {shown}}}`"
+    return f"add a person to agentctl.yaml: `people: {{ID: {shown}}}`"
 
 
 def _risk_problems(policy: Policy, source: Source, tool: ToolSpec) -> Iterator[Diagnostic]:

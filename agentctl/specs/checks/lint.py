@@ -45,11 +45,13 @@ def agent_warnings(agent: AgentSpec, source: Source) -> Iterator[Diagnostic]:
     """Yield what is unwise in an agent."""
     if agent.owner is None:
         message = f"agent `{agent.name}` has no owner"
-        yield _warning("no-owner", message, source, "name", hint="say who answers for it: `owner:`")
+        yield _warning(
+            "no-owner", message, source, "name", hint="name who answers for it: `owner:`"
+        )
     for field in _NOT_ACTED_ON:
         if getattr(agent, field):
-            message = f"`{field}` is read, and this version does nothing with it"
-            yield _warning("not-acted-on", message, source, field, hint="leave it out until then")
+            message = f"`{field}` is read but has no effect in this version"
+            yield _warning("not-acted-on", message, source, field, hint="leave it out")
 
 
 def manifest_warnings(manifest: ToolManifest, source: Source) -> Iterator[Diagnostic]:

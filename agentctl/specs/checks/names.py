@@ -1,4 +1,4 @@
-"""Could a name be taken for another? What is named in rules must be told apart by everybody.
+"""Could a name be taken for another? Names in rules must be distinct to every reader.
 
 Tools, rules, roles, agents and queues are held to plain ASCII by their types. What JSON leaves
 free is looked at here: arguments of tools and ids of people; and names that stand in two files.
@@ -70,7 +70,7 @@ def _name_problems(
         if strange is not None or not name:
             shown = f"U+{ord(strange):04X}" if strange else "nothing"
             message = f"the {what} `{name}`{of} holds {shown}, which is not plain ASCII"
-            hint = "rename it: letters of other alphabets look the same and are not"
+            hint = "rename it: letters of other alphabets can look like Latin ones"
             yield Diagnostic("not-ascii", message, at(name), hint)
         other = folded.setdefault(_folded(name), name)
         if other != name:

@@ -68,7 +68,7 @@ def _tool_names(
         elif name not in tools:
             yield unknown_name("tool", name, tools, at)
         if name in seen:
-            yield Diagnostic("twice", f"`{name}` stands twice", at)
+            yield Diagnostic("twice", f"`{name}` is listed twice", at)
         seen.add(name)
         other = folded.setdefault(name.replace(".", "__").casefold(), name)
         if other != name:
@@ -114,7 +114,7 @@ def _trigger_problems(agent: AgentSpec, source: Source, policy: Policy) -> Itera
             yield unknown_name("limit", str(trigger.limit), LIMITS, at)
         if trigger.confidence_below is not None and not intents:
             hint = "declare `intents:`, so that the model declares its confidence"
-            message = "no model declares a confidence to this agent"
+            message = "the model declares no confidence to this agent"
             yield Diagnostic("dead-trigger", message, at, hint)
 
 
@@ -231,7 +231,7 @@ def shadow_problem(
         tools: The tools there are.
         at: Where the rule stands.
         strict: Count a conditional rule behind an equal one as dead too. Its errors still deny,
-            so it is not without any effect, but it is not what anybody meant.
+            so it has an effect, but hardly the intended one.
     """
     mine = tools_of_selector(rule, tools)
     strength = VERDICTS.index(rule.verdict)
@@ -282,11 +282,12 @@ def idle_conditions(
         mine = tools_of_selector(rule, tools)
         if rule.verdict != "allow" or is_unconditional(rule) or not mine:
             continue
-        # One that stands behind the other is told as shadowed.
+        # One that comes after the other is reported as shadowed.
         for other in policy.rules[index + 1 :]:
             always = other.verdict == "allow" and is_unconditional(other)
             if always and mine <= tools_of_selector(other, tools):
-                message = f"the condition of `{rule.id}` means nothing: `{other.id}` allows anyway"
+                allowed = f"`{other.id}` allows the same calls"
+                message = f"the condition of `{rule.id}` has no effect: {allowed}"
                 at = source.at("rules", index, "id")
                 hint = "narrow the other rule, or say `deny` or `ask`"
                 yield Diagnostic("idle-condition", message, at, hint)

@@ -1,8 +1,8 @@
-"""What one name, expression, value or schema can get wrong, told at its place.
+"""What can be wrong with one name, expression, value or schema, reported at its place.
 
-An expression that compiles can still be one that always fails: a variable nobody gives it, a
-function nobody defined, an argument or table that does not exist. Those are told as well, because a
-rule that always fails is a rule nobody meant.
+An expression that compiles can still be one that always fails: an undefined variable or
+function, an argument or table that does not exist. Those are reported as well, because nobody means
+a rule that always fails.
 """
 
 import re
@@ -96,7 +96,7 @@ def placeholder_problems(text: str, at: Location) -> Iterator[Diagnostic]:
         if not name.startswith("principal."):
             yield unknown_name("placeholder", name, ["principal.name"], at)
     if text.count("{{") > len(names):
-        message = "a `{{` begins no placeholder, so the model would read it as it is"
+        message = "a `{{` that starts no placeholder would reach the model as it is"
         yield Diagnostic("bad-placeholder", message, at, "write {{ principal.name }}")
 
 

@@ -12,8 +12,8 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from agentctl.core.errors import Diagnostic, Problem
-from agentctl.specs.checks.manifests import manifest_problems
 from agentctl.specs.checks.references import agent_problems, policy_problems
+from agentctl.specs.checks.tools.manifests import manifest_problems
 from agentctl.specs.checks.values import unknown_name
 from agentctl.specs.loading.sets import LoadedSet, load_set
 from agentctl.specs.reading.decode import Loaded, decode
@@ -262,7 +262,7 @@ def _table_clashes(manifests: Iterable[Loaded[ToolManifest]]) -> Iterator[Diagno
         for name, spec in manifest.model.tables.items():
             other = first.setdefault(name, manifest)
             if other.model.tables[name] != spec:
-                message = f"table `{name}` is declared otherwise in {other.source.file}"
+                message = f"table `{name}` is declared differently in {other.source.file}"
                 at = manifest.source.key_at("tables", name)
                 yield Diagnostic("two-tables", message, at, "rename one, or make them equal")
 

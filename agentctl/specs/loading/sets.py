@@ -200,7 +200,9 @@ def _rows(
             continue
         line = own.at(*at).line
         if scenario.id in first:
-            message = f"scenario `{scenario.id}` stands twice, first in line {first[scenario.id]}"
+            message = (
+                f"scenario `{scenario.id}` is defined twice, first in line {first[scenario.id]}"
+            )
             where = own.at(*at, "id")
             found.append(Diagnostic("duplicate-scenario", message, where, "rename one"))
         first.setdefault(scenario.id, line)

@@ -15,7 +15,7 @@ from agentctl.core.extensions import load_extension
 
 GROUP = "agentctl.tools"
 _KINDS = "agentctl.specs.shapes.live_kinds"
-_CHECKS = "agentctl.specs.checks"
+_CHECKS = "agentctl.specs.checks.tools"
 _TOOLS = "agentctl.toolbox"
 
 

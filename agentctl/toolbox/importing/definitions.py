@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.text import plain
-from agentctl.specs.checks.risks import signs
+from agentctl.specs.checks.tools.risks import signs
 from agentctl.specs.language.schemas import Schema, SchemaProblem
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.mcp.definitions import (

@@ -17,7 +17,7 @@ from agentctl.core.errors import problem
 from agentctl.core.masking import masked
 from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
 from agentctl.core.text import count, shorten
-from agentctl.specs.checks.queries import statement
+from agentctl.specs.checks.tools.queries import statement
 from agentctl.specs.shapes.live_kinds import SqlLive
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.port import Ask, Opening

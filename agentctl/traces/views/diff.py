@@ -75,22 +75,10 @@ class TraceDiff(NamedTuple):
 def diff_events(left: Sequence[Event], right: Sequence[Event]) -> TraceDiff:
     """Compare two runs."""
     before, after = items(left), items(right)
-    kinds: dict[tuple[str, ...], int] = {}
-    known: list[Item] = []
-
-    def numbered(item: Item) -> int:
-        key = (item.kind, item.name, canonical_text(item.content))
-        number = kinds.setdefault(key, len(known))
-        if number == len(known):
-            known.append(item)
-        return number
-
-    old, new = [numbered(item) for item in before], [numbered(item) for item in after]
-    pairs = align(
-        old, new, lambda a, b: _change_cost(known[a], known[b]), lambda a: known[a].weight
-    )
+    numbers = _Numbers()
+    old, new = [numbers.of(item) for item in before], [numbers.of(item) for item in after]
     found: list[StepDifference] = []
-    for a, b in pairs:
+    for a, b in align(old, new, numbers.change_cost, numbers.weight):
         if a is None and b is not None:
             found.append(StepDifference("added", after[b]))
         elif b is None and a is not None:
@@ -138,14 +126,40 @@ def _content(event: Event) -> dict[str, Json]:
     return content
 
 
-def _change_cost(left: Item, right: Item) -> float:
-    if left.name != right.name or left.kind != right.kind:
-        # Never cheaper than taking one out and putting the other in.
-        return left.weight + right.weight + 1
-    both = (left.weight + right.weight) / 2
-    if left.kind == "call" and same_value(left.content["arguments"], right.content["arguments"]):
-        return both / 4
-    return both
+class _Numbers:
+    """Numbers items, equal ones alike, so that the many comparisons of an alignment cost little."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, ...], int] = {}
+        self._items: list[Item] = []
+        self._arguments: dict[int, str] = {}
+
+    def of(self, item: Item) -> int:
+        key = (item.kind, item.name, canonical_text(item.content))
+        number = self._numbers.setdefault(key, len(self._items))
+        if number == len(self._items):
+            self._items.append(item)
+        return number
+
+    def weight(self, number: int) -> float:
+        return self._items[number].weight
+
+    def change_cost(self, a: int, b: int) -> float:
+        """Return what it costs to pair two items that are not equal."""
+        left, right = self._items[a], self._items[b]
+        if left.name != right.name or left.kind != right.kind:
+            # Never cheaper than taking one out and putting the other in.
+            return left.weight + right.weight + 1
+        both = (left.weight + right.weight) / 2
+        same_call = left.kind == "call" and self._arguments_of(a) == self._arguments_of(b)
+        return both / 4 if same_call else both
+
+    def _arguments_of(self, number: int) -> str:
+        found = self._arguments.get(number)
+        if found is None:
+            found = canonical_text([self._items[number].content["arguments"]])
+            self._arguments[number] = found
+        return found
 
 
 def changes(left: Json, right: Json, path: str = "") -> list[Change]:

@@ -18,7 +18,7 @@ CHECKS = (
     ),
     Check(
         "no-kind",
-        "The file does not say what it is",
+        "The file has no `kind:`",
         "Outside the folders for agents, tools and golden sets a file has to begin with `kind:`.",
         "name: desk  # in a folder of its own, without `kind:`",
     ),

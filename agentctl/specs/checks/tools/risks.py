@@ -108,7 +108,7 @@ def manifest_risks(manifest: ToolManifest, source: Source) -> Iterator[Diagnosti
         for risk in tool.risk:
             if tool.effect == "none" or (tool.effect == "internal_write" and risk in OUTWARD):
                 at = source.at("tools", index, "effect")
-                message = f"`{tool.name}` {DOES[risk]}: that is no `{tool.effect}`"
+                message = f"`{tool.name}` {DOES[risk]}: its effect cannot be `{tool.effect}`"
                 worse = "`external_write` or `irreversible`"
                 hint = f"say {worse}" if risk in OUTWARD else f"say `internal_write`, {worse}"
                 yield Diagnostic("effect-too-mild", message, at, hint)

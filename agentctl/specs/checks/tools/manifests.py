@@ -6,7 +6,7 @@ Each function yields what is wrong, at its place; none of them raises.
 from collections.abc import Collection, Iterator, Mapping
 
 from agentctl.core.errors import Diagnostic
-from agentctl.specs.checks.servers import PATH, server_problems
+from agentctl.specs.checks.tools.servers import PATH, server_problems
 from agentctl.specs.checks.values import (
     LiveTool,
     Scope,
@@ -64,7 +64,7 @@ def _tool_problems(
         if not path.startswith("principal."):
             at = source.at(*here, "bind", name)
             hint = "write `principal.id`"
-            yield Diagnostic("bad-bind", f"`{path}` is no field of the principal", at, hint)
+            yield Diagnostic("bad-bind", f"`{path}` is not a field of the principal", at, hint)
     for name in tool.idempotency.key if tool.idempotency else ():
         if name not in arguments:
             yield unknown_name("argument", name, arguments, source.at(*here, "idempotency", "key"))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from agentctl.core.errors import Diagnostic
-from agentctl.specs.checks.servers import PATH, caller_problems, header_name_problems
+from agentctl.specs.checks.tools.servers import PATH, caller_problems, header_name_problems
 from agentctl.specs.checks.values import (
     CheckedPlace,
     LiveTool,
@@ -35,7 +35,7 @@ def http_problems(given: LiveTool) -> Iterator[Diagnostic]:
     if live.body is not None:
         if live.method in (None, "GET"):
             message = f"`{tool.name}` reads with GET, which has no body"
-            hint = "say `method: POST`, or leave `body` out: arguments become the query"
+            hint = "set `method: POST`, or leave `body` out: arguments become the query"
             yield Diagnostic("dead-field", message, source.key_at(*here, "body"), hint)
         scope = Scope(("args", "principal"), {"args": arguments})
         yield from value_problems(live.body, source, (*here, "body"), scope)

@@ -51,15 +51,13 @@ def _header_problems(
     for name, value in headers.items():
         if not _HEADER.fullmatch(name):
             at = replace(source.key_at(*here, name), text=None)
-            yield Diagnostic("bad-header", f"`{name}` cannot be the name of a header", at)
+            yield Diagnostic("bad-header", f"`{name}` is not a valid header name", at)
         elif not (value.isascii() and value.isprintable()):
             at = replace(source.at(*here, name), text=None)
-            yield Diagnostic(
-                "bad-header", f"`{name}` contains characters that a header cannot carry", at
-            )
+            yield Diagnostic("bad-header", f"`{name}` has a value that no header can carry", at)
         if secret_in(name, value) or (_SECRET_HEADERS.match(name) and "${" not in value):
             at = replace(source.at(*here, name), text=None)
-            message = f"the header `{name}` contains a secret"
+            message = f"the header `{name}` holds a secret in plain text"
             yield Diagnostic("secret-in-file", message, at, _FROM_ENVIRONMENT)
 
 
@@ -69,7 +67,7 @@ def header_name_problems(
     """Yield that no header can be called so."""
     if name is not None and not _HEADER.fullmatch(name):
         at = source.at(*here)
-        yield Diagnostic("bad-header", f"`{name}` cannot be the name of a header", at)
+        yield Diagnostic("bad-header", f"`{name}` is not a valid header name", at)
 
 
 def _userinfo_problems(url: str | None, source: Source, here: CheckedPlace) -> Iterator[Diagnostic]:
@@ -77,7 +75,7 @@ def _userinfo_problems(url: str | None, source: Source, here: CheckedPlace) -> I
     found = re.search(r"://[^/?#@]*:([^/?#@]*)@", url or "")
     if found is not None and not found[1].startswith("${"):
         at = replace(source.at(*here), text=None)
-        message = "the address contains a password"
+        message = "the address holds a password in plain text"
         yield Diagnostic("secret-in-file", message, at, _FROM_ENVIRONMENT)
 
 

@@ -1,0 +1,217 @@
+"""Everything that waits for a person, and what they answer."""
+
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from agentctl.app.running.state import RunState, state_file, state_of
+from agentctl.core.canonical import Json
+from agentctl.core.errors import Problem
+from agentctl.core.masking import masked
+from agentctl.core.messages import Approval
+from agentctl.effects.approvals import ApprovalStanding, PendingApproval
+from agentctl.effects.ledger import EffectRecord, EffectState
+from agentctl.runtime.approvals.inbox import Responder, TracePlace, answer_approval, settle_effect
+from agentctl.runtime.approvals.queue import held_back, may_approve
+from agentctl.specs.loading.project import Project
+from agentctl.traces.log.store import journal_file, read_events, trace_of, traces_folder
+from agentctl.traces.views.fold import fold
+
+
+class WaitingApproval(NamedTuple):
+    """A call that waits, or waited, for a person."""
+
+    kind: Literal["approval"]
+    id: int
+    run: str
+    agent: str
+    principal: str
+    environment: str | None
+    tool: str
+    effect: str
+    arguments: dict[str, Json]
+    """With secrets masked."""
+    origins: dict[str, str]
+    """Argument -> where its value came from."""
+    rule: str | None
+    reason: str | None
+    """Why the rule asks."""
+    queue: str | None
+    standing: ApprovalStanding
+    requested_at: str
+    expires_at: str
+    decided_by: str | None
+    decided_at: str | None
+    said: str | None
+    """What the person said about their answer."""
+
+
+class WaitingEffect(NamedTuple):
+    """An effect of which nobody knows yet whether it happened."""
+
+    kind: Literal["effect"]
+    id: int
+    run: str
+    tool: str
+    arguments: dict[str, Json]
+    """With secrets masked."""
+    state: EffectState
+    since: str
+
+
+class WaitingRun(NamedTuple):
+    """A run that can be taken up."""
+
+    kind: Literal["question", "case", "run", "damaged"]
+    """It asks the user, went to a person, was answered or cut off, or its trace cannot be read."""
+    run: str
+    agent: str | None
+    since: str | None
+    question: str | None
+
+
+Waiting = WaitingApproval | WaitingEffect | WaitingRun
+
+
+def waiting(root: Path) -> list[Waiting]:
+    """Return what waits for a person in a project: approvals, effects in doubt, runs."""
+    if not state_file(root).is_file():
+        return []
+    state = state_of(root)
+    approvals = [_approval(row, state) for row in state.approvals.pending(datetime.now(UTC))]
+    effects = [_effect(row) for row in state.ledger.open_effects()]
+    asked = {entry.run for entry in approvals}
+    runs = [
+        _run(root, run)
+        for run in sorted(state.sessions.all() - asked)
+        if trace_of(root, run).is_file()
+    ]
+    return [*approvals, *effects, *runs]
+
+
+def approval_of(root: Path, approval_id: int) -> WaitingApproval:
+    """Return one call that waits, or waited, for a person.
+
+    Raises:
+        Problem: If there is no such approval.
+    """
+    state = state_of(root)
+    return _approval(state.approvals.current(approval_id, datetime.now(UTC)), state)
+
+
+def answer(project: Project, approval_id: int, given: Approval, identity: str) -> PendingApproval:
+    """Answer one call that waits; the answer goes into the trace of its run.
+
+    Args:
+        project: Where the run was started.
+        approval_id: The number of the request.
+        given: Approve, reject, or modify with new arguments.
+        identity: Who answers. Asserted, not proven.
+
+    Raises:
+        Problem: If they may not, it does not wait any more, or what it was decided under changed.
+    """
+    state = state_of(project.root)
+    row = state.approvals.find(approval_id)
+    may_approve(project.spec.people, identity, row.queue, row.principal)
+    if row.standing == "pending" and given.answer != "reject":
+        prints = project.agent(state.sessions.find(row.run).agent).fingerprints
+        changed = held_back(row, prints.policy, prints.tools)
+        if changed is not None:
+            raise changed
+    answer_approval(_place(project), state.approvals, row, given, _responder(identity))
+    return row
+
+
+def settle(
+    project: Project, effect_id: int, state: EffectState, reason: str | None, identity: str
+) -> EffectRecord:
+    """Say what became of an effect in doubt.
+
+    Args:
+        project: Where its run was started.
+        effect_id: The number of the effect.
+        state: `succeeded` or `failed`.
+        reason: Kept in the trace.
+        identity: Who says so. Asserted, not proven.
+
+    Raises:
+        Problem: If they may not, or it is settled already.
+    """
+    ledger = state_of(project.root).ledger
+    found = ledger.find(effect_id)
+    may_approve(project.spec.people, identity, None, "")
+    settle_effect(_place(project), ledger, found, state, reason, _responder(identity))
+    return found
+
+
+def _place(project: Project) -> TracePlace:
+    return TracePlace(traces_folder(project.root), journal_file(project.root))
+
+
+def _responder(identity: str) -> Responder:
+    return Responder(identity, getpass.getuser())
+
+
+def _approval(row: PendingApproval, state: RunState) -> WaitingApproval:
+    request = row.request
+    recipe = state.sessions.known(row.run)
+    return WaitingApproval(
+        kind="approval",
+        id=row.id,
+        run=row.run,
+        agent=row.agent,
+        principal=row.principal,
+        environment=recipe.environment if recipe is not None else None,
+        tool=request["tool"],
+        effect=request["effect"],
+        arguments=masked(request["arguments"]),
+        origins=request["origins"],
+        rule=request["rule"],
+        reason=request["reason"],
+        queue=row.queue,
+        standing=row.standing,
+        requested_at=row.requested_at,
+        expires_at=row.expires_at,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        said=row.reason,
+    )
+
+
+def _effect(row: EffectRecord) -> WaitingEffect:
+    return WaitingEffect(
+        "effect", row.id, row.run, row.tool, masked(row.arguments), row.state, row.intended_at
+    )
+
+
+def _run(root: Path, run: str) -> WaitingRun:
+    """Return what a run that can be resumed waits for."""
+    try:
+        _, events = read_events(trace_of(root, run))
+    except Problem:
+        # One damaged trace must not hide what else waits.
+        return WaitingRun("damaged", run, None, None, None)
+    folded = fold(events)
+    agent, since = folded.started.get("agent"), events[-1].at
+    match folded.ended.get("stop"):
+        case "waiting_reply":
+            asked = (e.body["question"] for e in reversed(events) if e.type == "question.asked")
+            return WaitingRun("question", run, agent, since, next(asked, None))
+        case "escalated":
+            return WaitingRun("case", run, agent, since, None)
+        case _:
+            return WaitingRun("run", run, agent, since, None)
+
+
+__all__ = [
+    "Waiting",
+    "WaitingApproval",
+    "WaitingEffect",
+    "WaitingRun",
+    "answer",
+    "approval_of",
+    "settle",
+    "waiting",
+]

@@ -1,0 +1,225 @@
+"""Import tools from an OpenAPI document or an MCP server: a manifest, and rules for a policy.
+
+Nothing is overwritten unasked, and no rule is put into a policy: rules are returned, or written to
+a file of their own.
+"""
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from agentctl.core.canonical import Json
+from agentctl.core.errors import problem
+from agentctl.core.files import write_whole
+from agentctl.core.text import shorten
+from agentctl.specs.loading.project import Project
+from agentctl.specs.reading.decode import decode
+from agentctl.specs.reading.locate import shown_path
+from agentctl.specs.reading.yaml import parse_yaml, read_yaml
+from agentctl.specs.shapes.live_kinds import McpLive
+from agentctl.specs.shapes.tools import ToolManifest
+from agentctl.toolbox.importing.definitions import (
+    clean_name,
+    import_definitions,
+    imported_rules,
+    policy_for,
+    update_definitions,
+    variable,
+)
+from agentctl.toolbox.importing.manifests import to_yaml
+from agentctl.toolbox.importing.openapi import import_openapi
+from agentctl.toolbox.importing.sources import (
+    is_inside_a_network,
+    is_url,
+    listed_tools,
+    openapi_document,
+)
+
+
+class ImportOptions(NamedTuple):
+    """What is imported, and where it is written."""
+
+    source: str | None = None
+    """An OpenAPI document: a file or an address."""
+    mcp: str | None = None
+    """An MCP server: how it is started, or its address."""
+    name: str | None = None
+    """What it is called here; left out = a name made of the source."""
+    out: Path | None = None
+    """The manifest; left out = NAME.yaml with the tools."""
+    select: str | None = None
+    """A glob of the tools' names."""
+    rules: Path | None = None
+    """A policy that is written too."""
+    bearer: str | None = None
+    """The variable with a token, for MCP over HTTP."""
+    variables: Sequence[str] = ()
+    """The variables that the program of an MCP server is given."""
+    force: bool = False
+    """Whether files are overwritten."""
+
+
+class ToolImport(NamedTuple):
+    """What was imported."""
+
+    manifest: Path
+    tools: int
+    rules: str
+    """The rules for a policy, as YAML."""
+    notes: Sequence[str]
+    """What a person should know before using it; another system's words may stand in it."""
+
+
+class PinUpdate(NamedTuple):
+    """What the MCP servers of a manifest list now."""
+
+    manifest: Path
+    changed: bool
+    """Whether any definition differs from the one that was pinned."""
+    notes: Sequence[str]
+    """What differs; another system's words may stand in it."""
+
+
+def import_tools(project: Project, asked: ImportOptions) -> ToolImport:
+    """Write a manifest of what another system says about its tools.
+
+    Raises:
+        Problem: If the source cannot be read or reached, or a file would be overwritten.
+    """
+    source, mcp = asked.source, asked.mcp
+    if (source is None) == (mcp is None):
+        raise problem(
+            "no-source",
+            "say what to import: one OpenAPI document or one MCP server",
+            hint="agentctl tools import api.yaml, or --mcp 'python server.py'",
+        )
+    stem = _called(mcp) if mcp is not None else _stem(source or "")
+    called = clean_name(asked.name or stem) or "api"
+    target = asked.out or project.tools / f"{called}.yaml"
+    for file in (target, asked.rules):
+        if file is not None and file.exists() and not asked.force:
+            raise problem(
+                "file-exists", f"{shown_path(file)} is there already", hint="--force, or --out FILE"
+            )
+    if mcp is not None:
+        server = _server(mcp, called, target.parent, asked.bearer, asked.variables)
+        env = _given(server, mcp, called)
+        listed = listed_tools(called, server, target.parent, env)
+        imported = import_definitions(called, server, listed, asked.select)
+        origin = "an MCP server"
+    else:
+        imported = import_openapi(openapi_document(source or ""), called, asked.select)
+        origin = f"OpenAPI, {shorten(source or '', 80)}"
+    _write(target, imported.manifest, origin)
+    if asked.rules is not None:
+        asked.rules.parent.mkdir(parents=True, exist_ok=True)
+        policy = policy_for(called, imported.manifest)
+        write_whole(asked.rules, to_yaml(policy, ["Imported: read it, then change it."]))
+    rules = to_yaml({"rules": imported_rules(called, imported.manifest)})
+    return ToolImport(target, len(imported.manifest["tools"]), rules, imported.notes)
+
+
+def update_pins(source: str | None) -> PinUpdate:
+    """Pin what the MCP servers of a manifest list now.
+
+    Args:
+        source: The manifest; it is written where anything differs, without its comments.
+
+    Raises:
+        Problem: If it has no tools of an MCP server, or one cannot be reached.
+    """
+    if source is None:
+        raise problem("no-source", "say which manifest", hint="agentctl tools import FILE --update")
+    path = Path(source)
+    read = read_yaml(path, shown_path(path))
+    manifest = decode(ToolManifest, read.data, read)
+    used = [t.live.server for t in manifest.tools if isinstance(t.live, McpLive)]
+    if not used:
+        raise problem("no-mcp-tools", f"{shown_path(path)} has no tools of an MCP server")
+    data: dict[str, Json] = read.data
+    notes: list[str] = []
+    for server in dict.fromkeys(used):
+        if server in manifest.servers:
+            listing = listed_tools(server, data["servers"][server], path.parent, os.environ)
+            updated = update_definitions(data, server, listing)
+            data = updated.manifest
+            notes += updated.notes
+    changed = data != read.data
+    if changed:
+        _write(path, data, "pinned anew")
+    return PinUpdate(path, changed, notes)
+
+
+def _write(path: Path, manifest: Mapping[str, Json], origin: str) -> None:
+    text = to_yaml(manifest, [f"Imported by `agentctl tools import` ({origin})."])
+    # What was written must be what will be read.
+    written = parse_yaml(text, shown_path(path))
+    decode(ToolManifest, written.data, written)
+    if written.data != manifest:
+        raise problem("not-written", f"{shown_path(path)} would not say what was imported")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text)
+
+
+def _called(source: str) -> str:
+    """Return a name for what a person pointed at."""
+    if is_url(source):
+        return source.split("/")[2].partition(":")[0]
+    words = _words(source)
+    named = [Path(word).stem for word in words if Path(word).suffix] or [Path(words[0]).name]
+    return named[-1]
+
+
+def _stem(source: str) -> str:
+    return _called(source) if is_url(source) else Path(source).stem
+
+
+def _words(command: str) -> list[str]:
+    """Split a command as a shell would.
+
+    Raises:
+        Problem: If it is none.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise problem("bad-command", f"`{command}` is no command: {error}") from error
+    if not words:
+        raise problem("bad-command", "the command is empty", hint="--mcp 'python server.py'")
+    return words
+
+
+def _server(
+    mcp: str, name: str, folder: Path, bearer: str | None, variables: Sequence[str]
+) -> dict[str, Json]:
+    """Return the server as a manifest declares it."""
+    if is_url(mcp):
+        server: dict[str, Json] = {"url": variable(name, "MCP")}
+        if bearer is not None:
+            server["auth"] = {"kind": "bearer", "token": f"${{{bearer}}}"}
+        if is_inside_a_network(mcp):
+            server["allow_private"] = True
+        return server
+    # The program will start in the manifest's folder, not where this was typed.
+    program, *rest = _words(mcp)
+    words = [_from(folder, program) if "/" in program else program]
+    words += [_from(folder, word) for word in rest]
+    return {"command": words, **({"env": list(variables)} if variables else {})}
+
+
+def _from(folder: Path, word: str) -> str:
+    """Return a word of a command as it must stand where the command runs in `folder`."""
+    path = Path(word)
+    return os.path.relpath(path, folder) if path.exists() and not path.is_absolute() else word
+
+
+def _given(server: Mapping[str, Json], mcp: str, name: str) -> Mapping[str, str]:
+    """Return the variables of this process, and the address that was typed."""
+    if "url" not in server:
+        return os.environ
+    return {**os.environ, variable(name, "MCP")[2:-1]: mcp}
+
+
+__all__ = ["ImportOptions", "PinUpdate", "ToolImport", "import_tools", "update_pins"]
