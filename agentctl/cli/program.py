@@ -53,9 +53,7 @@ COMMANDS = {
     "trace": Entry(TRACE, "List, show, verify and compare runs.", "The product"),
     "inbox": Entry("operate.inbox:inbox_app", "What waits for a person.", "Operate"),
     "resume": Entry("operate.resume:resume", "Take up a run that waits.", "Operate"),
-    "golden": Entry(
-        "operate.golden:golden_app", "Look after the recordings of golden sets.", "Data"
-    ),
+    "golden": Entry("operate.golden:golden_app", "Maintain the recordings of golden sets.", "Data"),
     "init": Entry("author.init:init_command", "Start a small working project.", "Author"),
     "tools": Entry(TOOLS, "List, show, call and import tools.", "Author"),
     "check": Entry("author.check:check_command", "Check every YAML file of a project.", "Author"),

@@ -52,6 +52,12 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
+def test_a_manifest_is_updated_from_its_own_servers(shop: Path, capsys: pytest.CaptureFixture[str]):
+    """`--update` with `--mcp` is refused: the server beside the manifest would go unheard."""
+    assert command(["tools", "import", "tools/orders.yaml", "--update", "--mcp", "x"]) == 2
+    assert "error[not-together]" in capsys.readouterr().err
+
+
 def test_the_tools_of_a_project_are_listed(shop: Path, capsys: pytest.CaptureFixture[str]):
     """With their effect, both sides, and the agents that name them."""
     assert command(["tools", "list"]) == 0

@@ -1,5 +1,6 @@
 """Whole golden sets: streamed, in one process or several, always the same result."""
 
+import gc
 import random
 import re
 
@@ -7,6 +8,7 @@ import pytest
 
 from agentctl.core.errors import Problem
 from agentctl.evals.results.report import report_json_text, report_records
+from agentctl.evals.running import runner
 from agentctl.evals.running.runner import EvalPlan, evaluate_set
 from agentctl.evals.running.selection import ScenarioSelection
 from agentctl.specs.loading.project import Project
@@ -114,3 +116,15 @@ def test_stale_turns_are_not_green(tmp_path):
     assert (result.summary.passed, result.verdict.exit_code) == (1, 3)
     make(tmp_path, [passing("a")], made_for=old, gates={"stale": "accept"})
     assert run(tmp_path).verdict.exit_code == 0
+
+
+def test_garbage_is_collected_in_turns_and_the_collector_left_as_it_was(tmp_path, monkeypatch):
+    """Every so many trials garbage is looked for; what was automatic before is so after a set."""
+    make(tmp_path, many(9))
+    monkeypatch.setattr(runner, "COLLECT_AFTER", 4)
+    turns = []
+    monkeypatch.setattr(runner.gc, "collect", lambda: turns.append(gc.isenabled()))
+    run(tmp_path)
+    assert turns == [False, False]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0

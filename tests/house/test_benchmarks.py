@@ -55,25 +55,27 @@ def test_a_broken_bound_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize(
-    ("ratio", "large_us", "large_kb", "good"),
+    ("ratio", "default", "large_us", "large_kb", "speedup", "good"),
     [
-        (4.9, 109.0, 90_000, True),
-        (5.1, 100.0, 90_000, False),
-        (4.9, 111.0, 90_000, False),
-        (4.9, 100.0, 150_000, False),
+        (5.9, 4.4, 109.0, 170_000, 1.6, True),
+        (6.1, 4.4, 100.0, 170_000, 1.6, False),
+        (5.9, 4.6, 100.0, 170_000, 1.6, False),
+        (5.9, 4.4, 111.0, 170_000, 1.6, False),
+        (5.9, 4.4, 100.0, 175_000, 1.6, False),
+        (5.9, 4.4, 100.0, 170_000, 1.5, False),
     ],
 )
 def test_each_bound_of_the_replay_counts(
-    ratio: float, large_us: float, large_kb: int, good: bool
+    ratio: float, default: float, large_us: float, large_kb: int, speedup: float, good: bool
 ) -> None:
-    """Ratio, growth and memory each break the replay benchmark alone."""
+    """Both ratios, growth, memory and processes each break the replay benchmark alone."""
     timings = [
         replay.ReplayTiming("baseline", 1_000, 9_000, 20.0, 1.0),
         replay.ReplayTiming("all", 1_000, 12_000, 100.0, ratio),
-        replay.ReplayTiming("failed", 1_000, 0, 60.0, 3.0),
-        replay.ReplayTiming("all", 5_000, 60_000, large_us, ratio),
+        replay.ReplayTiming("failed", 1_000, 0, 60.0, default),
+        replay.ReplayTiming("all", 20_000, 240_000, large_us, ratio),
     ]
-    result = replay.report(timings, replay.Memory(60_000, large_kb), 3)
+    result = replay.report(timings, replay.Memory(60_000, large_kb), speedup, 3)
     assert result.good is good
     assert result.figure.endswith("PASS" if good else "FAIL")
 

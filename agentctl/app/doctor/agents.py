@@ -1,6 +1,6 @@
 """What an agent needs from outside before it can run live: a key, a price, variables, programs.
 
-Names of variables are told, values never. Nothing is sent: `app/doctor/probes.py` asks models and
+Names of variables are shown, values never. Nothing is sent: `app/doctor/probes.py` asks models and
 connects to servers, and only where that was asked for.
 """
 
@@ -27,7 +27,7 @@ from agentctl.toolbox.variables import variables_of
 
 
 class ExaminedAgent(NamedTuple):
-    """One agent that is looked at, or why it cannot be."""
+    """One agent that is examined, or why it cannot be."""
 
     name: str
     bundle: Bundle | None
@@ -46,11 +46,11 @@ def project_files(project: Project) -> HealthFinding:
     own = "" if (project.root / PROJECT_FILE).is_file() else f", no {PROJECT_FILE}"
     listed = f"{count(agents, 'agent')}, {count(tools, 'manifest')}, {count(sets, 'golden set')}"
     what = f"{project.root}: {listed}{own}"
-    return HealthFinding("project", "ok", what, "agentctl check looks into every file")
+    return HealthFinding("project", "ok", what, "agentctl check examines every file")
 
 
 def examined_agents(project: Project, only: str | None) -> Iterator[ExaminedAgent]:
-    """Yield the agents to look at.
+    """Yield the agents to examine.
 
     Args:
         project: Where they are.

@@ -24,7 +24,7 @@ from agentctl.effects.db import open_db
 from agentctl.traces.log.locks import lock
 
 FindingStatus = Literal["ok", "warn", "fail", "unknown"]
-"""`warn`: something will not work; `fail`: it is broken; `unknown`: a probe could not tell."""
+"""`warn`: something will not work; `fail`: it is broken; `unknown`: a probe was inconclusive."""
 
 PYTHONS = ((3, 11), (3, 13))
 """The oldest and the newest Python that the tests run on."""
@@ -40,7 +40,7 @@ _EXTRA = re.compile(r"""extra\s*==\s*["']([\w-]+)["']""")
 
 
 class HealthFinding(NamedTuple):
-    """One thing that was looked at."""
+    """One thing that was examined."""
 
     area: str
     status: FindingStatus
@@ -55,7 +55,7 @@ def exit_code(findings: list[HealthFinding]) -> ExitCode:
 
 
 def machine(state: Path) -> Iterator[HealthFinding]:
-    """Yield what can be said about the machine.
+    """Yield the findings about the machine.
 
     Args:
         state: Where a project keeps its state; it need not be there.
@@ -79,7 +79,7 @@ def python(running: tuple[int, int]) -> HealthFinding:
 
 
 def libraries() -> Iterator[HealthFinding]:
-    """Yield what is installed of what agentctl wants, and of its extras."""
+    """Yield which libraries of agentctl and of its extras are installed."""
     try:
         own, wanted = version("agentctl"), requires("agentctl") or []
     except PackageNotFoundError:
@@ -132,11 +132,11 @@ def _version(name: str) -> str | None:
 def clock(
     now: Callable[[], float] = time.time, ticks: Callable[[], float] = time.monotonic
 ) -> HealthFinding:
-    """Look whether the clock is set, and goes as fast as it should.
+    """Check that the clock is set and runs at the right speed.
 
     Args:
         now: Seconds since 1970.
-        ticks: Seconds that nobody sets back.
+        ticks: Seconds of a clock that is never set back.
     """
     wall, steady = now(), ticks()
     time.sleep(0.05)

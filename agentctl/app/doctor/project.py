@@ -23,7 +23,7 @@ def project_findings(
     Args:
         start: The folder.
         agent: Only this agent; left out = all.
-        environment: Whose variables are looked at; left out = staging, where there are any.
+        environment: Whose variables are examined; left out = staging, where there are any.
         probe: Connect to servers, and ask each model to act once.
 
     Raises:

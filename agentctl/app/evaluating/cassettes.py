@@ -1,4 +1,4 @@
-"""How the cassettes of golden sets stand, and pruning them: what `agentctl golden status` does."""
+"""The status of the cassettes of golden sets, and pruning them: `agentctl golden status`."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +19,7 @@ def cassette_statuses(
     prune: bool = False,
     on_note: Note = lambda _: None,
 ) -> Iterator[CassetteStatus]:
-    """Yield how the cassette of each golden set stands.
+    """Yield the status of the cassette of each golden set.
 
     Args:
         project: The project.

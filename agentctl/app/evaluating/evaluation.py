@@ -67,7 +67,7 @@ class Evaluation(NamedTuple):
     results: tuple[SetResult, ...]
     verdict: Verdict
     seconds: float
-    """Wall time; it stands in no report."""
+    """Wall time; no report holds it."""
 
 
 class TraceHeads(NamedTuple):

@@ -1,4 +1,4 @@
-"""Whose words an evaluation plays: those of the set, of its cassette, or of a model that is asked.
+"""Where an evaluation takes the model's turns from: the set, its cassette, or a live model.
 
 Options in, a plan's turn source and model source out. What is recorded is written when the
 evaluation is over.
@@ -22,11 +22,11 @@ from agentctl.specs.loading.sets import LoadedSet
 Note = Callable[[str], None]
 """Called with a line that a person should read while it happens."""
 IN_FLIGHT = 8
-"""Trials that wait for a model at the same time, where nothing else is said."""
+"""Trials that wait for a model at the same time, unless `--in-flight` says otherwise."""
 
 
 class TurnSourceOptions(NamedTuple):
-    """What the options of `eval` say about the model's part."""
+    """The options of `eval` that select the turns."""
 
     record: Literal["all", "missing"] | None = None
     replay: bool = False
@@ -45,10 +45,10 @@ class TurnSourceOptions(NamedTuple):
 def check_turn_options(
     wanted: TurnSourceOptions, *, traces: bool, stamp: bool, jobs: int
 ) -> TurnSourceOptions:
-    """Refuse options that contradict each other; return what they come to.
+    """Refuse options that contradict each other; return them with what they imply.
 
     Raises:
-        Problem: Naming the two that do not go together.
+        Problem: Naming two options that cannot be used together.
     """
     given = {
         "--record": wanted.record is not None,
@@ -81,7 +81,7 @@ def _apart(one: str, other: str, hint: str) -> Problem:
 def open_turn_source(
     loaded: LoadedSet, wanted: TurnSourceOptions, on_note: Note
 ) -> Iterator[tuple[TurnSource, ModelSource]]:
-    """Give whose words are played in one set; write what was recorded when it is over.
+    """Yield the turn source of one set; write what was recorded when the set is done.
 
     Raises:
         Problem: If there is no key, or a cassette that cannot be read.
@@ -109,7 +109,7 @@ def open_turn_source(
 
 @contextmanager
 def _asking(loaded: LoadedSet, wanted: TurnSourceOptions) -> Iterator[ModelSource]:
-    """Give models that are asked: in this process, or for very many at a time in others."""
+    """Yield live models: in this process, or in others where very many are asked at a time."""
     in_flight = wanted.in_flight or IN_FLIGHT
 
     def make() -> Model:

@@ -24,7 +24,7 @@ def doctor_command(
         bool, typer.Option("--probe", help="Connect to servers, and ask each model to act once.")
     ] = False,
     environment: Annotated[
-        DoctorEnvironment | None, typer.Option("--env", help="Whose variables are looked at.")
+        DoctorEnvironment | None, typer.Option("--env", help="Whose variables are examined.")
     ] = None,
     shape: Annotated[Format, typer.Option("--format", help="What stdout gets.")] = "text",
 ) -> int:
@@ -32,7 +32,7 @@ def doctor_command(
 
     Without --probe nothing leaves this machine.
 
-    Exit codes: 0 nothing failed (warnings allowed), 1 something did, 3 a probe could not tell.
+    Exit codes: 0 nothing failed (warnings allowed), 1 something failed, 3 a probe was inconclusive.
     """
     found: list[HealthFinding] = []
     looked_at = chain(
@@ -57,7 +57,7 @@ def doctor_command(
 
 
 def terminal() -> HealthFinding:
-    """Look at where text goes to and comes from."""
+    """Examine the terminal: encoding, size, whether a person can be asked."""
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     if encoding != "utf8":
         what = f"stdout is {sys.stdout.encoding}: some characters cannot be shown"

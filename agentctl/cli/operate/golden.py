@@ -1,4 +1,4 @@
-"""`agentctl golden`: look after the recordings of golden sets."""
+"""`agentctl golden`: maintain the recordings of golden sets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +13,12 @@ from agentctl.specs.loading.project import Project
 
 SCHEMA_VERSION = "1"
 
-golden_app = typer.Typer(help="Look after golden sets.", no_args_is_help=True)
+golden_app = typer.Typer(help="Maintain golden sets.", no_args_is_help=True)
 
 
 @golden_app.callback()
 def golden() -> None:
-    """Look after golden sets."""
+    """Maintain golden sets."""
 
 
 @golden_app.command("status")

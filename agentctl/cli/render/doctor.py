@@ -1,4 +1,4 @@
-"""What `doctor` found, one line each: how it stands, what it is, and the way out."""
+"""What `doctor` found, one line each: status, finding and the way out."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "unknown": "yellow"}
 
 
 def finding_line(finding: HealthFinding) -> str:
-    """Return one finding as people read it; a second line says what to do, where there is need."""
+    """Return one finding as people read it; a second line says what to do."""
     status = paint(f"{finding.status:<7}", _COLOURS[finding.status])
     line = f"{status} {finding.area}: {neutralised(finding.what)}"
     if finding.hint is None or finding.status == "ok":
@@ -20,7 +20,7 @@ def finding_line(finding: HealthFinding) -> str:
 
 
 def verdict(found: Iterable[HealthFinding], *, probed: bool) -> str:
-    """Return the last line: what it all comes to, and what to do next."""
+    """Return the last line: a count of each status, and what to do next."""
     counted = Counter(finding.status for finding in found)
     parts = [f"{counted['ok']} ok"]
     parts += [count(counted["warn"], "warning")] if counted["warn"] else []

@@ -2,7 +2,7 @@
 
 The authorizer refuses whatever no rule allows, so one run is safe without this. It is
 about policies that do not say what their author thinks: a rule that can never decide, a question
-that nobody can answer, a refund that nothing stands before.
+that nobody can answer, a refund that no rule holds back.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,8 @@
 """Do the fields that a role may not see stay hidden, and does anything still need them?
 
 What a role does not see is not in `seen` either, so a rule or a filter that reads it would deny
-every call. A field nobody filters, because its tool does not say whose record it returns, is told.
+every call. A field that nothing filters, because its tool does not say whose record it returns, is
+reported.
 """
 
 import re

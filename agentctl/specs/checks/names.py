@@ -1,4 +1,4 @@
-"""Could a name be taken for another? What is named in rules must be told apart by everybody.
+"""Could a name be taken for another? Names in rules must be distinct to every reader.
 
 Tools, rules, roles, agents and queues are held to plain ASCII by their types. What JSON leaves
 free is looked at here: arguments of tools and ids of people; and names that stand in two files.

@@ -231,7 +231,7 @@ def shadow_problem(
         tools: The tools there are.
         at: Where the rule stands.
         strict: Count a conditional rule behind an equal one as dead too. Its errors still deny,
-            so it is not without any effect, but it is not what anybody meant.
+            so it has an effect, but hardly the intended one.
     """
     mine = tools_of_selector(rule, tools)
     strength = VERDICTS.index(rule.verdict)
@@ -282,7 +282,7 @@ def idle_conditions(
         mine = tools_of_selector(rule, tools)
         if rule.verdict != "allow" or is_unconditional(rule) or not mine:
             continue
-        # One that stands behind the other is told as shadowed.
+        # One that comes after the other is reported as shadowed.
         for other in policy.rules[index + 1 :]:
             always = other.verdict == "allow" and is_unconditional(other)
             if always and mine <= tools_of_selector(other, tools):

@@ -1,8 +1,8 @@
-"""What one name, expression, value or schema can get wrong, told at its place.
+"""What can be wrong with one name, expression, value or schema, reported at its place.
 
-An expression that compiles can still be one that always fails: a variable nobody gives it, a
-function nobody defined, an argument or table that does not exist. Those are told as well, because a
-rule that always fails is a rule nobody meant.
+An expression that compiles can still be one that always fails: an undefined variable or
+function, an argument or table that does not exist. Those are reported as well, because nobody means
+a rule that always fails.
 """
 
 import re

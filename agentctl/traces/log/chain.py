@@ -10,9 +10,9 @@ holds sha256(salt || body), so that a body can be erased later without breaking 
 `prev` is the hash of the event before, sixty-four zeros for the first.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 
 from agentctl.core.canonical import canonical_text
 from agentctl.core.events import Event
@@ -51,21 +51,17 @@ class Chain:
 
     def clean_line(self, event: Event, body: str) -> str:
         """Return the line of the next event, whose canonical `body` holds no secret."""
-        salt = self._salt(event.seq)
-        body_hash = hashlib.sha256((salt + body).encode()).hexdigest()
+        seq, kind, at, _ = event
+        salt, before = self._salt(seq), self.head
+        body_hash = sha256(f"{salt}{body}".encode()).hexdigest()
         # Every part is text without anything to escape, or a whole number: canonical as it stands.
-        first = f'{{"at":"{event.at}",'
-        rest = (
-            f'"prev":"{self.head}","run":{self._run},"seq":{event.seq},'
-            f'"type":"{event.type}","v":{VERSION}}}'
-        )
-        header = f'{first}"body_hash":"{body_hash}",{rest}'
-        before = self.head
-        self.head = hashlib.sha256(DOMAIN + header.encode()).hexdigest()
+        linked = f'"prev":"{before}","run":{self._run},'
+        rest = f'"seq":{seq},"type":"{kind}","v":{VERSION}}}'
+        header = f'{{"at":"{at}","body_hash":"{body_hash}",{linked}{rest}'
+        self.head = head = sha256(DOMAIN + header.encode()).hexdigest()
         return (
-            f'{first}"body":{body},"body_hash":"{body_hash}","hash":"{self.head}",'
-            f'"prev":"{before}","run":{self._run},"salt":"{salt}","seq":{event.seq},'
-            f'"type":"{event.type}","v":{VERSION}}}'
+            f'{{"at":"{at}","body":{body},"body_hash":"{body_hash}","hash":"{head}",'
+            f'{linked}"salt":"{salt}",{rest}'
         )
 
 
@@ -84,7 +80,7 @@ def chain_lines(run_id: str, events: Sequence[Event]) -> Iterator[str]:
 
 def trial_salt(run_id: str) -> Callable[[int], str]:
     """Return the salts of a trial."""
-    base = hashlib.sha256(run_id.encode()).hexdigest()[:24]
+    base = sha256(run_id.encode()).hexdigest()[:24]
     return lambda seq: f"{base}{seq:08x}"
 
 
