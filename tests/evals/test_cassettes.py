@@ -388,9 +388,9 @@ def test_without_a_key_nothing_is_recorded(tmp_path, agentctl, desk, monkeypatch
         ),
         ('{"scenario":"x","trial":1,"turn":1,"say":"x"}', "names its model"),
         ('{"scenario":"x","trial":1,"turn":1,"to":"model","tools":"tools"}', "a turn has"),
-        ('{"shared":"system","is":"again"}', "`system` stands twice"),
-        ('{"shared":"system 2","is":[]}', "is not what its label says"),
-        ('{"shared":"prompt","is":"x"}', "is not what its label says"),
+        ('{"shared":"system","is":"again"}', "`system` occurs twice"),
+        ('{"shared":"system 2","is":[]}', "does not match its label"),
+        ('{"shared":"prompt","is":"x"}', "does not match its label"),
         (
             '{"scenario":"x","trial":1,"turn":1,"to":"system","tools":"tools","say":"x"}',
             "no model is shared as `system`",
