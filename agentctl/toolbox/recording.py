@@ -1,6 +1,6 @@
 """Mock from life: keep what live tools answer, as replies for mocks of the same tools.
 
-The file is written anew after each answer, so a run that is killed leaves what it has seen. A reply
+The file is rewritten after each answer, so a run that is killed leaves what it has seen. A reply
 fits exactly the arguments it was given for; bound ones are left out, since the principal brings
 them. What was answered otherwise later is not kept, because replies know no time; an outage gives
 way to the answer that came after it.
@@ -109,7 +109,7 @@ class ReplyRecorder:
         if known is None or _passing(known):
             replies[key] = reply
         elif known != reply and not _passing(reply):
-            self._notes[f"{name} answered the same arguments otherwise later"] = None
+            self._notes[f"{name} later answered the same arguments differently"] = None
 
     def _read(self) -> None:
         data = read_yaml(self.path, shown_path(self.path)).data

@@ -236,7 +236,7 @@ def test_an_answer_that_is_no_plain_json_is_refused(tmp_path: Path, answer: str)
     """Nothing at all is no answer either: `null` is."""
     kind, message = error(send(opened(tmp_path, program(tmp_path, f"print({answer!r})"))))
     assert kind == "invalid_output"
-    assert message.startswith("the answer is no JSON: ")
+    assert message.startswith("the answer is not JSON: ")
     assert send(opened(tmp_path, program(tmp_path, "print('null')"))) == ToolResult(None)
 
 

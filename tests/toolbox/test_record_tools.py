@@ -219,7 +219,9 @@ def test_an_outage_gives_way_and_a_later_answer_does_not(tmp_path: Path):
     for _ in range(4):
         recorder.send("find", ask({"q": 1}), None)
     assert replayed(tmp_path / "r.yaml", tool())({"q": 1}).value == "first"
-    assert "# find answered the same arguments otherwise later" in (tmp_path / "r.yaml").read_text()
+    assert (
+        "# find later answered the same arguments differently" in (tmp_path / "r.yaml").read_text()
+    )
 
 
 def test_secrets_are_masked(tmp_path: Path):

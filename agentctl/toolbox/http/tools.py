@@ -1,7 +1,7 @@
 """Call a real system over HTTP, as a manifest's `live: {kind: http}` says.
 
 A call stays on the host it began on, shows only the credentials of its own agent, says on whose
-behalf it comes, and is sent once: whoever repeats it is the dispatcher, who knows what may be
+behalf it comes, and is sent once: only the dispatcher repeats it, which knows what may be
 repeated. The client library is loaded with this module, which is loaded for live runs only.
 """
 
@@ -245,7 +245,7 @@ def _result(answer: HttpAnswer, tool: _Endpoint) -> ToolResult:
         value = parse_strict(answer.content.decode(), max_bytes=live.max_bytes)
     except (NotCanonical, UnicodeDecodeError) as error:
         said = str(error).splitlines()[0]
-        raise HttpFailure("invalid_output", f"the answer is no JSON: {said}") from error
+        raise HttpFailure("invalid_output", f"the answer is not JSON: {said}") from error
     for name in tool.result:
         if not isinstance(value, dict) or name not in value:
             raise HttpFailure("invalid_output", f"the answer has no `{live.result}`")

@@ -95,7 +95,7 @@ def _answer(said: McpResult, max_bytes: int) -> ToolResult:
     result = said.result
     texts = [part.text for part in result.content if part.type == "text"]
     if result.is_error:
-        told = shorten(" ".join(texts), _TOLD) or "the tool failed and does not say why"
+        told = shorten(" ".join(texts), _TOLD) or "the tool failed without a reason"
         if said.unanswered is not None:
             asked = shorten(said.unanswered, _TOLD)
             told += f" (it asked a person `{asked}`, and got no answer)"
@@ -123,7 +123,7 @@ def _value(value: Json, max_bytes: int) -> ToolResult:
         check_plain(value)
         size = len(canonical_text(value).encode())
     except NotCanonical as error:
-        return _failed("invalid_output", f"the answer is no plain JSON: {error}")
+        return _failed("invalid_output", f"the answer is not plain JSON: {error}")
     if size > max_bytes:
         return _failed("invalid_output", f"the answer is longer than {max_bytes} bytes")
     return ToolResult(value)

@@ -187,7 +187,7 @@ def load_function(reference: str, folder: Path, name: str) -> Callable[..., Json
     if not path.is_relative_to(folder.resolve()) or path.suffix != ".py" or not path.is_file():
         raise problem(
             "unknown-mock",
-            f"the mock of `{name}` names `{reference}`, which is no file beside its manifest",
+            f"the mock of `{name}` names `{reference}`, which is not a file beside its manifest",
             hint="write `file.py:function`, with the file in the manifest's folder",
         )
     spec = importlib.util.spec_from_file_location(f"agentctl_mocks_{path.stem}", path)

@@ -134,7 +134,7 @@ def _result(ended: Ended, tool: ToolSpec, program: Program) -> ToolResult:
     except (NotCanonical, UnicodeDecodeError) as error:
         if ended.code == 0:
             why = "it printed nothing" if not ended.output.strip() else str(error).splitlines()[0]
-            return _failed("invalid_output", f"the answer is no JSON: {result_text(why, program)}")
+            return _failed("invalid_output", f"the answer is not JSON: {result_text(why, program)}")
         answer = None
     declared = _declared(answer, program)
     if declared is not None:
