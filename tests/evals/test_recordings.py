@@ -32,9 +32,6 @@ def test_good_lines_are_read_in_order_of_their_trials(tmp_path, encoding):
     found = read_recordings(path, "r.jsonl", ["one"])
     said = [(one.trial, one.turns[0].say) for one in found["one"]]
     assert said == [(1, "ü\u2028"), (2, "ü\u2028")]
-        (1, "ü\u2028"),
-        (2, "ü\u2028"),
-    ]
 
 
 def test_every_broken_line_is_named(tmp_path):
