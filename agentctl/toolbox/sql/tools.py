@@ -1,6 +1,6 @@
 """Ask a database: the one statement of a manifest, with its arguments bound.
 
-The only module that imports SQLAlchemy; only live runs that need it load it. A tool reads unless its
+The only module that imports SQLAlchemy, loaded for live runs that need it. A tool reads unless its
 manifest says `writes: true`, and the database itself holds that. Each call has a connection and a
 transaction of its own: nothing of one call is left for the next, and what breaks before the commit
 changed nothing. No message shows an address or a statement.
