@@ -6,14 +6,22 @@ from typing import Any
 
 import pytest
 
+from agentctl.app.batch.batch import BatchPlan, open_batch
+from agentctl.app.inbox import WaitingApproval, answer, approval_of, waiting
 from agentctl.app.running.participants import Participants
+from agentctl.app.running.recipes import TaskOptions, task_recipe
 from agentctl.app.running.runs import EXITS
+from agentctl.core.errors import Problem
 from agentctl.core.events import STOP_REASONS
 from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.runtime.run import ScriptedInputs
+from agentctl.specs.loading.project import Project
 from agentctl.specs.shapes.project import Person
+from tests.support.command import agentctl
 from tests.support.here import Here
-from tests.support.loopback import Loopback
+from tests.support.live_project import write_project
+from tests.support.loopback import Loopback, calls, says
+from tests.support.project import make, passing
 from tests.support.provider import Provider, serving
 
 LOOK_UP = ("tools", "call", "get_order", '{"order_id": "o_1"}', "--agent", "order-desk")
@@ -111,3 +119,76 @@ def test_a_call_by_hand_names_its_environment_and_cannot_be_resumed(
         assert started["environment"] == "staging"
         _, err = here("resume", "latest", exits=2)
         assert "not-resumable" in err
+
+
+def test_a_scenario_without_turns_is_refused_before_a_trace_begins(tmp_path: Path):
+    """Nobody would take the model's part: the way out is named, and no empty run is left."""
+    case = passing("case")
+    del case["turns"]
+    make(tmp_path, [case])
+    code, _, err = agentctl(tmp_path, "run", "--scenario", "orders:case")
+    assert code == 2
+    assert "error[no-turns]: scenario `case` has no turns to replay" in err
+    assert "--model openai/gpt-5-mini" in err
+    assert not list((tmp_path / ".agentctl" / "traces").glob("*.jsonl"))
+
+
+def test_a_batch_reports_to_whoever_asked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """A batch is a generator of results: nothing is printed, and its summary is data."""
+    with Loopback() as model:
+        monkeypatch.setenv("OPENAI_API_KEY", "k")
+        project = Project.find(write_project(tmp_path, model_url=model.base_url))
+        tasks = tmp_path / "tasks.jsonl"
+        tasks.write_text('{"id": "a", "task": "Hello"}\n{"id": "b", "task": "Hello"}\n')
+        recipe, whose = task_recipe(project, TaskOptions("order-desk"))
+        model.script(says("Hello."), says("Hello."))
+        capsys.readouterr()
+        with open_batch(project, recipe, whose, BatchPlan(tasks, None, 1, waits=False)) as batch:
+            done = [result.task for result in batch.results()]
+        summary = batch.summary()
+    assert done == ["a", "b"]
+    assert (summary.total, summary.left, summary.stops["answered"], summary.code) == (2, 0, 2, 0)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_interrupted_batch_says_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Whoever takes the results may stop it; what runs ends, and nothing more begins."""
+    with Loopback() as model:
+        monkeypatch.setenv("OPENAI_API_KEY", "k")
+        project = Project.find(write_project(tmp_path, model_url=model.base_url))
+        tasks = tmp_path / "tasks.jsonl"
+        tasks.write_text("".join(f'{{"id": "{n}", "task": "Hello"}}\n' for n in range(50)))
+        recipe, whose = task_recipe(project, TaskOptions("order-desk"))
+        model.script(*[says("Hello.")] * 50)
+        with open_batch(project, recipe, whose, BatchPlan(tasks, None, 1, waits=False)) as batch:
+            for _ in batch.results():
+                batch.interrupt("enough")
+        summary = batch.summary()
+    assert summary.left > 0
+    assert (summary.halted, summary.code) == ("enough", 130)
+
+
+def test_a_waiting_call_is_answered_without_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """What waits is data, and an answer is a function call that holds people to their queues."""
+    with Loopback() as model, serving(Provider()) as shop:
+        here = Here(tmp_path, model, shop)
+        look_up = calls(("get_order", '{"order_id": "o_1"}'), ids=("a",))
+        cancel = calls(("cancel_order", '{"order_id": "o_1"}'), ids=("b",))
+        model.script(look_up, cancel)
+        here("run", "order-desk", "Cancel o_1", "--live", "--as", "customer:cus_7",
+             "--approvals", "queue", exits=4)  # fmt: skip
+        project = Project.find(here.root)
+        (found,) = waiting(project.root)
+        assert isinstance(found, WaitingApproval)
+        assert (found.tool, found.queue, found.standing) == ("cancel_order", "desk", "pending")
+        assert found.arguments == {"order_id": "o_1"}
+        with pytest.raises(Problem, match="self-approval"):
+            answer(project, found.id, Approval("approve"), "cus_7")
+        row = answer(project, found.id, Approval("approve"), "dana")
+        assert row.run == found.run
+        assert approval_of(project.root, found.id).standing == "approve"
+        assert not shop.effects

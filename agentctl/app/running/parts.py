@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from agentctl.app.observer import UNOBSERVED, Observer
 from agentctl.app.running.models import live_model
+from agentctl.core.errors import problem
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.evals.running.turn_sources import first_recording
 from agentctl.models.port import Model
@@ -57,6 +58,13 @@ def load_parts(
             model = _model(harness, recipe.model, observer)
         elif scenario.turns is None:
             model = first_recording(lender, harness, scenario.id)
+            if model is None:
+                raise problem(
+                    "no-turns",
+                    f"scenario `{scenario.id}` has no turns to replay",
+                    hint=f"--model {harness.model_name} asks the model;"
+                    f" agentctl eval {lender.name} --record missing records it",
+                )
         return RunParts(harness, lender, scenario, model, None)
     harness = Harness(project.agent(recipe.agent), recipe.model)
     return next_run_parts(RunParts(harness, lender, None, None, None), recipe, observer, elicit)
