@@ -25,7 +25,7 @@ from agentctl.specs.language.matchers import matcher_name
 from agentctl.specs.reading.locate import shown_path, state_folder
 from agentctl.specs.reading.yaml import read_yaml
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.port import Ask, Backend
+from agentctl.toolbox.port import Backend, BackendCall
 
 _PASSING = frozenset({"timeout", "unavailable", "rate_limited"})
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -72,11 +72,11 @@ class ReplyRecorder:
                 exit_code=ExitCode.UNKNOWN,
             ) from error
 
-    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
+    def send(self, name: str, call: BackendCall, key: str | None) -> ToolResult:
         """Send one call, and keep what came back."""
-        result = self._inner.send(name, ask, key)
+        result = self._inner.send(name, call, key)
         if result.sent and name in self._tools:
-            self._keep(name, self._tools[name], ask.args, result)
+            self._keep(name, self._tools[name], call.args, result)
             try:
                 self._write()
             except OSError as error:

@@ -13,7 +13,7 @@ from agentctl.core.errors import Problem
 from agentctl.core.masking import without
 from agentctl.core.messages import ToolResult
 from agentctl.toolbox.backends import LiveTools
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 from tests.support.crm_server import Crm, answers, drips, redirects
@@ -65,11 +65,11 @@ def tools(
 
 
 def read(backend: LiveTools, account: str = "acc_1", who: dict[str, Any] = ANA) -> ToolResult:
-    return backend.send("get_account", Ask({"account_id": account}, who, NOW), None)
+    return backend.send("get_account", BackendCall({"account_id": account}, who, NOW), None)
 
 
 def write(backend: LiveTools, key: str | None = "k1") -> ToolResult:
-    ask = Ask({"account_id": "acc_1", "subject": "late"}, ANA, NOW)
+    ask = BackendCall({"account_id": "acc_1", "subject": "late"}, ANA, NOW)
     return backend.send("open_ticket", ask, key)
 
 

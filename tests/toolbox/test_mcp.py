@@ -18,7 +18,7 @@ from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolResult
 from agentctl.toolbox.backends import LiveTools
 from agentctl.toolbox.mcp.definitions import bad_name, definition_hash
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 from tests.support.mcp_server import TOOLS, State, over_http
@@ -82,7 +82,7 @@ def opened(
 
 
 def send(backend: LiveTools, name: str, **args: Any) -> ToolResult:
-    return backend.send(name, Ask(args, {}, NOW), None)
+    return backend.send(name, BackendCall(args, {}, NOW), None)
 
 
 def told(result: ToolResult) -> tuple[str, str]:

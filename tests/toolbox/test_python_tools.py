@@ -13,7 +13,7 @@ import pytest
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolResult
 from agentctl.toolbox.backends import LiveTools
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 
@@ -39,7 +39,7 @@ def opened(
 
 
 def send(backend: LiveTools, key: str | None = None, **args: Any) -> ToolResult:
-    result = backend.send("look_up", Ask(args, PRINCIPAL, NOW), key)
+    result = backend.send("look_up", BackendCall(args, PRINCIPAL, NOW), key)
     backend.close()
     return result
 

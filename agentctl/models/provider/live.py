@@ -1,4 +1,4 @@
-"""A model at a provider, asked through litellm: the one door to that library.
+"""A model at a provider, asked through litellm; nothing else imports that library.
 
 A request gets a bounded number of attempts and a bounded time, over the model and its fallbacks
 together. Only faults that may pass are tried again; a refusal is final. litellm is imported with
