@@ -37,6 +37,7 @@ bench: $(VENV)/.tested  ## Speed, as ratios against a baseline of the same run.
 	$(BIN)/python -m benchmarks.gate
 	$(BIN)/python -m benchmarks.live
 	$(BIN)/python -m benchmarks.crm
+	$(BIN)/python -m benchmarks.airline
 
 lock:  ## Renew the lock files.
 	uv pip compile --universal -p 3.11 --generate-hashes --no-emit-index-url -q pyproject.toml -o requirements.lock

@@ -7,6 +7,7 @@ import ast
 import inspect
 import itertools
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+import agentctl
 from agentctl.app.checking.table import CHECKS
 from agentctl.core.events import EVENTS, STOP_REASONS, EventDeclaration, Keep
 from agentctl.core.exits import ExitCode
@@ -190,6 +192,16 @@ UNITS = {
 }
 
 
+TYPES_PAGE = """# Types
+
+Every public class of the package, generated from its docstring. A name is defined once. The words
+behind the names are in the glossary of [ARCHITECTURE.md](../../ARCHITECTURE.md).
+
+| type | module | what it is |
+|---|---|---|
+"""
+
+
 def figures() -> str:
     """Return the page of everything that is counted."""
     rows = (
@@ -198,6 +210,23 @@ def figures() -> str:
         for f in gated_figures().values()
     )
     return FIGURES_PAGE + "\n".join(rows) + "\n"
+
+
+def public_types() -> Iterator[tuple[str, str, str]]:
+    """Yield every public class: its name, its module, the first sentence of its docstring."""
+    package = Path(agentctl.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        module = ".".join(path.relative_to(package.parent).with_suffix("").parts)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                said = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
+                yield node.name, module.removeprefix("agentctl."), said
+
+
+def types() -> str:
+    """Return the page of every public type."""
+    rows = (f"| `{name}` | `{module}` | {said} |" for name, module, said in sorted(public_types()))
+    return TYPES_PAGE + "\n".join(rows) + "\n"
 
 
 def pages() -> dict[str, str]:
@@ -209,6 +238,7 @@ def pages() -> dict[str, str]:
         **made,
         "checks.md": checks(),
         "closed-sets.md": closed_sets(),
+        "types.md": types(),
         "events.md": EVENTS_PAGE + events + "\n",
     }
 

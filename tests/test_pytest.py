@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import agentctl.api
 import agentctl.pytest  # noqa: F401
 from agentctl.app.new_project import start_project
 
+ROOT = Path(__file__).parent.parent
 PLUGIN = ("-p", "agentctl.pytest")
 SET = Path("golden_sets") / "library-desk.yaml"
 SCENARIOS = (files("agentctl") / "template" / SET).read_text().count("  - id: ")
@@ -100,3 +102,16 @@ def test_the_plug_in_loads_nothing_of_agentctl_by_itself():
     code = "import agentctl.pytest, sys; print(*[m for m in sys.modules if 'agentctl' in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["agentctl", "agentctl.pytest"]
+
+
+def test_the_package_registers_the_plug_in(project, monkeypatch):
+    """Once installed, pytest knows `--agentctl` without `-p`."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    info = project.path / "agentctl-0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: agentctl\nVersion: 0\n")
+    lines = "".join(f"{name} = {where}\n" for name, where in declared["pytest11"].items())
+    (info / "entry_points.txt").write_text(f"[pytest11]\n{lines}")
+    monkeypatch.setenv("PYTHONPATH", f"{project.path}:{ROOT}")
+    done = project.runpytest_subprocess("--agentctl", "golden_sets")
+    done.assert_outcomes(passed=SCENARIOS)

@@ -1,7 +1,7 @@
 """A model that answers from a cassette, and fills it.
 
 A recorded turn answers one request and no other: its key is the sha256 of everything the model was
-asked. A request without a recorded answer is refused, with what it asks otherwise than before.
+asked. A request without a recorded answer is refused, with what differs from the recorded one.
 What is kept of a request or an answer holds no secret, and a run that is recorded goes on with the
 answer as it is kept, so that a replay is the same run.
 """
@@ -89,7 +89,7 @@ class CassetteModel:
         scenario: The scenario that is played.
         trial: Which attempt at it.
         recorded: The exchanges of that trial, in order.
-        model: Whom to ask for what was not recorded; left out = nobody.
+        model: The model that answers what was not recorded; left out = none.
     """
 
     def __init__(
@@ -132,12 +132,12 @@ class CassetteModel:
     def _miss_reason(self, rendered: Rendered) -> str:
         number = len(self.exchanges) + 1
         if not self._recorded:
-            return "nothing is recorded of this trial"
+            return "this trial has no recording"
         if number > len(self._recorded):
             turns = count(len(self._recorded), "turn is", "turns are")
-            return f"turn {number} is asked for, and {turns} recorded"
+            return f"turn {number} is requested, and {turns} recorded"
         found = request_differences(*self._recorded[number - 1].request, *rendered)
-        return f"turn {number} asks otherwise than was recorded: {found}"
+        return f"turn {number}: the request differs from the recording: {found}"
 
     def _recorded_turn(self, reply: ModelReply) -> TapedTurn:
         """Return a reply as it is kept."""

@@ -1,8 +1,9 @@
 """Any model as one that answers with JSON: for those that cannot be trusted with tool calls.
 
-The model is told its tools in words and answers with one JSON action a turn; from there on it is a
-call like any other. What it writes is read kindly, and what cannot be read is its own mistake: it
-becomes a call that the authorizer refuses, so that it is recorded, fed back and counted.
+The model reads about its tools in words and answers with one JSON action a turn; from there on it
+is a call like any other. What it writes is read leniently, and what cannot be read is its own
+mistake: it becomes a call that the authorizer refuses, so that it is recorded, fed back and
+counted.
 """
 
 import re

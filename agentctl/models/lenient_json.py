@@ -1,7 +1,7 @@
 """JSON objects as models write them: in fences, among words, with a comma too many or `True`.
 
-Only the dress is mended. What could be understood in two ways, such as a key that stands twice, is
-refused, and so is an object that ends too early: what is missing may be half of a number.
+Only the form is repaired. What can be read in two ways, such as a duplicate key, is refused, and so
+is an object that ends too early: what is missing may be half of a number.
 """
 
 import json

@@ -60,7 +60,7 @@ def serve(model: Path, port: int) -> tuple[str, object]:
         raise problem("no-local-server", "no server for local models is installed", hint=HOW)
     if not model.is_file():
         raise problem("missing-file", f"no such file: {model}")
-    import xllamacpp  # noqa: PLC0415 - the one door to it; only who serves a model loads it
+    import xllamacpp  # noqa: PLC0415 - only the server of a local model needs it
 
     wanted = xllamacpp.CommonParams()
     wanted.model.path = str(model)

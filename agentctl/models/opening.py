@@ -25,7 +25,7 @@ def open_model(
         spec: The `model:` of an agent.
         override: A model to ask instead of the spec's, without its fallbacks.
         env: Where keys are; left out = the environment of the process.
-        on_text: Told of the model's words as they arrive, where somebody watches.
+        on_text: Told of the model's words as they arrive, where someone watches.
 
     Raises:
         ModelFault: `no_key` or `unknown_model`, before anything is asked.

@@ -66,10 +66,10 @@ def _of_tools(recorded: Sequence[Json], now: Sequence[Json]) -> Iterator[str]:
     after = {tool["name"]: tool for tool in now}
     for name in before:
         if name not in after:
-            yield f"tool {name} is not offered any more"
+            yield f"tool {name} is no longer offered"
     for name, tool in after.items():
         if name not in before:
-            yield f"tool {name} was not offered then"
+            yield f"tool {name} is not offered in the recording"
             continue
         for part in ("description", "parameters"):
             if not same_value(before[name][part], tool[part]):

@@ -1,4 +1,4 @@
-"""The verdict as JUnit XML: `<failure>` for failed, `<error>` for what could not be judged,
+"""The verdict as JUnit XML: `<failure>` for failed, `<error>` for what could not be scored,
 `<skipped>` for a gate that could not be evaluated. Times are left out: they are not compared."""
 
 import re

@@ -70,7 +70,7 @@ def table_for(path: Path) -> str:
     if path.suffix.lower() not in endings:
         raise problem(
             "table-kind",
-            f"`{path.suffix or path.name}` names no kind of table",
+            f"`{path.suffix or path.name}` is not a kind of table",
             hint=f"end the file's name in one of {', '.join(endings)}",
         )
     return endings[path.suffix.lower()]

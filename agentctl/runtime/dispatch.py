@@ -23,7 +23,7 @@ from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.backends import LiveTools
 from agentctl.toolbox.mock.tools import MockBackend
 from agentctl.toolbox.mock.world import World
-from agentctl.toolbox.port import Ask, Backend, Elicit, Opening
+from agentctl.toolbox.port import Backend, BackendCall, Elicit, Opening
 from agentctl.toolbox.variables import variables_of
 
 BACKOFF_S = 0.2
@@ -65,7 +65,9 @@ def live_backend(
     return LiveTools(Opening(bundle, variables_of(bundle, environment), elicit))
 
 
-def dispatch(run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: Ask) -> DispatchOutcome:
+def dispatch(
+    run: Run, backend: Backend, call_id: str, tool: ToolSpec, ask: BackendCall
+) -> DispatchOutcome:
     """Run one call to its end: retries, effect events, output schema.
 
     Args:
@@ -130,7 +132,7 @@ def _played_back(
 class _DispatchedCall:
     """One call, ready to be sent."""
 
-    def __init__(self, run: Run, backend: Backend, tool: ToolSpec, ask: Ask) -> None:
+    def __init__(self, run: Run, backend: Backend, tool: ToolSpec, ask: BackendCall) -> None:
         self.run = run
         self.backend = backend
         self.tool = tool
@@ -178,7 +180,9 @@ class _DispatchedCall:
         return SendResult(ToolResult(error=missing), "failed", "look-up")
 
 
-def _attempt(run: Run, backend: Backend, tool: ToolSpec, ask: Ask, key: str | None) -> ToolResult:
+def _attempt(
+    run: Run, backend: Backend, tool: ToolSpec, ask: BackendCall, key: str | None
+) -> ToolResult:
     """Send a call, and again after the failures its manifest names, as far as that is safe.
 
     A read may be repeated, and an effect whose provider recognises the key; any other effect only

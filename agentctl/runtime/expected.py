@@ -13,7 +13,7 @@ from agentctl.runtime.trial import scenario_principal
 from agentctl.specs.shapes.bundle import WorldSnapshot
 from agentctl.specs.shapes.golden import ExpectedCall, Scenario
 from agentctl.toolbox.mock.world import World
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.port import BackendCall
 
 
 class ExpectedWorld(NamedTuple):
@@ -86,7 +86,9 @@ def _apply(
     arguments = {**tool.defaults, **call.args, **tool.bound_values(principal)}
     if call.tool in harness.built_in or call.tool not in harness.mocks:
         return ToolResult()
-    return mock_backend(harness, world).send(call.tool, Ask(arguments, principal, now), None)
+    return mock_backend(harness, world).send(
+        call.tool, BackendCall(arguments, principal, now), None
+    )
 
 
 __all__ = ["ExpectedWorld", "expected_world"]

@@ -7,7 +7,7 @@ from agentctl.core.errors import problem
 from agentctl.core.messages import ToolResult
 from agentctl.specs.shapes.backends import backend_part
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.port import Ask, Backend, Opening
+from agentctl.toolbox.port import Backend, BackendCall, Opening
 
 
 class LiveTools:
@@ -46,9 +46,9 @@ class LiveTools:
         """Whether the system recognises the key it is sent, so that sending twice is safe."""
         return self._backends[name].idempotent(name)
 
-    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
+    def send(self, name: str, call: BackendCall, key: str | None) -> ToolResult:
         """Send one call, and return what the system answers, without the agent's credentials."""
-        return self._variables.masked(self._backends[name].send(name, ask, key))
+        return self._variables.masked(self._backends[name].send(name, call, key))
 
     def close(self) -> None:
         """Close connections and end processes."""

@@ -11,7 +11,7 @@ from agentctl.specs.shapes.bundle import Bundle
 from agentctl.toolbox.variables import ManifestVariables
 
 
-class Ask(NamedTuple):
+class BackendCall(NamedTuple):
     """One call as a backend gets it: checked arguments, bound ones included."""
 
     args: dict[str, Json]
@@ -25,7 +25,7 @@ class Ask(NamedTuple):
     def within(self, timeout_s: float) -> float:
         """Return the seconds a tool with this time-out may take.
 
-        >>> Ask({}, {}, datetime(2026, 1, 1), left_s=2.5).within(30)
+        >>> BackendCall({}, {}, datetime(2026, 1, 1), left_s=2.5).within(30)
         2.5
         """
         return min(timeout_s, max(0.0, self.left_s))
@@ -34,12 +34,12 @@ class Ask(NamedTuple):
 class Backend(Protocol):
     """Where tools are: a mock world, or real systems."""
 
-    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
+    def send(self, name: str, call: BackendCall, key: str | None) -> ToolResult:
         """Send one call.
 
         Args:
             name: The tool.
-            ask: Its arguments, for whom, and when.
+            call: Its arguments, for whom, and when.
             key: What the provider recognises a repeated effect by.
         """
         ...
@@ -67,4 +67,4 @@ class Opening(NamedTuple):
     """Left out = nobody can be asked."""
 
 
-__all__ = ["Ask", "Backend", "Elicit", "Opening"]
+__all__ = ["Backend", "BackendCall", "Elicit", "Opening"]

@@ -1,6 +1,6 @@
 """Mock from life: keep what live tools answer, as replies for mocks of the same tools.
 
-The file is written anew after each answer, so a run that is killed leaves what it has seen. A reply
+The file is rewritten after each answer, so a run that is killed leaves what it has seen. A reply
 fits exactly the arguments it was given for; bound ones are left out, since the principal brings
 them. What was answered otherwise later is not kept, because replies know no time; an outage gives
 way to the answer that came after it.
@@ -25,7 +25,7 @@ from agentctl.specs.language.matchers import matcher_name
 from agentctl.specs.reading.locate import shown_path, state_folder
 from agentctl.specs.reading.yaml import read_yaml
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.port import Ask, Backend
+from agentctl.toolbox.port import Backend, BackendCall
 
 _PASSING = frozenset({"timeout", "unavailable", "rate_limited"})
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -72,11 +72,11 @@ class ReplyRecorder:
                 exit_code=ExitCode.UNKNOWN,
             ) from error
 
-    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
+    def send(self, name: str, call: BackendCall, key: str | None) -> ToolResult:
         """Send one call, and keep what came back."""
-        result = self._inner.send(name, ask, key)
+        result = self._inner.send(name, call, key)
         if result.sent and name in self._tools:
-            self._keep(name, self._tools[name], ask.args, result)
+            self._keep(name, self._tools[name], call.args, result)
             try:
                 self._write()
             except OSError as error:
@@ -109,7 +109,7 @@ class ReplyRecorder:
         if known is None or _passing(known):
             replies[key] = reply
         elif known != reply and not _passing(reply):
-            self._notes[f"{name} answered the same arguments otherwise later"] = None
+            self._notes[f"{name} later answered the same arguments differently"] = None
 
     def _read(self) -> None:
         data = read_yaml(self.path, shown_path(self.path)).data

@@ -167,7 +167,7 @@ def read_env_file(path: Path) -> dict[str, str]:
     from dotenv.parser import parse_stream  # noqa: PLC0415 - only live runs need it
 
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise problem("unreadable-file", f"cannot read {path.name}: {why}") from error

@@ -4,33 +4,23 @@ AGENTCTL_RECORDINGS=FOLDER python -m benchmarks.crm [--format json]
 """
 
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from benchmarks.crm.compare import Compared, Comparison, compare
 from benchmarks.crm.convert import PROJECT, convert
-from benchmarks.output import BenchmarkResult, byte_compile, options, show
-from benchmarks.recordings import MissingRecordingsError, source
+from benchmarks.output import BenchmarkResult
+from benchmarks.recordings import benchmark_command, disagreement
 
 HEADER = ("model", "runs", "reward 1", "passed", "agree", "calls and state", "arguments only")
 
 
 def main() -> int:
     """Run the benchmark."""
-    given = options(__doc__ or "").parse_args()
-    try:
-        crm = source("crm")
-    except MissingRecordingsError as error:
-        print(f"error[no-recordings]: {error}", file=sys.stderr)
-        return 2
-    byte_compile()
-    generated = PROJECT / ".agentctl"
-    generated.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="recorded-", dir=generated) as folder:
-        return show(report(compare(*convert(crm, Path(folder)))), given.format)
+    return benchmark_command(
+        "crm", __doc__ or "", PROJECT, lambda crm, out: report(compare(*convert(crm, out)))
+    )
 
 
 def report(found: Comparison) -> BenchmarkResult:
@@ -107,12 +97,7 @@ def _told(what: str, reasons: dict[str, Any]) -> list[str]:
 
 
 def _disagreements(runs: list[Compared]) -> list[str]:
-    lines = []
-    for compared in runs:
-        if not compared.agrees:
-            why = "; ".join(reason.message for reason in compared.row.reasons) or "all as expected"
-            said = f"{compared.row.status}, recorded reward {compared.run.reward}: {why}"
-            lines.append(f"{_name(compared)}: {said}")
+    lines = [disagreement(c.row, c.run.reward) for c in runs if not c.agrees]
     return [*lines, ""] if lines else []
 
 

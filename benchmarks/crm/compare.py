@@ -5,19 +5,14 @@ reached, and a comparison of tools and arguments alone, which never looks at the
 """
 
 from collections import Counter
-from pathlib import Path
-from time import process_time
 from typing import NamedTuple
 
 from agentctl.core.canonical import canonical_text
-from agentctl.evals.running.recordings import read_recordings
-from agentctl.evals.running.runner import EvalPlan, evaluate_set
 from agentctl.evals.scorers.scoring import TrialRow
-from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.golden import ExpectedCall
 from benchmarks.crm.convert import PROJECT, CrmRun
-from benchmarks.recordings import Generated
+from benchmarks.recordings import Generated, agrees, score_recordings
 
 Calls = Counter[tuple[str, str]]
 """How often each tool was called with which canonical arguments."""
@@ -41,7 +36,7 @@ class Compared(NamedTuple):
     @property
     def agrees(self) -> bool:
         """Whether the verdict is the recorded reward; an inconclusive run agrees with nothing."""
-        return self.row.status != "inconclusive" and self.passed == bool(self.run.reward)
+        return agrees(self.row, self.run.reward)
 
     @property
     def state(self) -> bool:
@@ -69,21 +64,16 @@ class Comparison(NamedTuple):
 
 
 def compare(generated: Generated, runs: list[CrmRun]) -> Comparison:
-    """Evaluate the generated set with its recordings, as `agentctl eval --traces` does."""
-    started = process_time()
-    loaded = Project.find(PROJECT).golden_set(str(generated.golden_set))
+    """Score the generated recordings, and set what is expected beside what was done."""
+    scored = score_recordings(PROJECT, generated)
+    loaded, rows = scored.result.loaded, scored.rows()
     expected = {e.scenario.id: e.scenario.expect.calls or () for e in loaded.scenarios()}
-    path = Path(generated.recordings)
-    recordings = read_recordings(path, path.name, expected)
-    result = evaluate_set(loaded, EvalPlan(recordings=recordings, only_recorded=True, keep="none"))
-    cpu_s = process_time() - started
-    rows = {(row.scenario, row.trial): row for row in result.rows}
     return Comparison(
         [
             _compared(run, rows[run.scenario, run.trial], expected[run.scenario], writes(loaded))
             for run in runs
         ],
-        cpu_s,
+        scored.cpu_s,
     )
 
 

@@ -66,7 +66,7 @@ def test_the_version_is_printed():
         (["check", "nothing.yaml"], "no such file: nothing.yaml"),
         (["trace", "show", "nothing"], "no run `nothing`"),
         (["trace", "show", "order-support/cancel-last-order"], "are kept"),
-        (["trace", "verify"], "there is no trace to verify"),
+        (["trace", "verify"], "no traces to verify"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -118,7 +118,7 @@ def test_files_are_written(agentctl, tmp_path):
         (["--table", "t.xlsx"], "kind of table"),
         (["--junit", "missing/j.xml"], "its folder does not exist"),
         (["--report", "."], "it is a folder"),
-        (["--select", "nothing"], "no scenario of `orders` is selected"),
+        (["--select", "nothing"], "no scenario of `orders` matches"),
         (["order"], "did you mean `orders`"),
         (["--traces", "missing.jsonl"], "cannot read missing.jsonl"),
         (["--jobs", "0"], "'--jobs'"),
@@ -229,7 +229,7 @@ def test_broken_recordings_are_told_by_line(agentctl, tmp_path):
         "runs.jsonl:3:1",
         "did you mean `alpha`?",
         "runs.jsonl:4:1",
-        "stands in line 1 already",
+        "is already on line 1",
         "runs.jsonl:5:1",
         "a turn has",
     ):

@@ -120,7 +120,7 @@ def test_a_name_of_no_provider_is_said_before_anything_happens(
     """Exit code 2."""
     desk("gpt-of-nobody")
     assert run_cli(TASK) == 2
-    assert error(capsys) == "error[unknown-model]: `gpt-of-nobody` names no known provider"
+    assert error(capsys) == "error[unknown-model]: `gpt-of-nobody` does not name a known provider"
 
 
 class Terminal(io.StringIO):

@@ -231,7 +231,7 @@ def test_an_openapi_document_becomes_a_manifest_that_passes_check(
             "ask": ["book_appointment", "appointments_move", "delete_appointments_appointment_id"],
         },
     ]
-    for why in ("only JSON is sent", "no object with fixed fields", "contains itself"):
+    for why in ("only JSON is sent", "not an object with fixed fields", "contains itself"):
         assert why in said.err
     assert command(["check"]) == 0
 
@@ -372,7 +372,7 @@ def test_an_mcp_server_becomes_a_manifest_and_is_pinned_anew_when_asked(
     assert imported(str(file), "--update") == 0
     said = capsys.readouterr().err
     assert "read_file: description was 'Read one file.'" in said
-    assert "new at the server, and not taken up: 'greet', 'answer'" in said
+    assert "new at the server, not imported: 'greet', 'answer'" in said
     (read, write) = parse_yaml(file.read_text(), "-").data["tools"]
     assert read["effect"] == "none" and read["description"].endswith("And mail it.")
     assert read["live"]["definition"] != pins["read_file"]

@@ -96,8 +96,8 @@ def test_one_changed_word_in_the_instructions_is_a_miss_that_names_the_message(
     (row,) = rows(out)
     assert (code, row["status"], row["mode"]) == (3, "inconclusive", "cassette")
     assert row["reasons"][0]["message"] == (
-        "cassette: turn 1 asks otherwise than was recorded: message 1 (system) differs: recorded"
-        ' "You help Ana.\\n\\nGoal: Help with orders.",'
+        "cassette: turn 1: the request differs from the recording: message 1 (system) differs:"
+        ' recorded "You help Ana.\\n\\nGoal: Help with orders.",'
         ' now "You serve Ana.\\n\\nGoal: Help with orders."'
     )
     _, out, _ = agentctl("eval", "orders")
@@ -118,7 +118,7 @@ SET, WORLD = "golden_sets/orders.yaml", "golden_sets/worlds/shop.yaml"
         ),
         (
             *(WORLD, "49.9", "50"),
-            "turn 2 asks otherwise than was recorded: message 4 (tool) differs",
+            "turn 2: the request differs from the recording: message 4 (tool) differs",
         ),
         (
             *(SET, "cancel my order", "cancel my orders"),
@@ -126,7 +126,7 @@ SET, WORLD = "golden_sets/orders.yaml", "golden_sets/worlds/shop.yaml"
         ),
         (
             *(AGENT, "[get_order, cancel_order]", "[cancel_order]"),
-            "tool get_order is not offered any more",
+            "tool get_order is no longer offered",
         ),
         (
             *(AGENT, '"openai/loopback-1"', '"openai/loopback-2"'),
@@ -206,7 +206,7 @@ def test_written_turns_stand_beside_a_cassette(tmp_path, agentctl, desk):
     assert (code, [r["mode"] for r in rows(out)]) == (3, ["written", "written"])
     code, out, _ = agentctl("eval", "orders", "--replay", "--format", "jsonl")
     assert (code, [r["status"] for r in rows(out)]) == (3, ["passed", "inconclusive"])
-    assert rows(out)[1]["reasons"][0]["message"] == "cassette: nothing is recorded of this trial"
+    assert rows(out)[1]["reasons"][0]["message"] == "cassette: this trial has no recording"
 
 
 def test_a_scenario_without_turns_is_run_from_its_cassette(tmp_path, agentctl, desk):
@@ -388,9 +388,9 @@ def test_without_a_key_nothing_is_recorded(tmp_path, agentctl, desk, monkeypatch
         ),
         ('{"scenario":"x","trial":1,"turn":1,"say":"x"}', "names its model"),
         ('{"scenario":"x","trial":1,"turn":1,"to":"model","tools":"tools"}', "a turn has"),
-        ('{"shared":"system","is":"again"}', "`system` stands twice"),
-        ('{"shared":"system 2","is":[]}', "is not what its label says"),
-        ('{"shared":"prompt","is":"x"}', "is not what its label says"),
+        ('{"shared":"system","is":"again"}', "`system` occurs twice"),
+        ('{"shared":"system 2","is":[]}', "does not match its label"),
+        ('{"shared":"prompt","is":"x"}', "does not match its label"),
         (
             '{"scenario":"x","trial":1,"turn":1,"to":"system","tools":"tools","say":"x"}',
             "no model is shared as `system`",
@@ -459,7 +459,7 @@ def test_a_stale_turn_is_found_wherever_it_is(tmp_path, agentctl, desk):
     world.write_text(world.read_text().replace("49.9", "50"))
     code, one = status(agentctl)
     assert (code, len(one["stale"])) == (1, 1)
-    assert one["stale"][0]["why"].startswith("turn 2 asks otherwise")
+    assert one["stale"][0]["why"].startswith("turn 2: the request differs")
 
 
 def interrupted(root: Path, desk: Desk, end: signal.Signals) -> tuple[int, str]:

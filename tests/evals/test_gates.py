@@ -48,7 +48,7 @@ def test_one_broken_invariant_fails_whatever_the_gates():
 
 
 def test_inconclusive_trials_leave_it_open():
-    """One trial that could not be judged is too many unless the set allows it."""
+    """One trial that could not be scored is too many unless the set allows it."""
     assert verdict(GOOD, UNCLEAR).exit_code == ExitCode.UNKNOWN
     assert verdict(GOOD, UNCLEAR, inconclusive={"max": 0.5}).exit_code == ExitCode.OK
 

@@ -65,7 +65,9 @@ def test_a_write_with_a_yes_may_run(approval):
 def test_the_model_must_not_set_a_bound_argument():
     """A call whose bound argument the model wrote itself must not have run."""
     call = CALL._replace(said={"order_id": "o_1", "customer_id": "cus_8"})
-    assert found(call) == ["the model itself set `customer_id` of cancel_order, and it ran"]
+    assert found(call) == [
+        "the model set `customer_id` of cancel_order, which only the system sets, and the call ran"
+    ]
     assert found(call._replace(ran=False)) == []
 
 

@@ -50,7 +50,7 @@ def test_the_table_has_a_line_a_trial(result, name):
 
 def test_another_ending_is_refused():
     """A table of no known kind is a wrong request, told before anything runs."""
-    with pytest.raises(Problem, match="names no kind of table"):
+    with pytest.raises(Problem, match="is not a kind of table"):
         table_for(Path("t.xlsx"))
 
 

@@ -209,7 +209,7 @@ def test_a_run_that_hits_a_limit_fails_unless_that_is_expected():
     turns = LOOK_AND_CANCEL[:1]
     row = score(turns, {"calls": "none"}, made=made)
     assert kinds(row) == ["stop"]
-    assert "say `stop: limit`" in row.reasons[0].message
+    assert "write `stop: limit`" in row.reasons[0].message
     assert score(turns, {"calls": "none", "stop": "limit"}, made=made).status == "passed"
 
 
@@ -324,7 +324,7 @@ def test_a_broken_scorer_is_inconclusive(broken):
     """A scorer that raises, or returns something else, judges nobody."""
     row = score([{"say": "Hi."}], {"calls": "none"}, scorers=[ScorerEntry("broken", broken)])
     assert row.status == "inconclusive"
-    assert "scorer `broken` broke" in row.reasons[0].message
+    assert "scorer `broken` failed" in row.reasons[0].message
 
 
 def test_a_row_is_plain_and_small():

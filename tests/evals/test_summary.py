@@ -53,7 +53,7 @@ def parts(figure):
 
 
 def test_rates_are_over_scored_trials():
-    """What could not be judged is in no denominator, and is counted beside."""
+    """What could not be scored is in no denominator, and is counted beside."""
     found = figures(GOOD, BAD, UNCLEAR)
     assert parts(found["action_correctness"]) == (0.5, 1, 2)
     assert parts(found["pass_rate"]) == (0.5, 1, 2)

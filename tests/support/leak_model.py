@@ -79,7 +79,7 @@ class WalkingLeakCheck:
         found: dict[str, None] = {}
         for where, what, value in suspects:
             if value not in keys and not any(value in text for text in known):
-                found[f"{where} holds {what}, which is not for this principal"] = None
+                found[f"{where} holds {what}, which this principal may not see"] = None
         return [FailureReason("invariant", message) for message in found]
 
     def _telling(self, record: Mapping[str, Json]) -> list[tuple[str, str]]:

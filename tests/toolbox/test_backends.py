@@ -25,7 +25,7 @@ from agentctl.toolbox.mcp.definitions import definition_hash
 from agentctl.toolbox.mock.operations import compile_mocks
 from agentctl.toolbox.mock.tools import MockBackend
 from agentctl.toolbox.mock.world import World
-from agentctl.toolbox.port import Ask, Backend, Opening
+from agentctl.toolbox.port import Backend, BackendCall, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 from tests.support.provider import Provider, serving
@@ -230,8 +230,8 @@ def opened(kind: Kind, folder: Path) -> Iterator[Backend]:
         backend.close()
 
 
-def ask(**args: Any) -> Ask:
-    return Ask(args, dict(PRINCIPAL), NOW)
+def ask(**args: Any) -> BackendCall:
+    return BackendCall(args, dict(PRINCIPAL), NOW)
 
 
 def test_every_kind_of_tool_is_in_the_suite():

@@ -19,7 +19,7 @@ import pytest
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolResult
 from agentctl.toolbox.backends import LiveTools
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.variables import ManifestVariables, variables_of
 from tests.support.build import bundle
 from tests.support.command import until
@@ -48,7 +48,7 @@ def opened(folder: Path, *raw: dict[str, Any], **agent: Any) -> LiveTools:
 
 
 def send(backend: LiveTools, key: str | None = None, **args: Any) -> ToolResult:
-    result = backend.send("look_up", Ask(args, PRINCIPAL, NOW), key)
+    result = backend.send("look_up", BackendCall(args, PRINCIPAL, NOW), key)
     backend.close()
     return result
 
@@ -236,7 +236,7 @@ def test_an_answer_that_is_no_plain_json_is_refused(tmp_path: Path, answer: str)
     """Nothing at all is no answer either: `null` is."""
     kind, message = error(send(opened(tmp_path, program(tmp_path, f"print({answer!r})"))))
     assert kind == "invalid_output"
-    assert message.startswith("the answer is no JSON: ")
+    assert message.startswith("the answer is not JSON: ")
     assert send(opened(tmp_path, program(tmp_path, "print('null')"))) == ToolResult(None)
 
 
@@ -359,7 +359,7 @@ def test_closing_the_tools_kills_what_still_runs(tmp_path: Path):
     asked = program(tmp_path, "open('started', 'w').close(); time.sleep(60)")
     backend = opened(tmp_path, asked)
     results: list[ToolResult] = []
-    ask = Ask({}, PRINCIPAL, NOW)
+    ask = BackendCall({}, PRINCIPAL, NOW)
     waiting = threading.Thread(
         target=lambda: results.append(backend.send("look_up", ask, None)), daemon=True
     )

@@ -11,11 +11,12 @@ from agentctl.toolbox.variables import read_env_file
 def test_a_file_says_names_and_values_in_the_usual_ways(tmp_path: Path):
     """Quotes, `export`, comments, a mark at the start, values of several lines."""
     text = (
-        "\ufeff# shop\nA=1\nexport B='two words'\nC = a#b # why\nD=\n\n"
+        "\ufeffA0=1\n# shop\nA=1\nexport B='two words'\nC = a#b # why\nD=\n\n"
         'E="a\\nb"\nF="-----\nkey\n-----"\nG=${A}\nA=2\n'
     )
     (tmp_path / ".env").write_text(text, encoding="utf-8")
     assert read_env_file(tmp_path / ".env") == {
+        "A0": "1",
         "A": "2",
         "B": "two words",
         "C": "a#b",

@@ -10,7 +10,7 @@ import pytest
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolResult
 from agentctl.toolbox.backends import LiveTools
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 from tests.support.provider import Provider, serving
@@ -42,7 +42,7 @@ def tools(*raw: dict[str, Any]) -> LiveTools:
 
 
 def send(backend: LiveTools, key: str | None = None, **args: Any) -> ToolResult:
-    return backend.send("cancel_order", Ask({"order_id": "o_1", **args}, {}, NOW), key)
+    return backend.send("cancel_order", BackendCall({"order_id": "o_1", **args}, {}, NOW), key)
 
 
 def error(result: ToolResult) -> str:

@@ -13,7 +13,7 @@ from agentctl.core.errors import Problem
 from agentctl.core.masking import without
 from agentctl.core.messages import ToolResult
 from agentctl.toolbox.backends import LiveTools
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 from tests.support.crm_server import Crm, answers, drips, redirects
@@ -65,11 +65,11 @@ def tools(
 
 
 def read(backend: LiveTools, account: str = "acc_1", who: dict[str, Any] = ANA) -> ToolResult:
-    return backend.send("get_account", Ask({"account_id": account}, who, NOW), None)
+    return backend.send("get_account", BackendCall({"account_id": account}, who, NOW), None)
 
 
 def write(backend: LiveTools, key: str | None = "k1") -> ToolResult:
-    ask = Ask({"account_id": "acc_1", "subject": "late"}, ANA, NOW)
+    ask = BackendCall({"account_id": "acc_1", "subject": "late"}, ANA, NOW)
     return backend.send("open_ticket", ask, key)
 
 
@@ -258,9 +258,9 @@ def test_no_manifest_says_for_whom_a_call_comes(crm: Crm, monkeypatch: pytest.Mo
         (answers(400, b'{"error": ["invalid_client"]}'), ("forbidden", "HTTP 400")),
         (answers(429, Retry_After="7"), ("rate_limited", "HTTP 429")),
         (answers(503), ("unavailable", "HTTP 503")),
-        (answers(200, b"<html>"), ("invalid_output", "its answer holds none")),
+        (answers(200, b"<html>"), ("invalid_output", "its answer contains none")),
         (answers(200, b'{"access_token": "a\\nb", "token_type": "bearer"}'),
-         ("invalid_output", "its answer holds none")),
+         ("invalid_output", "its answer contains none")),
         (answers(200, b'{"access_token": "abc", "token_type": "mac"}'),
          ("invalid_output", "its tokens are not bearer tokens")),
         (answers(200, b" " * 200_000),

@@ -27,7 +27,7 @@ from agentctl.core.messages import ToolResult
 from agentctl.toolbox.backends import LiveTools
 from agentctl.toolbox.http import transport
 from agentctl.toolbox.http.addresses import is_private, resolved
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 from tests.support.crm_server import Crm, answers, drips, pours, redirects
@@ -60,7 +60,7 @@ def tools(**live: Any) -> LiveTools:
 
 def call(backend: LiveTools, **args: Any) -> ToolResult:
     principal = {"id": "ana", "role": "rep"}
-    return backend.send("t", Ask({"account_id": "acc_1", **args}, principal, NOW), None)
+    return backend.send("t", BackendCall({"account_id": "acc_1", **args}, principal, NOW), None)
 
 
 def error(result: ToolResult) -> tuple[str, str]:

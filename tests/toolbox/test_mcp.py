@@ -18,7 +18,7 @@ from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolResult
 from agentctl.toolbox.backends import LiveTools
 from agentctl.toolbox.mcp.definitions import bad_name, definition_hash
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 from tests.support.mcp_server import TOOLS, State, over_http
@@ -82,7 +82,7 @@ def opened(
 
 
 def send(backend: LiveTools, name: str, **args: Any) -> ToolResult:
-    return backend.send(name, Ask(args, {}, NOW), None)
+    return backend.send(name, BackendCall(args, {}, NOW), None)
 
 
 def told(result: ToolResult) -> tuple[str, str]:
@@ -286,7 +286,7 @@ def test_a_tool_that_is_gone_is_refused(remote: State):
     """With one line."""
     remote.tell(hide=["read_file"])
     with opened(REMOTE) as backend:
-        assert "lists no tool `read_file`" in told(send(backend, "read_file", path="a"))[1]
+        assert "no longer lists a tool `read_file`" in told(send(backend, "read_file", path="a"))[1]
 
 
 TEXT = {"type": "text", "text": "x"}
@@ -319,10 +319,10 @@ LINK = {"type": "resource_link", "uri": "file:///etc/passwd", "name": "p"}
     [
         ({"content": [PICTURE]}, "invalid_output", "holds image"),
         ({"content": [TEXT, LINK]}, "invalid_output", "holds resource_link"),
-        ({"content": [], "structuredContent": {"n": 2**60}}, "invalid_output", "no plain JSON"),
+        ({"content": [], "structuredContent": {"n": 2**60}}, "invalid_output", "not plain JSON"),
         ({"content": [{"type": "text", "text": "x" * 2000}]}, "invalid_output", "longer than 1000"),
         ({"content": [TEXT], "isError": True}, "internal", "x"),
-        ({"content": [], "isError": True}, "internal", "does not say why"),
+        ({"content": [], "isError": True}, "internal", "without a reason"),
     ],
 )
 def test_what_cannot_be_read_is_refused(remote: State, answer: Any, kind: str, part: str):

@@ -13,7 +13,7 @@ import pytest
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolResult
 from agentctl.toolbox.backends import LiveTools
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 
@@ -39,7 +39,7 @@ def opened(
 
 
 def send(backend: LiveTools, key: str | None = None, **args: Any) -> ToolResult:
-    result = backend.send("look_up", Ask(args, PRINCIPAL, NOW), key)
+    result = backend.send("look_up", BackendCall(args, PRINCIPAL, NOW), key)
     backend.close()
     return result
 
@@ -118,7 +118,7 @@ def test_modules_are_found_beside_the_manifest_at_the_root_and_installed(tmp_pat
     ("source", "why"),
     [
         ("", "AttributeError: module 'shop_crm' has no attribute 'answer'"),
-        ("answer = 3", "TypeError: shop_crm:answer is no function"),
+        ("answer = 3", "TypeError: shop_crm:answer is not a function"),
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("def answer(:", "SyntaxError: "),
         ("raise SystemExit(0)", "SystemExit: 0"),
@@ -188,7 +188,7 @@ def test_a_set_is_no_json(tmp_path: Path):
     """The message says why."""
     assert error(send(opened(tmp_path, "def answer(args, context): return {1}"))) == (
         "invalid_output",
-        "what it returned is no JSON: Object of type set is not JSON serializable",
+        "what it returned is not JSON: Object of type set is not JSON serializable",
     )
 
 

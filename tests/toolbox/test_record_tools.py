@@ -20,7 +20,7 @@ from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.mock.operations import compile_mocks
 from agentctl.toolbox.mock.tools import MockBackend
 from agentctl.toolbox.mock.world import World
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.port import BackendCall
 from agentctl.toolbox.recording import ReplyRecorder, fitting
 from tests.support.build import bundle
 from tests.support.here import Here
@@ -146,7 +146,7 @@ class Told:
     def __init__(self, *results: ToolResult) -> None:
         self._results = iter(results)
 
-    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
+    def send(self, name: str, ask: BackendCall, key: str | None) -> ToolResult:
         return next(self._results)
 
     def idempotent(self, name: str) -> bool:
@@ -162,8 +162,8 @@ def tool(**more: Any) -> dict[str, Any]:
     return {"name": "find", "description": "Find.", "effect": "none", "inputSchema": schema, **more}
 
 
-def ask(args: dict[str, Any]) -> Ask:
-    return Ask(args, {"id": "cus_7", "role": "customer"}, NOW)
+def ask(args: dict[str, Any]) -> BackendCall:
+    return BackendCall(args, {"id": "cus_7", "role": "customer"}, NOW)
 
 
 def replayed(path: Path, made: dict[str, Any]) -> Any:
@@ -219,7 +219,9 @@ def test_an_outage_gives_way_and_a_later_answer_does_not(tmp_path: Path):
     for _ in range(4):
         recorder.send("find", ask({"q": 1}), None)
     assert replayed(tmp_path / "r.yaml", tool())({"q": 1}).value == "first"
-    assert "# find answered the same arguments otherwise later" in (tmp_path / "r.yaml").read_text()
+    assert (
+        "# find later answered the same arguments differently" in (tmp_path / "r.yaml").read_text()
+    )
 
 
 def test_secrets_are_masked(tmp_path: Path):

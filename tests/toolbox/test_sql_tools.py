@@ -14,7 +14,7 @@ import pytest
 from agentctl.core.errors import Problem
 from agentctl.core.messages import ToolResult
 from agentctl.toolbox.backends import LiveTools
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.sql.databases import READS_ONLY
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
@@ -53,7 +53,7 @@ def opened(
 
 def ask(folder: Path, query: str, args: dict[str, Any] | None = None, **live: Any) -> ToolResult:
     backend = opened(folder, query, **live)
-    result = backend.send("ask", Ask(args or {}, {}, NOW), None)
+    result = backend.send("ask", BackendCall(args or {}, {}, NOW), None)
     backend.close()
     return result
 
@@ -270,11 +270,11 @@ def test_a_call_leaves_no_open_file_and_no_thread(shop: Path):
     """However it ended."""
     backends = [opened(shop.parent, query, timeout_s=0.2) for query in ("select 1 as n", ENDLESS)]
     for backend in backends:
-        backend.send("ask", Ask({}, {}, NOW), None)
+        backend.send("ask", BackendCall({}, {}, NOW), None)
     fds = Path("/proc/self/fd") if sys.platform == "linux" else shop.parent
     open_files, threads = len(list(fds.iterdir())), threading.active_count()
     for backend in backends * 3:
-        backend.send("ask", Ask({}, {}, NOW), None)
+        backend.send("ask", BackendCall({}, {}, NOW), None)
     assert len(list(fds.iterdir())) == open_files
     assert threading.active_count() == threads
 

@@ -42,10 +42,10 @@ class QueueTools:
     def __init__(self, tools, opening):
         self._tools, self._folders = tools, opening.bundle.folders
 
-    def send(self, name, ask, key):
+    def send(self, name, call, key):
         live = self._tools[name].live
         with (Path(self._folders[name]) / live.topic).open("a") as file:
-            print(json.dumps(ask.args), file=file)
+            print(json.dumps(call.args), file=file)
         return ToolResult({"queued": live.topic})
 
     def idempotent(self, name):

@@ -1,4 +1,4 @@
-"""A log that cannot be written stops the run: what nobody can audit must not happen."""
+"""A log that cannot be written stops the run: what cannot be audited must not happen."""
 
 import errno
 import json

@@ -174,7 +174,7 @@ def test_a_line_that_no_seal_writes_is_told_even_with_right_hashes(tmp_path: Pat
     body |= odd
     path = tmp_path / "journal.jsonl"
     path.write_text(canonical_text({**body, "hash": journal_module._hash(body)}) + "\n")
-    assert read_journal(path).wrong == (1, "it is no line of a journal")
+    assert read_journal(path).wrong == (1, "it is not a line of a journal")
     with pytest.raises(Problem):
         seal_run(path, seal(1), AT)
 

@@ -190,7 +190,7 @@ def test_traces_and_journal_cut_together_are_found_by_an_older_head(desk, verify
 def test_what_is_no_head_is_a_wrong_request(desk, verify, head: str):
     """Too short to prove anything, or no hash at all."""
     code, said = verify("--against", head)
-    assert (code, "is no head" in said) == (2, True)
+    assert (code, "is not a head" in said) == (2, True)
 
 
 def test_a_head_that_is_not_there_fails_even_where_nothing_else_is(tmp_path, verify, monkeypatch):

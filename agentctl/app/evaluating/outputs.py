@@ -59,7 +59,7 @@ def report_text(report: str, results: Sequence[SetResult]) -> str:
     try:
         text = function(results)
         if not isinstance(text, str):
-            raise TypeError(f"it returned {type(text).__name__}, not text")
+            raise TypeError(f"expected text, got {type(text).__name__}")
     except Exception as error:
         if report in REPORTS:
             raise

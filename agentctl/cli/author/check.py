@@ -1,5 +1,6 @@
 """`agentctl check`: everything that is wrong with a project's YAML, in one go."""
 
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,10 +9,10 @@ import typer
 from agentctl.app.checking.checking import CheckReport, check_files
 from agentctl.app.checking.table import CHECKS, check_named
 from agentctl.cli.output import Format, write_json, write_jsonl, write_line
-from agentctl.cli.render.check import check_lines
 from agentctl.core.errors import Diagnostic
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
+from agentctl.specs.checks.declared.check import Check
 from agentctl.specs.shapes.kinds import json_schema
 
 
@@ -64,8 +65,13 @@ def _show_checks(code: str, shape: Format) -> None:
             for check in sorted(found):
                 write_line(f"{check.code:<22}{check.severity:<9}{check.title}")
         case "text":
-            for line in check_lines(found[0]):
-                write_line(line)
+            write_line(_explained(found[0]))
+
+
+def _explained(check: Check) -> str:
+    why = textwrap.fill(check.explanation, 88, break_on_hyphens=False)
+    example = textwrap.indent(check.example, "    ")
+    return f"{check.code} ({check.severity}): {check.title}\n\n{why}\n\nExample:\n\n{example}"
 
 
 def _verdict(report: CheckReport) -> str:

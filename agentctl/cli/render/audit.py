@@ -75,10 +75,10 @@ def _verdict(audit: ProjectAudit, proofs: Mapping[str, str | None]) -> str:
             " elsewhere, then agentctl trace seal"
         )
     if proofs:
-        return f"{runs} intact, up to the heads given nothing was written anew; {journal}"
+        return f"{runs} intact, and nothing before the given heads was rewritten; {journal}"
     return (
-        f"{runs} intact, {journal}. Whoever owns the files can write them anew as a whole:"
-        " keep a head elsewhere and give it to --against."
+        f"{runs} intact, {journal}. The owner of the files can still rewrite all of them:"
+        " keep a head elsewhere and pass it to --against."
     )
 
 

@@ -129,7 +129,7 @@ def _gaps(gaps: Gaps) -> Iterator[tuple[str, str, str]]:
 
 def _oversight(found: Report) -> Iterator[tuple[str, str]]:
     yield "calls a person was asked about", str(found.asked)
-    yield "questions nobody answered", str(found.unanswered)
+    yield "unanswered questions", str(found.unanswered)
     yield "median time to an answer", _seconds(found.median_s)
     yield "longest time to an answer", _seconds(found.longest_s)
     yield "approvals given for oneself", str(found.self_approvals)

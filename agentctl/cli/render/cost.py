@@ -1,6 +1,6 @@
 """What runs cost, as people read it and as JSON.
 
-`~` marks a sum with estimates in it; `unknown` a cost nobody knows, and `+ unknown` a sum that
+`~` marks a sum with estimates in it; `unknown` a cost that is not known, and `+ unknown` a sum that
 lacks one.
 """
 

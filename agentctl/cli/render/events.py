@@ -105,7 +105,8 @@ def _rules(body: Body) -> str:
 
 
 def _request_lines(body: Body, value: Value) -> Iterator[str]:
-    yield f"approval asked of {body['by'] or 'anybody'}: {body['tool']} {value(body['arguments'])}"
+    asked = body["by"] or "anyone"
+    yield f"approval requested from {asked}: {body['tool']} {value(body['arguments'])}"
     for name, origin in body.get("origins", {}).items():
         yield f"    {name}: from {origin}"
 
@@ -116,7 +117,7 @@ def _answer_lines(body: Body, value: Value) -> Iterator[str]:
 
 
 def _answer_note(body: Body) -> str:
-    return f"{body['answer']} by {body['by'] or 'nobody'}"
+    return f"{body['answer']} by {body['by']}" if body["by"] else str(body["answer"])
 
 
 def _intent_lines(body: Body, _value: Value) -> Iterator[str]:
@@ -171,7 +172,7 @@ RENDERERS: Mapping[str, EventRenderer] = {
     "call.decided": EventRenderer(_decision_lines, _decision_note),
     "approval.requested": EventRenderer(
         _request_lines,
-        lambda body: f"approval asked of {body['by'] or 'anybody'} for {body['tool']}",
+        lambda body: f"approval requested from {body['by'] or 'anyone'} for {body['tool']}",
     ),
     "approval.given": EventRenderer(_answer_lines, _answer_note),
     "effect.intended": EventRenderer(_intent_lines),

@@ -85,7 +85,7 @@ def diff_lines(left: str, right: str, found: TraceDiff, *, full: bool) -> Iterat
     yield f"--- {left}"
     yield f"+++ {right}"
     if found.first is not None:
-        yield f"they part at {_where(found.first)}"
+        yield f"first difference: {_where(found.first)}"
     for difference in found.differences:
         sign = {"added": "+", "removed": "-", "changed": "~"}[difference.kind]
         colour = {"added": "green", "removed": "red", "changed": "yellow"}[difference.kind]
@@ -99,8 +99,8 @@ def diff_lines(left: str, right: str, found: TraceDiff, *, full: bool) -> Iterat
 
 def _where(difference: StepDifference) -> str:
     item = difference.item
-    what = {"added": "only the second has it", "removed": "only the first has it"}
-    return f"step {item.step}, {neutralised(item.name)}: {what.get(difference.kind, 'it changed')}"
+    what = {"added": "only in the second", "removed": "only in the first"}
+    return f"step {item.step}, {neutralised(item.name)}: {what.get(difference.kind, 'changed')}"
 
 
 def _head(difference: StepDifference) -> str:

@@ -25,7 +25,7 @@ def checkpoint_command(
     """Sign the journal's head, the number of its seals and the time with an Ed25519 key.
 
     Keep the checkpoint, or at least the private key, where the owner of the traces has no access:
-    then nobody can write the audit log anew up to this moment without being found.
+    then the audit log up to this moment cannot be rewritten unnoticed.
     """
     root = find_root(Path.cwd())
     path = out or checkpoints_file(root)

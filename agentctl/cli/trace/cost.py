@@ -108,7 +108,7 @@ def _dimensions(text: str) -> tuple[Dimension, ...]:
     for word in asked:
         if word not in known:
             hint = did_you_mean(word, known) or f"there are: {', '.join(known)}"
-            raise problem("unknown-dimension", f"`--by {word}` is nothing to add up by", hint=hint)
+            raise problem("unknown-dimension", f"`--by {word}`: not a dimension", hint=hint)
     return tuple(known[word] for word in dict.fromkeys(asked))  # type: ignore[index]
 
 

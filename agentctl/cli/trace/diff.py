@@ -22,7 +22,7 @@ def diff_command(
     full: Annotated[bool, typer.Option("--full", help="Write long values out.")] = False,
     shape: Annotated[Format, typer.Option("--format", help="What stdout gets.")] = "text",
 ) -> int:
-    """Say where two runs part. Equal but for ids and times: exit code 0; different: 1."""
+    """Show where two runs differ. Exit code 0 if only ids and times differ, else 1."""
     root = find_root(Path.cwd())
     left_run, before = read_events(*find(root, left))
     right_run, after = read_events(*find(root, right))

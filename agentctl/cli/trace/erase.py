@@ -41,7 +41,7 @@ def erase_command(
     paths = runs_of(root, principal)
     unreadable = len(run_files(root)) - len(list(list_runs(root)))
     if unreadable:
-        note(f"{count(unreadable, 'trace')} cannot be read, and nobody knows for whom it was")
+        note(f"{count(unreadable, 'trace')} cannot be read, so their principal is unknown")
     if not paths:
         raise problem(
             "nothing-to-erase",
@@ -69,7 +69,7 @@ def erase_command(
 def _ask(principal: str, runs: int) -> None:
     what = f"erase the content of {count(runs, 'run')} on behalf of `{principal}`, for good"
     if not on_terminal():
-        raise problem("not-confirmed", f"nobody confirmed to {what}", hint="add --yes")
+        raise problem("not-confirmed", f"not confirmed: {what}", hint="add --yes")
     typer.confirm(f"{what}?", abort=True, err=True)
 
 

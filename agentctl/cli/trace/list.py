@@ -32,7 +32,7 @@ def trace_list_command(
             for line in run_lines(runs):
                 write_line(line)
         case "text":
-            note("there is no run yet. Next: agentctl run AGENT TASK")
+            note("no runs yet. Next: agentctl run AGENT TASK")
     return ExitCode.OK
 
 

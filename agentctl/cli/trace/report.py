@@ -46,7 +46,7 @@ def _day(text: str | None) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError as error:
-        raise problem("bad-date", f"`{text}` is no date", hint="such as 2026-01-31") from error
+        raise problem("bad-date", f"`{text}` is not a date", hint="such as 2026-01-31") from error
 
 
 __all__ = ["report_command"]

@@ -49,7 +49,7 @@ def write_packet(run: str, events: Sequence[Event], shape: Format) -> None:
     """Write the last hand-over of a run.
 
     Raises:
-        Problem: If nobody was given the case.
+        Problem: If the run was not passed to a person.
     """
     body = handed_over(events)
     if body is None:

@@ -35,10 +35,10 @@ def verify_command(
 ) -> int:
     """Find every change made to a trace after it was written.
 
-    Each run is also held against the journal that seals it at its pauses and at its end, which
-    shows a trace that was cut short, replaced or removed. What neither can show: that somebody who
-    owns the files wrote all of them anew. For that, keep a head that `run` or `eval` printed
-    somewhere else, and give it to `--against`, or sign checkpoints.
+    Each run is also compared with the journal that seals it at its pauses and at its end, which
+    shows a trace that was cut short, replaced or removed. Neither shows that the owner of the files
+    rewrote all of them. For that, keep a head that `run` or `eval` printed somewhere else and pass
+    it to `--against`, or sign checkpoints.
 
     Exit codes: 0 intact, 1 tampered with, 3 a run ended and the journal does not know it.
     """
@@ -54,7 +54,7 @@ def verify_command(
         and not (kept or checkpoint)
     ):
         hint = "agentctl run AGENT TASK makes one"
-        raise problem("no-runs", "there is no trace to verify", hint=hint)
+        raise problem("no-runs", "no traces to verify", hint=hint)
     proofs = {head: place_of(head, audit) for head in kept or ()}
     if checkpoint is not None and public_key is not None:
         signed, wrong = contradictions(checkpoint, public_key, audit.journal)

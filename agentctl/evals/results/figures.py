@@ -58,7 +58,7 @@ class Summary(NamedTuple):
 
     @property
     def scored(self) -> int:
-        """Trials that could be judged."""
+        """Trials that could be scored."""
         return self.passed + self.failed
 
     def as_json(self) -> dict[str, Json]:
@@ -126,27 +126,27 @@ def _untested(
         )
     if replayed:
         said.append(
-            f"{replayed} of {total} trials played a cassette: what the model said when it was asked"
-            " exactly this; what it would say today was not tested"
+            f"{replayed} of {total} trials played a cassette: the model's own answers to exactly"
+            " these requests; what it would answer today was not tested"
         )
     if modes["live"]:
         said.append(
             f"{modes['live']} of {total} trials asked the model, with mocked tools: the real"
-            " systems were not tested, and the next answers may be others"
+            " systems were not tested, and its next answers may differ"
         )
     if freshness["stale"]:
         said.append(
-            f"{freshness['stale']} of {total} trials play turns made for another prompt, tool set"
+            f"{freshness['stale']} of {total} trials played turns made for another prompt, tool set"
             " or model (stale recording)"
         )
     if freshness["unstamped"]:
         said.append(
-            f"{freshness['unstamped']} of {total} trials play turns that do not say what they were"
-            " made for (`agentctl eval SET --stamp`)"
+            f"{freshness['unstamped']} of {total} trials played turns without a stamp: nothing says"
+            " what they were made for (`agentctl eval SET --stamp`)"
         )
     broken = sum(row.status == "inconclusive" for row in rows)
     if broken:
-        said.append(f"{broken} of {total} trials could not be judged")
+        said.append(f"{broken} of {total} trials could not be scored")
     return tuple(said)
 
 

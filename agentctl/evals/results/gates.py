@@ -1,7 +1,7 @@
 """Decide whether a golden set passes. There is one `Verdict`; everything shown derives from it.
 
 Passed, failed and cannot-tell are three ends. A gate whose figure could not be worked out, trials
-that could not be judged and turns made for another prompt do not fail a set, and do not let it
+that could not be scored and turns made for another prompt do not fail a set, and do not let it
 pass either.
 """
 
@@ -22,8 +22,8 @@ VerdictOutcome = Literal["passed", "failed", "inconclusive"]
 Bound = Literal["min", "max", "max_ratio"]
 
 STAMP_HINT = (
-    "look at the turns, then `agentctl eval SET --stamp`, or record them again; to let them"
-    " count, say `gates: {stale: accept}`"
+    "review the turns, then run `agentctl eval SET --stamp`, or record them again; to accept"
+    " them as they are, write `gates: {stale: accept}`"
 )
 _CODES: dict[GateStatus, ExitCode] = {
     "passed": ExitCode.OK,
@@ -68,7 +68,7 @@ class Verdict(NamedTuple):
 
     @property
     def exit_code(self) -> ExitCode:
-        """How a command with this verdict ends; without any gate nothing can be told."""
+        """How a command with this verdict ends; without any gate the outcome is unknown."""
         if not self.gates:
             return ExitCode.UNKNOWN
         return strongest(_CODES[gate.status] for gate in self.gates)
@@ -121,7 +121,7 @@ def _senseless(figure: FigureSpec, spec: GateSpec) -> Iterator[tuple[str, str, s
 
 
 def decide_gates(summary: Summary, gates: Gates, *, part: bool = False) -> Verdict:
-    """Hold the figures of a set against its gates.
+    """Compare the figures of a set with its gates.
 
     Without any gate of its own, every scored trial must pass. Invariants, inconclusive trials and
     stale turns are looked at in every set.
@@ -175,7 +175,7 @@ def _hold(
     if figure.value is None:
         return "not_evaluated", figure.note
     if figure.status == "estimated" and not accept:
-        return "not_evaluated", "estimated; the gate does not say `estimates: accept`"
+        return "not_evaluated", "estimated; to accept estimates, write `estimates: accept`"
     # Nine decimals: more than a figure can mean, fewer than binary fractions disturb.
     value = round(float(figure.value), 9)
     holds = value >= limit if bound == "min" else value <= limit
@@ -183,11 +183,12 @@ def _hold(
 
 
 def _inconclusive(summary: Summary, spec: GateSpec) -> list[GateResult]:
-    """Hold the share of trials nobody could judge against the allowance: above it, who knows."""
+    """Compare the share of trials that could not be scored with what is allowed; above it, the
+    outcome is unknown."""
     found = []
     for result in _bounds("inconclusive", spec, summary.figures["inconclusive"]):
         if result.status == "failed":
-            note = f"{summary.inconclusive} of {summary.trials} trials could not be judged"
+            note = f"{summary.inconclusive} of {summary.trials} trials could not be scored"
             found.append(result._replace(status="not_evaluated", note=note))
         else:
             found.append(result)
@@ -195,7 +196,7 @@ def _inconclusive(summary: Summary, spec: GateSpec) -> list[GateResult]:
 
 
 def _stale(stale: int, trials: int, *, accepted: bool) -> GateResult:
-    note = f"{stale} of {trials} trials play turns made for another prompt, tool set or model"
+    note = f"{stale} of {trials} trials played turns made for another prompt, tool set or model"
     status: GateStatus = "passed" if accepted else "not_evaluated"
     if not accepted:
         note = f"{note}: {STAMP_HINT}"

@@ -100,7 +100,7 @@ QUALITY = (
         "escalations",
         lambda tally: _needed_done(tally, "not_needed_done"),
     ),
-    _share("call_precision", "calls that ran as expected", "calls to judge", _call_precision),
+    _share("call_precision", "calls that ran as expected", "calls to score", _call_precision),
     _share("call_recall", "calls that ran as expected", "expected calls", _call_recall),
     FigureSpec(
         "argument_score",

@@ -189,7 +189,7 @@ def read_report(path: Path) -> ReportData:
     """Read the JSON report at `path`, as `agentctl eval --report` writes it.
 
     Raises:
-        Problem: If there is no such file, it is no report, it is of another version, or a part of
+        Problem: If the file is missing, is not a report, is of another version, or a part of
             it is damaged.
     """
     file = shown_path(path)

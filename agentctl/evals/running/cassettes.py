@@ -285,9 +285,9 @@ def _keep_shared(data: dict[str, Json], shared: dict[str, Json]) -> None:
         case _:
             fits = False
     if not fits:
-        raise NotCanonical(f"`{label}` is not what its label says")
+        raise NotCanonical(f"`{label}` does not match its label")
     if label in shared:
-        raise NotCanonical(f"`{label}` stands twice")
+        raise NotCanonical(f"`{label}` occurs twice")
     shared[label] = content
 
 

@@ -51,7 +51,7 @@ def read_recordings(
                 )
             )
         elif key in seen:
-            message = f"trial {key[1]} of `{key[0]}` stands in line {seen[key]} already"
+            message = f"trial {key[1]} of `{key[0]}` is already on line {seen[key]}"
             wrong.append(Diagnostic("repeated-trial", message, at, "number the trials from 1"))
         else:
             seen[key] = number

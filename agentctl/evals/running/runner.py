@@ -38,7 +38,7 @@ COLLECT_AFTER = 100
 NOTHING_SELECTED = "nothing-selected"
 """Code of the problem that a selection fits no scenario of a set."""
 EvalProgress = Callable[[int], None]
-"""Told how many scenarios are done."""
+"""Called with the number of scenarios that are done."""
 
 
 class SetResult(NamedTuple):
@@ -74,13 +74,13 @@ def evaluate_set(
     traces: TextIO | None = None,
     progress: EvalProgress | None = None,
 ) -> SetResult:
-    """Play, score and judge one golden set.
+    """Play and score one golden set.
 
     Args:
         loaded: The set.
         plan: What of it to play, and how.
         traces: Where the kept trials' traces are written.
-        progress: Told after each chunk.
+        progress: Called after each chunk.
 
     Raises:
         Problem: If the set is wrong, or nothing of it is selected.
@@ -147,7 +147,7 @@ def _nothing(loaded: LoadedSet, plan: EvalPlan) -> Problem:
         chosen = ", ".join(plan.selection.patterns)
         return problem(
             NOTHING_SELECTED,
-            f"no scenario of `{loaded.name}` is selected by {chosen}",
+            f"no scenario of `{loaded.name}` matches {chosen}",
             hint="--select takes ids with `*`, or `tag:NAME`",
         )
     return problem("no-scenarios", f"golden set `{loaded.name}` has no scenario to play")
@@ -194,7 +194,7 @@ def _in_flight(
 ) -> Iterator[PlayedTrial]:
     """Play trials that wait for a model: many at once, in one process."""
     live, turnstile = plan.model_source.live, threading.Lock()
-    assert live is not None  # whoever plans to ask a model brings one
+    assert live is not None  # a plan that asks a model brings one
     model_source = plan.model_source._replace(live=lambda: UnlockedModel(live(), turnstile))
     trial_runner = TrialRunner(loaded, plan.keep, plan.stamp, model_source)
     return in_flight(work, trial_runner.play, model_source.in_flight, turnstile)

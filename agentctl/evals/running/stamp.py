@@ -1,7 +1,7 @@
 """Write into a golden set what its turns were made for, and touch nothing else of the file.
 
-The stamp says: somebody looked at these turns with this prompt, these tools and this model in
-mind. When one of them changes, the turns are stale until somebody looks again.
+The stamp says: someone reviewed these turns with this prompt, these tools and this model in
+mind. When one of them changes, the turns are stale until someone reviews them again.
 """
 
 import json
@@ -53,14 +53,14 @@ def write_stamp(path: Path, shown: str, stamp: Stamp) -> bool:
     """Stamp a golden set's file in place; return whether it changed.
 
     Raises:
-        Problem: If the file is no YAML file, or cannot be written.
+        Problem: If the file is not YAML, or cannot be written.
     """
     if path.suffix not in (".yaml", ".yml"):
         raise problem(
             "cannot-stamp",
-            f"only YAML files are stamped, and {shown} is none",
+            f"cannot stamp {shown}: only YAML golden sets can be stamped",
             at=Location(shown, 1),
-            hint="write `made_for: {instructions:, tools:, model:}` where the set is made",
+            hint="write `made_for: {instructions:, tools:, model:}` into its first line",
         )
     before = path.read_bytes().decode("utf-8")
     after = stamped(before, stamp)

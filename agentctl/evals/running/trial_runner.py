@@ -157,7 +157,7 @@ class TrialRunner:
     def _crashed(
         self, scenario: Scenario, number: int, kind: TurnSourceKind, error: Exception
     ) -> TrialRow:
-        reason = FailureReason("fault", f"the trial broke: {type(error).__name__}: {error}")
+        reason = FailureReason("fault", f"the trial failed: {type(error).__name__}: {error}")
         return TrialRow(
             scenario=scenario.id,
             trial=number,

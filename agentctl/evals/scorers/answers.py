@@ -65,7 +65,7 @@ def _answer(
         pattern = keyword_pattern([phrase])
         says = next((words for words in written if pattern.search(folded(words))), None)
         if says is not None:
-            message = f"the agent says {shown_value(phrase)}, which it never may"
+            message = f"the agent says {shown_value(phrase)}, which it must not"
             found.append(FailureReason("answer", message, None, None, shown_value(says)))
     if expected.matches is not None and not matches(expected.matches, answer or ""):
         want = shown_value(expected.matches)
@@ -100,7 +100,7 @@ def _ungrouped(text: str) -> str:
 
 def _output(expected: Mapping[str, Json], output: Json) -> list[FailureReason]:
     if not isinstance(output, dict):
-        message = f"structured output expected, got {shown_value(output)}"
+        message = f"expected structured output, got {shown_value(output)}"
         return [
             FailureReason("output", message, None, shown_value(dict(expected)), shown_value(output))
         ]
@@ -108,7 +108,7 @@ def _output(expected: Mapping[str, Json], output: Json) -> list[FailureReason]:
     for wrong in value_differences(dict(expected), output):
         want = shown_value(wrong.expected)
         have = shown_value(MISSING if wrong.missing else wrong.got)
-        message = f"output: `{wrong.path}`: {want} -> {have}"
+        message = f"output: `{wrong.path}`: expected {want}, got {have}"
         found.append(FailureReason("output", message, wrong.path, want, have))
     return found
 
@@ -119,7 +119,7 @@ def _stop(expected: str | None, stop: str | None, detail: str | None) -> list[Fa
         message = f"ended `{stop}`{why}, expected `{expected}`"
         return [FailureReason("stop", message, None, expected, stop)]
     if expected is None and stop in UNWANTED_STOPS:
-        message = f"ended `{stop}`{why}; where that is right, say `stop: {stop}`"
+        message = f"ended `{stop}`{why}; if that is right, write `stop: {stop}` under `expect`"
         return [FailureReason("stop", message, None, None, stop)]
     return []
 

@@ -49,8 +49,8 @@ def score_calls(evidence: Evidence) -> Score:
     counted: tuple[FailureReason, ...] = ()
     if outside or reached.outside:
         counted = _match(evidence, (reached.outside,), outside).reasons
-    told = tuple(reason for reason in found.reasons if reason not in counted)
-    return score._replace(reasons=counted, notes=(*found.notes, *told))
+    reported = tuple(reason for reason in found.reasons if reason not in counted)
+    return score._replace(reasons=counted, notes=(*found.notes, *reported))
 
 
 def score_blocked(evidence: Evidence) -> Score | None:
@@ -61,7 +61,7 @@ def score_blocked(evidence: Evidence) -> Score | None:
     stopped = {call.tool for call in evidence.trajectory.calls if not call.ran}
     return Score.of(
         FailureReason(
-            "not-blocked", f"{tool} was to be tried and stopped; no such call was stopped"
+            "not-blocked", f"{tool} should have been tried and stopped; no call of it was stopped"
         )
         for tool in expected
         if tool not in stopped

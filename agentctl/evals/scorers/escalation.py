@@ -117,7 +117,7 @@ def _faults(expected: ExpectedEscalation, happened: EscalationRecord) -> list[Fa
         found.append(FailureReason("wrong-queue", message, "queue", expected.queue, str(queue)))
     if expected.reason is not None and not matches(expected.reason, why):
         want, got = shown_value(expected.reason), shown_value(why)
-        message = f"escalation reason: {want} -> {got}"
+        message = f"escalation reason: expected {want}, got {got}"
         found.append(FailureReason("wrong-escalation-reason", message, "reason", want, got))
     missing = missing_parts(happened.body["packet"])
     if missing:

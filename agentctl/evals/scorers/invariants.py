@@ -62,13 +62,14 @@ def _set_by_model(call: CallRecord) -> list[FailureReason]:
     names = ", ".join(f"`{name}`" for name in call.bound if name in call.said)
     if not names:
         return []
-    return [FailureReason("invariant", f"the model itself set {names} of {call.tool}, and it ran")]
+    message = f"the model set {names} of {call.tool}, which only the system sets, and the call ran"
+    return [FailureReason("invariant", message)]
 
 
 def _overspent(events: Iterable[Event], most: Decimal) -> list[FailureReason]:
     """Return a breach if the model was asked again after the money was spent.
 
-    What the turn that reaches the limit costs is only known afterwards, so it alone is no breach.
+    The cost of the turn that reaches the limit is only known afterwards: that turn is not a breach.
     """
     spent = Decimal(0)
     for event in events:

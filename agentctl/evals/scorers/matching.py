@@ -76,11 +76,11 @@ class Matching(NamedTuple):
     reasons: tuple[FailureReason, ...]
     """Empty exactly when the calls are as expected."""
     notes: tuple[FailureReason, ...]
-    """Told, never counted: writes that failed."""
+    """Reported, never counted: writes that failed."""
     expected: int
     matched: int
     scored: int
-    """Actual calls that were judged: paired ones and extra ones that count."""
+    """Actual calls that were scored: paired ones and extra ones that count."""
     argument_sum: float
     """Sum over the expected calls of the share of right arguments; 0 for a missing call."""
 
@@ -108,7 +108,7 @@ def match_calls(
     """
     partners = _straight(expected, actual, defaults)
     if partners is None:
-        return _judge(expected, actual, order, _table(expected, actual, defaults))
+        return _compare_lists(expected, actual, order, _table(expected, actual, defaults))
     taken = set(partners)
     extra, notes = _extras([c for n, c in enumerate(actual) if n not in taken], order)
     size = len(expected)
@@ -203,7 +203,8 @@ def _may_be_absent(want: Json) -> bool:
 
 def _wrong(tool: str, path: str, expected: object, got: object) -> FailureReason:
     want, have = shown_value(expected), shown_value(got)
-    return FailureReason("wrong-argument", f"{tool}: `{path}`: {want} -> {have}", path, want, have)
+    message = f"{tool}: `{path}`: expected {want}, got {have}"
+    return FailureReason("wrong-argument", message, path, want, have)
 
 
 def _error_text(error: Json) -> str:
@@ -250,7 +251,7 @@ def _table(
     ]
 
 
-def _judge(
+def _compare_lists(
     expected: Sequence[ExpectedCall],
     actual: Sequence[ActualCall],
     order: Order,
@@ -334,7 +335,7 @@ def may_have_happened(call: ActualCall) -> bool:
 def _extras(
     left: Sequence[ActualCall], order: Order
 ) -> tuple[list[FailureReason], list[FailureReason]]:
-    """Sort calls nobody expected into those that count and those that are only told."""
+    """Sort unexpected calls into those that count and those that are only reported."""
     extra: list[FailureReason] = []
     notes: list[FailureReason] = []
     for call in left:

@@ -36,7 +36,7 @@ ReasonKind = Literal[
     "miss",
 ]
 """`miss`: a cassette holds no answer to what was asked.
-`failed-write` is told and never counted: a write that failed changed nothing."""
+`failed-write` is reported and never counted: a write that failed changed nothing."""
 
 Freshness = Literal["fresh", "stale", "unstamped", "not_stamped"]
 """Whether written turns were made for this prompt, these tools and this model; `not_stamped` are

@@ -24,7 +24,7 @@ class ScorerEntry(NamedTuple):
     name: str
     scorer: Scorer
     counts: Literal["always", "scored", "shown"] = "scored"
-    """Whether its reasons fail a trial: `always`, even one that is otherwise inconclusive;
+    """Whether its reasons fail a trial: `always`, even in an inconclusive one;
     `scored`, in a trial that can be scored; `shown`, not by themselves."""
 
 

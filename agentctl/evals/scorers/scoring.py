@@ -131,19 +131,19 @@ def _ask(evidence: Evidence, entry: ScorerEntry, faults: list[FailureReason]) ->
     try:
         score = evidence.score(entry.scorer)
         if score is not None and not isinstance(score, Score):
-            raise TypeError(f"it returned {type(score).__name__}, not a Score")
+            raise TypeError(f"expected a Score, got {type(score).__name__}")
     except Problem:
         raise
     except ExpectedCallError as error:
-        # The set is wrong here: only this scenario cannot be judged.
+        # The set is wrong here: only this scenario cannot be scored.
         evidence.scores[entry.scorer] = None
         reason = FailureReason("expected-call", str(error))
         if reason not in faults:
             faults.append(reason)
         return None
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+    except Exception as error:  # noqa: BLE001 - a third party's code may raise anything
         evidence.scores[entry.scorer] = None
-        message = f"scorer `{entry.name}` broke: {type(error).__name__}: {error}"
+        message = f"scorer `{entry.name}` failed: {type(error).__name__}: {error}"
         faults.append(FailureReason("fault", message))
         return None
     return score

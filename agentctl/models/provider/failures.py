@@ -145,7 +145,7 @@ _MODELS = "see the provider's list of models"
 def unknown_failure(model: str) -> FailedAttempt:
     """Return the failed attempt of a name that belongs to no provider."""
     hint = "write `provider/model`, such as openai/gpt-5-mini, or give `base_url` of a server"
-    return _final("unknown_model", f"`{model}` names no known provider", hint)
+    return _final("unknown_model", f"`{model}` does not name a known provider", hint)
 
 
 def missing_key_failure(model: str, missing: Sequence[str]) -> ModelFault:

@@ -1,4 +1,4 @@
-"""A model at a provider, asked through litellm: the one door to that library.
+"""A model at a provider, asked through litellm; nothing else imports that library.
 
 A request gets a bounded number of attempts and a bounded time, over the model and its fallbacks
 together. Only faults that may pass are tried again; a refusal is final. litellm is imported with
@@ -62,7 +62,7 @@ SETTINGS = frozenset(
     | {"repetition_penalty", "safety_identifier", "seed", "service_tier", "stop", "store"}
     | {"temperature", "thinking", "tool_choice", "top_k", "top_p", "user", "verbosity"}
 )
-"""What `settings:` may hold. Anything else could turn the door: addresses, keys, callbacks."""
+"""What `settings:` may hold. Others could redirect the request: addresses, keys, callbacks."""
 
 _SCHEMA_BESIDE_TOOLS = frozenset({"openai", "azure"})
 """Elsewhere a schema for the answer keeps the model from calling tools, or is refused with them."""
@@ -273,7 +273,7 @@ class LiveModel:
 
 
 def _completion(litellm: Any, keywords: dict[str, Any]) -> Any:
-    """Ask litellm, without the log entry that it otherwise writes about each call, to nobody.
+    """Ask litellm, without the log entry that it otherwise writes about each call and nobody reads.
 
     That entry, with a second count of tokens and cost, takes a third of a call's processor time.
     """
@@ -282,11 +282,11 @@ def _completion(litellm: Any, keywords: dict[str, Any]) -> Any:
 
 
 def _rounded_timeout(seconds: float) -> float:
-    """Return the time-out litellm is told: the next power of two.
+    """Return the time-out that litellm is given: the next power of two.
 
     litellm keeps a client, and with it the open connections, for each time-out it has met; the
-    exact one would make every request connect anew. With more than 20 requests at a time its
-    connection pool closes most of them all the same. The exact one is kept by `with_deadline`.
+    exact one would make every request open a new connection. With more than 20 requests at a time
+    its connection pool closes most of them all the same. `with_deadline` keeps the exact one.
     """
     return float(2.0 ** math.ceil(math.log2(seconds)))
 
@@ -313,7 +313,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         if name not in SETTINGS:
             raise problem(
                 "unknown-setting",
-                f"`{name}` is no setting of a model",
+                f"`{name}` is not a model setting",
                 hint=did_you_mean(name, SETTINGS) or "see docs/howto-live-models.md",
             )
 

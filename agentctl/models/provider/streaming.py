@@ -15,11 +15,11 @@ from typing import Any
 from agentctl.core.text import writable
 
 UNSTREAMED = frozenset({"gemini", "vertex_ai", "vertex_ai_beta"})
-"""Providers of whose streams litellm does not tell where they end: half of one looks whole."""
+"""Providers whose streams litellm does not mark the end of: half of one looks whole."""
 
 
 BROKEN_OFF = " [broken off: this does not count]\n"
-"""Told to whoever watches, so that nobody takes half of an answer for one."""
+"""Shown to anyone who watches, so that half of an answer is not taken for one."""
 
 
 class BrokenOff(Exception):  # noqa: N818 - says what happened
@@ -34,7 +34,7 @@ def with_deadline(seconds: float, ask: Callable[[], Iterable[Any]]) -> Iterator[
     """Yield what `ask` brings, as it arrives.
 
     It runs in a thread of its own: the library's time-out counts the pauses between bytes, and a
-    server that sends one now and then would hold the run for ever.
+    server that sends one now and then would hold the run without end.
 
     Raises:
         TimeUp: After so many seconds.

@@ -2,7 +2,7 @@
 
 A request costs some 10 ms of processor in litellm, and a Python process has one processor: with 50
 in flight and answers after half a second it would be busy all the time, and every answer late.
-Only requests and replies travel; whoever asks goes on in its own process. The processes start
+Only requests and replies travel; the caller stays in its own process. The processes start
 afresh and share no connection; they end with the one that started them, however that ends.
 """
 
@@ -101,7 +101,7 @@ class _Worker:
             name="agentctl-model",
             daemon=True,
         )
-        # Ctrl-C is the business of whoever asks.
+        # Ctrl-C is for the process of the caller.
         with interrupts_held():
             self._process.start()
         other_end.close()
@@ -149,7 +149,7 @@ class _Worker:
             raise ModelFault("timeout", "the model did not answer in time") from None
 
     def _listen(self) -> None:
-        """Hand every answer to whoever waits for it; when none can come, say so to all."""
+        """Pass every answer to its caller; when none can come any more, fail all of them."""
         while True:
             try:
                 answer: _WorkerAnswer = self._pipe.recv()
@@ -173,7 +173,7 @@ def _gone() -> ModelFault:
 
 
 def _serve(pipe: Connection, spec: ModelSpec, override: str | None) -> None:
-    """Ask whatever comes, each in a thread of its own, until nobody is there to listen."""
+    """Answer requests, each in a thread of its own, until the caller is gone."""
     open_litellm()
     model = open_model(spec, override)
     lock = threading.Lock()
@@ -187,7 +187,7 @@ def _serve(pipe: Connection, spec: ModelSpec, override: str | None) -> None:
             send(_WorkerAnswer(number, model.reply(request, timeout_s)))
         except ModelFault as fault:
             send(_WorkerAnswer(number, fault=(fault.kind, fault.message, fault.hint)))
-        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+        except Exception as error:  # noqa: BLE001 - the caller waits for an answer
             send(
                 _WorkerAnswer(number, fault=("bad_reply", f"asking failed: {type(error).__name__}"))
             )

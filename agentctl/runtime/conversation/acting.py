@@ -21,7 +21,7 @@ from agentctl.runtime.conversation.escalating import escalate, note_escalation, 
 from agentctl.runtime.conversation.guarding import after_denial, after_tool, screened
 from agentctl.runtime.dispatch import DispatchOutcome, dispatch
 from agentctl.runtime.run import Ending, Run
-from agentctl.toolbox.port import Ask, Backend
+from agentctl.toolbox.port import Backend, BackendCall
 
 OUTAGES = frozenset({"timeout", "unavailable", "rate_limited", "internal", "invalid_output"})
 """Errors by which a tool itself has failed; a refusal or a missing record is an answer."""
@@ -188,7 +188,7 @@ def carry_out_call(run: Run, backend: Backend, call: ToolCall, decision: Decisio
     """Send the call, as decided, to its tool."""
     run.ran[decision.tool] = run.ran.get(decision.tool, 0) + 1
     tool = run.harness.bundle.tools[decision.tool]
-    ask = Ask(decision.arguments, run.principal, run.world_now(), call_id=call.id)
+    ask = BackendCall(decision.arguments, run.principal, run.world_now(), call_id=call.id)
     held = run.money.hold_call(tool)
     outcome = dispatch(run, backend, call.id, tool, ask)
     cost = run.money.charge_call(tool, outcome.result, held)

@@ -307,7 +307,7 @@ class Gates(Spec):
     stale: Literal["accept"] | None = None
     """Let turns recorded for another prompt, tool set or model count as green."""
     inconclusive: GateSpec | None = None
-    """Share of trials that could not be judged; left out = none may be."""
+    """Share of trials that could not be scored; left out = none may be."""
 
     @property
     def figures(self) -> dict[str, GateSpec]:

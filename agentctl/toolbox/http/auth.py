@@ -137,7 +137,7 @@ class OAuth2:
             found.get(name) for name in ("access_token", "token_type", "expires_in")
         )
         if not isinstance(token, str) or not _fits_a_header(token):
-            raise _no_token("invalid_output", "its answer holds none")
+            raise _no_token("invalid_output", "its answer contains none")
         if not isinstance(kind, str) or kind.lower() != "bearer":
             raise _no_token("invalid_output", "its tokens are not bearer tokens")
         self._ends = asked_at + _seconds(seconds) - SKEW_S

@@ -120,10 +120,12 @@ def exchange(request: HttpRequest, given: HttpLimits) -> HttpAnswer:
             "unavailable", f"cannot be reached: {_said(error)}", sent=False
         ) from error
     except (httpcore.UnsupportedProtocol, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise HttpFailure("invalid", "its address is no URL", sent=False) from error
+        raise HttpFailure("invalid", "its address is not a URL", sent=False) from error
     except httpcore.LocalProtocolError as error:
         # What it says would repeat a header.
-        raise HttpFailure("invalid", "it holds what HTTP cannot carry", sent=False) from error
+        raise HttpFailure(
+            "invalid", "it contains characters that HTTP cannot carry", sent=False
+        ) from error
     except httpcore.TimeoutException as error:
         raise HttpFailure("timeout", f"no answer within {given.timeout_s:g} s") from error
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:

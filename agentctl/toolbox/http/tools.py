@@ -1,7 +1,7 @@
 """Call a real system over HTTP, as a manifest's `live: {kind: http}` says.
 
 A call stays on the host it began on, shows only the credentials of its own agent, says on whose
-behalf it comes, and is sent once: whoever repeats it is the dispatcher, who knows what may be
+behalf it comes, and is sent once: only the dispatcher repeats it, which knows what may be
 repeated. The client library is loaded with this module, which is loaded for live runs only.
 """
 
@@ -28,7 +28,7 @@ from agentctl.toolbox.http.exchange import (
     exchange,
     limits,
 )
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 
 PRINCIPAL_HEADER = "X-Agentctl-Principal"
 """`role:id` of the person on whose behalf a call is made, percent-encoded."""
@@ -81,25 +81,27 @@ class HttpTools:
         """Whether the system recognises the key it is sent, so that sending twice is safe."""
         return self._tools[name].live.idempotency_header is not None
 
-    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
+    def send(self, name: str, call: BackendCall, key: str | None) -> ToolResult:
         """Send one call, and return what the system answers."""
         tool = self._tools[name]
         live = tool.live
-        given = limits(ask.within(live.timeout_s), live.max_bytes, allow_private=tool.allow_private)
+        given = limits(
+            call.within(live.timeout_s), live.max_bytes, allow_private=tool.allow_private
+        )
         try:
-            draft = _draft(tool, ask)
+            draft = _draft(tool, call)
             if key is not None and live.idempotency_header is not None:
                 draft.headers[live.idempotency_header] = key
-            return _result(_exchanged(tool, draft, self._from(ask), given), tool)
+            return _result(_exchanged(tool, draft, self._from(call), given), tool)
         except HttpFailure as failed:
             error = ToolError(failed.kind, failed.message)
             return ToolResult(error=error, sent=failed.sent, wait_s=failed.wait_s)
 
-    def _from(self, ask: Ask) -> dict[str, str]:
+    def _from(self, call: BackendCall) -> dict[str, str]:
         """Return the headers that say who acts for whom; no manifest can say otherwise."""
         said = {AGENT_HEADER: self._agent}
-        if "id" in ask.principal:
-            role, person = (str(ask.principal.get(name) or "") for name in ("role", "id"))
+        if "id" in call.principal:
+            role, person = (str(call.principal.get(name) or "") for name in ("role", "id"))
             said[PRINCIPAL_HEADER] = f"{_plain(role)}:{_plain(person)}"
         return said
 
@@ -128,7 +130,7 @@ def _endpoint(tool: ToolSpec, opening: Opening, identities: dict[Auth, Identity]
     )
 
 
-def _draft(tool: _Endpoint, ask: Ask) -> "_Draft":
+def _draft(tool: _Endpoint, call: BackendCall) -> "_Draft":
     """Return what is sent, but for who sends it and for whom.
 
     Raises:
@@ -136,10 +138,10 @@ def _draft(tool: _Endpoint, ask: Ask) -> "_Draft":
     """
     headers = httpx.Headers(tool.headers)
     try:
-        url, rest = _filled(tool.url, ask.args)
+        url, rest = _filled(tool.url, call.args)
         if tool.body is not None:
             rest = {}
-            content = canonical_text(tool.body({"args": ask.args, "principal": ask.principal}))
+            content = canonical_text(tool.body({"args": call.args, "principal": call.principal}))
         elif tool.method in ("GET", "DELETE"):
             content = None
             query = {k: v if isinstance(v, str) else canonical_text(v) for k, v in rest.items()}
@@ -245,7 +247,7 @@ def _result(answer: HttpAnswer, tool: _Endpoint) -> ToolResult:
         value = parse_strict(answer.content.decode(), max_bytes=live.max_bytes)
     except (NotCanonical, UnicodeDecodeError) as error:
         said = str(error).splitlines()[0]
-        raise HttpFailure("invalid_output", f"the answer is no JSON: {said}") from error
+        raise HttpFailure("invalid_output", f"the answer is not JSON: {said}") from error
     for name in tool.result:
         if not isinstance(value, dict) or name not in value:
             raise HttpFailure("invalid_output", f"the answer has no `{live.result}`")

@@ -72,7 +72,7 @@ def selected(names: Iterable[str], pattern: str | None) -> list[str]:
     """
     found = [n for n in names if pattern is None or fnmatch.fnmatchcase(n, pattern)]
     if not found:
-        what = f"no tool is called like `{pattern}`" if pattern else "there is no tool"
+        what = f"no tool matches `{pattern}`" if pattern else "there is no tool"
         raise problem("nothing-selected", what)
     return found
 
@@ -115,7 +115,7 @@ def unreadable(schema: dict[str, Any]) -> str | None:
     except SchemaProblem as error:
         return str(error)
     kind = schema.get("type", "object")
-    return None if kind == "object" else "the arguments are no object"
+    return None if kind == "object" else "the arguments are not an object"
 
 
 def import_definitions(
@@ -199,7 +199,7 @@ def update_definitions(
         tools.append(_renewed(tool, _of_definition(server, listed), listed, notes))
     new = [str(one.get("name")) for one in listing if one.get("name") not in known]
     if new:
-        notes.append(f"new at the server, and not taken up: {', '.join(map(ascii, new))}")
+        notes.append(f"new at the server, not imported: {', '.join(map(ascii, new))}")
     return Imported({**manifest, "tools": tools}, notes)
 
 

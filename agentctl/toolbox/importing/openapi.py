@@ -56,7 +56,7 @@ def import_openapi(document: Json, name: str, pattern: str | None = None) -> Imp
     version = str(document.get("openapi", "")) if isinstance(document, dict) else ""
     if not version.startswith(("3.0", "3.1")):
         found = f"it says {version}" if version else "it does not say `openapi:`"
-        raise problem("not-openapi", f"this is no OpenAPI 3.0 or 3.1 document: {found}")
+        raise problem("not-openapi", f"not an OpenAPI 3.0 or 3.1 document: {found}")
     try:
         return _imported(document, name, pattern)
     except (AttributeError, TypeError, KeyError) as error:

@@ -90,7 +90,7 @@ class References:
             else:
                 one = self.cleaned(plain)
             if one.get("type", "object") != "object" or "oneOf" in one or "anyOf" in one:
-                raise Unusable("its body is no object with fixed fields")
+                raise Unusable("its body is not an object with fixed fields")
             writable = {
                 key: value
                 for key, value in (one.get("properties") or {}).items()

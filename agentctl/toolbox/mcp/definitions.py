@@ -72,13 +72,13 @@ def refusal(
         return wrong
     listed = next((other for other in listing if other.get("name") == name), None)
     if listed is None:
-        return f"its server lists no tool `{name}` any more"
+        return f"its server no longer lists a tool `{name}`"
     if live.definition is None:
         return f"its definition was never reviewed; {REVIEW}"
     try:
         same = definition_hash(listed) == live.definition
     except NotCanonical as error:
-        return f"its definition is no plain JSON: {error}"
+        return f"its definition is not plain JSON: {error}"
     if not same:
         if first is not None and (parts := changed_parts(first, listed)):
             return f"its server changed its definition during this run ({_said(parts)}); {REVIEW}"

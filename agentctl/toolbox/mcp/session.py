@@ -1,7 +1,7 @@
 """A conversation with one MCP server, for callers that know nothing of event loops.
 
-The client of the official SDK runs in a thread of its own; whoever asks waits for it no longer than
-they said, whatever the server does. A server may ask a person something while it works: that is
+The client of the official SDK runs in a thread of its own; a caller waits for it no longer than
+it said, whatever the server does. A server may ask a person something while it works: that is
 done in the thread of the caller, and the time it takes is not the server's. Requests to sample a
 model or to list folders are declined.
 """
@@ -43,7 +43,7 @@ logging.getLogger("mcp").propagate = False
 
 T = TypeVar("T")
 McpTransport = Callable[[], AbstractAsyncContextManager[Streams]]
-"""Opens the way to the server, anew each time."""
+"""Opens a new connection to the server."""
 CONNECT_S = 30.0
 """Seconds a server has to start and to say who it is."""
 _CLOSE_S = 5.0
@@ -64,7 +64,7 @@ _KINDS: dict[int, ToolErrorKind] = {
 
 
 _LOST = frozenset({types.CONNECTION_CLOSED, types.INVALID_REQUEST})
-"""After these the session is begun anew: over HTTP, one that the server forgot is a bad request."""
+"""After these a new session is begun: over HTTP, one that the server forgot is a bad request."""
 
 
 class McpFault(Exception):  # noqa: N818 - a fault of the server, not of this program
@@ -106,7 +106,7 @@ class _Question(NamedTuple):
 class McpSession:
     """One server: connected when it is first needed, and again after the connection broke.
 
-    One thing is asked at a time; whoever comes meanwhile waits, no longer than they said.
+    One thing is asked at a time; other callers wait, no longer than they said.
 
     Args:
         way: How it is reached.
@@ -267,7 +267,7 @@ class _Connection:
             if question is None:
                 return _Answer(_result(future), unanswered)
             began = time.monotonic()
-            # Who declined once is not asked again: a server could go on for ever.
+            # Who declined once is not asked again: a server could ask without end.
             asks = elicit if unanswered is None else None
             answer = asks(question.message, question.schema) if asks is not None else None
             question.answer.set_result(answer)
@@ -303,7 +303,7 @@ class _Connection:
         self._main = self._loop.create_task(self._converse())
         try:
             self._loop.run_until_complete(self._main)
-        except BaseException as error:  # noqa: BLE001 - told to whoever waits for the connection
+        except BaseException as error:  # noqa: BLE001 - passed to the caller that waits for the connection
             if not self._ready.done():
                 self._ready.set_exception(_first(error))
         finally:
@@ -322,7 +322,7 @@ class _Connection:
             elicitation_callback=self._elicited,
         ) as client:
             # The authorizer holds results against the manifest's schema; the SDK would do it with
-            # patterns that a server can make run for ever.
+            # patterns that a server can make run without end.
             client.session.validate_tool_result = _unchecked  # type: ignore[method-assign]
             self._ready.set_result(client)
             await asyncio.Event().wait()

@@ -16,7 +16,7 @@ from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.mcp.definitions import Definition, refusal
 from agentctl.toolbox.mcp.server import open_session
 from agentctl.toolbox.mcp.session import CONNECT_S, McpFault, McpResult, McpSession
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 
 _TOLD = 300
 """Most characters of a server's error message that are told."""
@@ -64,14 +64,14 @@ class McpTools:
         """Return `False`: MCP carries no key, whatever a server says about itself."""
         return False
 
-    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:  # noqa: ARG002
+    def send(self, name: str, call: BackendCall, key: str | None) -> ToolResult:  # noqa: ARG002
         """Look at the tool's definition, send one call, and return what the server answers."""
         tool, session = self._tools[name], self._sessions[name]
         live = tool.live
         assert isinstance(live, McpLive)
         try:
-            session.open(ask.within(CONNECT_S))
-            seconds = ask.within(live.timeout_s)
+            session.open(call.within(CONNECT_S))
+            seconds = call.within(live.timeout_s)
             until = time.monotonic() + seconds
             listing = session.listing(seconds)
         except McpFault as fault:
@@ -85,7 +85,7 @@ class McpTools:
         if left <= 0:
             return _failed("timeout", f"no answer within {seconds:g} s", sent=False)
         try:
-            said = session.call(wanted, ask.args, left)
+            said = session.call(wanted, call.args, left)
         except McpFault as fault:
             return _failed(fault.kind, fault.message, sent=fault.sent)
         return _answer(said, live.max_bytes)
@@ -95,7 +95,7 @@ def _answer(said: McpResult, max_bytes: int) -> ToolResult:
     result = said.result
     texts = [part.text for part in result.content if part.type == "text"]
     if result.is_error:
-        told = shorten(" ".join(texts), _TOLD) or "the tool failed and does not say why"
+        told = shorten(" ".join(texts), _TOLD) or "the tool failed without a reason"
         if said.unanswered is not None:
             asked = shorten(said.unanswered, _TOLD)
             told += f" (it asked a person `{asked}`, and got no answer)"
@@ -123,7 +123,7 @@ def _value(value: Json, max_bytes: int) -> ToolResult:
         check_plain(value)
         size = len(canonical_text(value).encode())
     except NotCanonical as error:
-        return _failed("invalid_output", f"the answer is no plain JSON: {error}")
+        return _failed("invalid_output", f"the answer is not plain JSON: {error}")
     if size > max_bytes:
         return _failed("invalid_output", f"the answer is longer than {max_bytes} bytes")
     return ToolResult(value)

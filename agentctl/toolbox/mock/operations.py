@@ -21,7 +21,7 @@ from agentctl.specs.language.matchers import matches
 from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.tools import Mock
 from agentctl.toolbox.mock.world import Record, World
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.port import BackendCall
 
 
 class MockError(Exception):
@@ -41,7 +41,7 @@ class MockError(Exception):
 class Operation(Protocol):
     """A mocked tool, ready to be called."""
 
-    def __call__(self, world: World, ask: Ask) -> Json:
+    def __call__(self, world: World, call: BackendCall) -> Json:
         """Return the result, or raise `MockError`."""
         ...
 
@@ -86,8 +86,8 @@ def _one_record(mock: Mock, table: str, key: str) -> Operation:
     setters = literal_or_expression(mock.set)
     shape = _shape(mock)
 
-    def operate(world: World, ask: Ask) -> Json:
-        variables = _variables(ask)
+    def operate(world: World, call: BackendCall) -> Json:
+        variables = _variables(call)
         wanted = find_key.evaluate(variables)
         record = world.table(table).get(wanted)
         if record is None:
@@ -109,8 +109,8 @@ def _find(mock: Mock, table: str) -> Operation:
     where = Expression(mock.where) if mock.where else None
     shape = _shape(mock)
 
-    def operate(world: World, ask: Ask) -> Json:
-        variables = _variables(ask)
+    def operate(world: World, call: BackendCall) -> Json:
+        variables = _variables(call)
         found = []
         for _, record in world.table(table).records():
             variables["record"] = record
@@ -128,8 +128,8 @@ def _insert(mock: Mock, table: str) -> Operation:
     check = _requirements(mock)
     shape = _shape(mock)
 
-    def operate(world: World, ask: Ask) -> Json:
-        variables = _variables(ask)
+    def operate(world: World, call: BackendCall) -> Json:
+        variables = _variables(call)
         check(variables)
         target = world.table(table)
         record = fields(variables)
@@ -147,12 +147,12 @@ def _insert(mock: Mock, table: str) -> Operation:
 def _replies(mock: Mock, name: str) -> Operation:
     replies = [(r.args, literal_or_expression(r.value), r.fails) for r in mock.replies or ()]
 
-    def operate(world: World, ask: Ask) -> Json:  # noqa: ARG001 - replies know no world
+    def operate(world: World, call: BackendCall) -> Json:  # noqa: ARG001 - replies know no world
         for wanted, value, fails in replies:
-            if not wanted or matches(wanted, ask.args):
+            if not wanted or matches(wanted, call.args):
                 if fails is not None:
                     raise MockError(fails.error, fails.message)
-                return value(_variables(ask))
+                return value(_variables(call))
         raise MockError("missing_mock", f"no reply of the mock of `{name}` fits these arguments")
 
     return operate
@@ -161,10 +161,10 @@ def _replies(mock: Mock, name: str) -> Operation:
 def _python(reference: str, folder: Path, name: str) -> Operation:
     function = load_function(reference, folder, name)
 
-    def operate(world: World, ask: Ask) -> Json:
+    def operate(world: World, call: BackendCall) -> Json:
         try:
             # What was decided on stays as it was, whatever a stranger's code does to it.
-            result: Json = function(world, deepcopy(ask.args), deepcopy(ask.principal), ask.now)
+            result: Json = function(world, deepcopy(call.args), deepcopy(call.principal), call.now)
             check_plain(result)
         except MockError:
             raise
@@ -187,7 +187,7 @@ def load_function(reference: str, folder: Path, name: str) -> Callable[..., Json
     if not path.is_relative_to(folder.resolve()) or path.suffix != ".py" or not path.is_file():
         raise problem(
             "unknown-mock",
-            f"the mock of `{name}` names `{reference}`, which is no file beside its manifest",
+            f"the mock of `{name}` names `{reference}`, which is not a file beside its manifest",
             hint="write `file.py:function`, with the file in the manifest's folder",
         )
     spec = importlib.util.spec_from_file_location(f"agentctl_mocks_{path.stem}", path)
@@ -223,8 +223,8 @@ def _shape(mock: Mock) -> Callable[[dict[str, Json], Record], Json]:
     return lambda variables, _record: render(variables)
 
 
-def _variables(ask: Ask) -> dict[str, Json]:
-    return {"args": ask.args, "principal": ask.principal, "now": ask.now, "record": {}}
+def _variables(call: BackendCall) -> dict[str, Json]:
+    return {"args": call.args, "principal": call.principal, "now": call.now, "record": {}}
 
 
 def _sorted(records: list[Record], field: str) -> list[Record]:

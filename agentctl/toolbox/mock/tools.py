@@ -7,7 +7,7 @@ from agentctl.specs.language.expressions import ExpressionError
 from agentctl.specs.shapes.golden import InjectedFault
 from agentctl.toolbox.mock.operations import MockedTool, MockError
 from agentctl.toolbox.mock.world import World
-from agentctl.toolbox.port import Ask
+from agentctl.toolbox.port import BackendCall
 
 _LOST = "lost_acknowledgement"
 """The fault of an effect that happens, and whose answer does not arrive."""
@@ -38,7 +38,7 @@ class MockBackend:
         """Return `True`: a mocked system recognises its keys."""
         return True
 
-    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
+    def send(self, name: str, call: BackendCall, key: str | None) -> ToolResult:
         """Send one call to the mocked system."""
         if name not in self._mocks:
             return ToolResult(error=ToolError("missing_mock", f"tool `{name}` has no mock"))
@@ -47,20 +47,20 @@ class MockBackend:
             return ToolResult(error=ToolError(fault, f"`{name}`: {fault.replace('_', ' ')}"))  # type: ignore[arg-type]
         if key is not None and key in self._answered:
             result = self._answered[key]
-            self.world.writes.repeats.add(ask.call_id)
+            self.world.writes.repeats.add(call.call_id)
         else:
-            result = self._answer(name, ask)
+            result = self._answer(name, call)
             if key is not None and result.ok:
                 self._answered[key] = result
         if fault == _LOST:
             return ToolResult(error=ToolError("timeout", f"`{name}` did not answer in time"))
         return result
 
-    def _answer(self, name: str, ask: Ask) -> ToolResult:
+    def _answer(self, name: str, call: BackendCall) -> ToolResult:
         operation, latency = self._mocks[name]
-        self.world.writes.caller = ask.call_id
+        self.world.writes.caller = call.call_id
         try:
-            return ToolResult(operation(self.world, ask), None, 1, latency)
+            return ToolResult(operation(self.world, call), None, 1, latency)
         except MockError as error:
             return ToolResult(error=ToolError(error.kind, error.message), latency_s=latency)
         except ExpressionError as error:

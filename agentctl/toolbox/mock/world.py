@@ -110,7 +110,7 @@ class WorldTable:
                 return key
 
     def disturb(self, key: str, fields: Mapping[str, Json] | str) -> None:
-        """Let somebody else change or (`absent`) remove a record; it does not count as a change."""
+        """Let someone else change or (`absent`) remove a record; it does not count as a change."""
         base = dict(self._base)
         self._laid.add(key)
         for layer in (base, self._changed) if key in self._changed else (base,):
@@ -171,7 +171,7 @@ class World:
         return table
 
     def disturb(self, overlay: Mapping[str, Mapping[str, Json]]) -> None:
-        """Lay changes of somebody else over the world, in the middle of a run."""
+        """Lay changes of someone else over the world, in the middle of a run."""
         for name, records in overlay.items():
             for key, fields in records.items():
                 self.table(name).disturb(key, fields)

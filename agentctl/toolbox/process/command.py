@@ -21,7 +21,7 @@ from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
 from agentctl.core.text import shorten
 from agentctl.specs.shapes.live_kinds import CommandLive, ProcessLive
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.process.process import Ended, Processes, Program
 
 DECLARED = frozenset(
@@ -64,18 +64,18 @@ class CommandTools:
         hint = tool.annotations.idempotent if tool.annotations else None
         return tool.idempotency is not None and hint is True
 
-    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:
+    def send(self, name: str, call: BackendCall, key: str | None) -> ToolResult:
         """Run the program once, and return what it answers."""
         asked: dict[str, Json] = {
             "tool": name,
-            "args": ask.args,
-            "principal": ask.principal,
+            "args": call.args,
+            "principal": call.principal,
             "agent": self._agent,
             "key": key,
-            "now": ask.now.isoformat(),
+            "now": call.now.isoformat(),
         }
         program = self._programs[name]
-        program = program.within(ask.within(program.live.timeout_s))
+        program = program.within(call.within(program.live.timeout_s))
         given = canonical_text(asked).encode() + b"\n"
         return _result(self._processes.run(program, given), self._tools[name], program)
 
@@ -134,7 +134,7 @@ def _result(ended: Ended, tool: ToolSpec, program: Program) -> ToolResult:
     except (NotCanonical, UnicodeDecodeError) as error:
         if ended.code == 0:
             why = "it printed nothing" if not ended.output.strip() else str(error).splitlines()[0]
-            return _failed("invalid_output", f"the answer is no JSON: {result_text(why, program)}")
+            return _failed("invalid_output", f"the answer is not JSON: {result_text(why, program)}")
         answer = None
     declared = _declared(answer, program)
     if declared is not None:

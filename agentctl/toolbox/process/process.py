@@ -96,7 +96,7 @@ class Processes:
         return call.ended(in_time, code, word)
 
     def close(self) -> None:
-        """Kill all that still run, whoever waits for them."""
+        """Kill all that still run, whatever waits for them."""
         with self._lock:
             for process in self._running:
                 _kill(process)

@@ -81,7 +81,7 @@ def _function(reference: str, *folders: str) -> Callable[[dict[str, Any], Contex
     module, _, name = reference.partition(":")
     found = getattr(importlib.import_module(module), name)
     if not callable(found):
-        raise TypeError(f"{reference} is no function")
+        raise TypeError(f"{reference} is not a function")
     return found  # type: ignore[no-any-return]
 
 
@@ -103,7 +103,7 @@ def _call(
     try:
         text = json.dumps(result, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        message = f"what it returned is no JSON: {error}"
+        message = f"what it returned is not JSON: {error}"
         text = json.dumps({"error": "invalid_output", "message": message})
     with os.fdopen(answer, "wb") as stream:
         stream.write(text.encode())

@@ -1,9 +1,9 @@
 """Ask a database: the one statement of a manifest, with its arguments bound.
 
-The one door to SQLAlchemy, loaded for live runs that need it. A tool reads unless its manifest says
-`writes: true`, and the database itself holds that. Each call has a connection and a transaction of
-its own: nothing of one call is left for the next, and what breaks before the commit surely changed
-nothing. No message shows an address or a statement.
+The only module that imports SQLAlchemy, loaded for live runs that need it. A tool reads unless its
+manifest says `writes: true`, and the database itself holds that. Each call has a connection and a
+transaction of its own: nothing of one call is left for the next, and what breaks before the commit
+changed nothing. No message shows an address or a statement.
 """
 
 import threading
@@ -20,7 +20,7 @@ from agentctl.core.text import count, shorten
 from agentctl.specs.checks.tools.queries import statement
 from agentctl.specs.shapes.live_kinds import SqlLive
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.port import Ask, Opening
+from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.sql.databases import Database, PostgreSQL, SQLite, plain_value
 
 _EXTRA = "pip install 'agentctl[sql]'"
@@ -57,9 +57,9 @@ class SqlTools:
         """Return `False`: a database recognises no key."""
         return False
 
-    def send(self, name: str, ask: Ask, key: str | None) -> ToolResult:  # noqa: ARG002
+    def send(self, name: str, call: BackendCall, key: str | None) -> ToolResult:  # noqa: ARG002
         """Run the statement once, and return its records, or how many it changed."""
-        return self._queries[name].run(ask)
+        return self._queries[name].run(call)
 
 
 class _Refused(Exception):  # noqa: N818 - it says what is so
@@ -81,11 +81,11 @@ class _Query:
         self._database = database
         self._engine = engine
 
-    def run(self, ask: Ask) -> ToolResult:
+    def run(self, call: BackendCall) -> ToolResult:
         """Ask; a statement that writes is committed when all is well."""
-        seconds = ask.within(self._live.timeout_s)
+        seconds = call.within(self._live.timeout_s)
         until = monotonic() + seconds
-        values = {name: _bound(ask.args.get(name)) for name in self._names}
+        values = {name: _bound(call.args.get(name)) for name in self._names}
         try:
             connection = self._engine.connect()
         except SQLAlchemyError:

@@ -80,11 +80,11 @@ def write_checkpoint(path: Path, key: Path, journal: Journal, at: str) -> Checkp
 
 
 def contradictions(path: Path, key: Path, journal: Journal) -> tuple[list[Checkpoint], list[str]]:
-    """Hold a journal against the checkpoints of a file.
+    """Compare a journal with the checkpoints of a file.
 
     Args:
         path: The checkpoints.
-        key: A PEM file with the Ed25519 public key of whoever signed them.
+        key: A PEM file with the Ed25519 public key of the signer.
         journal: The journal as it is now.
 
     Returns:
@@ -140,7 +140,7 @@ def _entry(path: Path, number: int, line: str) -> dict[str, Json]:
         or entry["seals"] < 0
         or not all(isinstance(entry[name], str) for name in ("at", "head", "signature"))
     ):
-        raise problem("bad-checkpoint", f"{path}:{number} is no checkpoint")
+        raise problem("bad-checkpoint", f"{path}:{number} is not a checkpoint")
     return entry
 
 

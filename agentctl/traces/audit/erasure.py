@@ -3,7 +3,7 @@
 Body and salt of every event are taken out of its line; the header stays, with the hash of what
 stood there, so that the chain and every earlier seal still hold. A `content.erased` event at the
 end says which, why and by whom, and keeps what an auditor counts. The new file replaces the old one
-in one step: whoever dies in the middle leaves one or the other.
+in one step: a process that dies in the middle leaves one or the other.
 """
 
 import os
@@ -53,7 +53,7 @@ def erase(path: Path, journal: Path, erasure: Erasure) -> int:
         erasure: Why, by whom, when.
 
     Raises:
-        Problem: If the run is being written, was tampered with, or cannot be written anew; its
+        Problem: If the run is being written, was tampered with, or cannot be rewritten; its
             trace is then as it was.
     """
     try:

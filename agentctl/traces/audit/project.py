@@ -1,6 +1,6 @@
 """Verify a whole project: every trace, the journal that seals them, and heads kept elsewhere.
 
-What the files say of each other is checked here; that nobody wrote all of them anew is shown only
+What the files say of each other is checked here; that not all of them were rewritten is shown only
 by a head that was printed or signed before and is still at its place.
 """
 
@@ -45,7 +45,7 @@ class ProjectAudit(NamedTuple):
 
     @property
     def exit_code(self) -> ExitCode:
-        """1 if anything was tampered with, 3 if that cannot be told, else 0."""
+        """1 if anything was tampered with, 3 if that is unknown, else 0."""
         if self.tampered or self.contradictions:
             return ExitCode.NO
         return ExitCode.UNKNOWN if self.unsealed else ExitCode.OK
@@ -62,7 +62,7 @@ def verify_project(root: Path) -> ProjectAudit:
 
 
 def verify_files(root: Path, files: Sequence[Path]) -> ProjectAudit:
-    """Check some files, and hold what is sealed of them against the journal.
+    """Check some files, and compare what is sealed of them with the journal.
 
     Raises:
         Problem: If a file cannot be read at all.
@@ -91,7 +91,7 @@ def _audit(
 def reseal(root: Path, at: str) -> list[str]:
     """Seal ended runs that have events behind their last seal; return them.
 
-    That is what an erasure leaves that was killed before it could seal the run anew.
+    An erasure that was killed before it could seal the run again leaves such runs.
 
     Args:
         root: The project.
@@ -117,12 +117,12 @@ def place_of(head: str, audit: ProjectAudit) -> str | None:
     everything before it is as it was when the head was printed.
 
     Raises:
-        Problem: If it is no head: fewer than `LEAST_DIGITS` hex digits, or anything else.
+        Problem: If it is not a head: fewer than `LEAST_DIGITS` hex digits, or anything else.
     """
     if len(head) < LEAST_DIGITS or len(head) > 64 or set(head) - set("0123456789abcdef"):
         raise problem(
             "not-a-head",
-            f"`{head}` is no head",
+            f"`{head}` is not a head",
             hint=f"a head is 64 hex digits; the first {LEAST_DIGITS} are enough",
         )
     return next((place for known, place in _places(audit) if known.startswith(head)), None)

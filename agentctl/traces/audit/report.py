@@ -109,7 +109,7 @@ class Report(NamedTuple):
     asked: int
     """Calls for which a person was asked."""
     unanswered: int
-    """Questions that nobody answered."""
+    """Questions without an answer."""
     approvers: tuple[PersonActivity, ...]
     median_s: float | None
     """Over all answers of people."""

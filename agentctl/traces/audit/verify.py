@@ -1,7 +1,7 @@
 """Was a trace changed after it was written? Names the first event that was.
 
 Every line must be exactly the canonical form of what it says, its hashes must be right, and it must
-follow the line before. What this cannot prove: whoever owns the files can write all of them anew,
+follow the line before. What this cannot prove: the owner of the files can rewrite all of them,
 unless a printed head is kept elsewhere.
 
 An event whose content was erased has neither body nor salt; it counts as whole only where a later
@@ -120,12 +120,12 @@ def verify_data(data: bytes, name: str) -> list[RunCheck]:
 
 
 def against(journal: Journal, checks: Sequence[RunCheck], *, whole: bool) -> list[str]:
-    """Hold runs against the journal that sealed them; return what does not fit, a line each.
+    """Compare runs with the journal that sealed them; return each contradiction as a line.
 
     Args:
         journal: The project's journal.
         checks: What was found of the runs themselves.
-        whole: All runs of the project were checked, so one that is sealed and missing is told.
+        whole: All runs of the project were checked, so one that is sealed and missing is reported.
     """
     found = []
     if journal.wrong is not None:
@@ -139,7 +139,7 @@ def against(journal: Journal, checks: Sequence[RunCheck], *, whole: bool) -> lis
             if whole and seal.run not in last:
                 found.append(f"{seal.run} was sealed, and its trace is gone")
         elif seal.events < last.get(seal.run, 0):
-            found.append(f"{seal.run} was sealed anew with fewer events than before")
+            found.append(f"{seal.run} was sealed again with fewer events than before")
         elif seal.head not in check.heads[seal.events - 1 : seal.events]:
             was = f"{seal.events} events, head {seal.head[:12]}"
             now = f"{check.events} events, head {check.head[:12]}"
@@ -230,7 +230,7 @@ def _wrong(line: bytes, event: Json, run: _Run, text: _Writer) -> str | None:
     if hashlib.sha256(DOMAIN + header).hexdigest() != event["hash"]:
         return "its header was changed"
     if text(event) != line:
-        return "the line was written anew in another form"
+        return "the line was rewritten in another form"
     return None
 
 

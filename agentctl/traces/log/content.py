@@ -1,7 +1,7 @@
 """What a trace keeps of messages, arguments and results: all of it, or keyed hashes.
 
-With hashes, equal values can be recognised by whoever has the key, and read by nobody. Only fields
-that are declared as structure are kept as they are, so that a field nobody thought of is hashed.
+With hashes, equal values can be recognised with the key, and cannot be read. Only fields that are
+declared as structure are kept as they are; any other field is hashed.
 """
 
 import hashlib
@@ -59,7 +59,7 @@ class Hashed:
     """Replaces the content of events by keyed hashes.
 
     Args:
-        key: Whoever has it can test a guess against a hash.
+        key: With it, a guess can be tested against a hash.
     """
 
     def __init__(self, key: bytes) -> None:

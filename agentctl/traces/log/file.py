@@ -1,6 +1,6 @@
 """Write a trace as the run goes: one `write` an event, on the disk at every barrier.
 
-If an event cannot be written, the run must not go on: what nobody can audit must not happen.
+If an event cannot be written, the run must not go on: what cannot be audited must not happen.
 A run that was paused is reopened by one process, and only if its trace is as it was written.
 """
 
@@ -49,7 +49,7 @@ class FileTrace:
         try:
             lock(self._file, str(path))
             if not os.path.samestat(os.fstat(self._file), path.stat()):  # replaced meanwhile
-                raise OSError("another process has just written it anew")
+                raise OSError("another process has just replaced it")
         except BaseException:
             os.close(self._file)
             raise
@@ -93,7 +93,7 @@ class FileTrace:
 
     @property
     def head(self) -> str:
-        """The hash of the last event: whoever keeps it can prove what came before."""
+        """The hash of the last event: it proves everything before it."""
         return self._chain.head
 
     def record(self, event: Event) -> None:

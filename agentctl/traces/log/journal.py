@@ -58,7 +58,7 @@ class Journal(NamedTuple):
 def seal_run(path: Path, seal: Seal, at: str) -> str:
     """Append the seal of a finished or paused run; return the journal's new head.
 
-    A torn last line, the mark of a process killed while sealing, is set aside first.
+    A torn last line, left by a process that was killed while sealing, is set aside first.
 
     Args:
         path: The journal; made when it is not there.
@@ -194,16 +194,16 @@ def _parsed(line: bytes) -> Json:
 
 def _wrong(line: bytes, entry: Json, seq: int, head: str) -> str | None:
     if not isinstance(entry, dict) or set(entry) != _KEYS:
-        return "it is no line of a journal"
+        return "it is not a line of a journal"
     texts = all(isinstance(entry[name], str) for name in ("at", "head", "run"))
     if not texts or not isinstance(entry["events"], int):
-        return "it is no line of a journal"
+        return "it is not a line of a journal"
     if entry["seq"] != seq or entry["prev"] != head:
         return "a line before it is missing, or was moved"
     if _hash({key: value for key, value in entry.items() if key != "hash"}) != entry["hash"]:
         return "it was changed"
     if canonical_text(entry).encode() != line:
-        return "it was written anew in another form"
+        return "it was rewritten in another form"
     return None
 
 

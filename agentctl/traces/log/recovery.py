@@ -1,7 +1,7 @@
-"""Take up a trace where its writer left it: believe it only if it is as it was written.
+"""Continue a trace where its writer left it, if it is as it was written.
 
-One thing may be wrong with the trace of a run that has not ended: a last line without its end, the
-mark of a writer that was killed. It is kept beside the trace and cut off. Anything else is damage.
+One thing may be wrong with the trace of a run that has not ended: a last line without its end, left
+by a writer that was killed. It is kept beside the trace and cut off. Anything else is damage.
 """
 
 from pathlib import Path

@@ -148,7 +148,7 @@ def find(root: Path, reference: str) -> tuple[Path, str | None]:
     if reference == "latest":
         if not files:
             hint = "agentctl run AGENT TASK makes one"
-            raise problem("no-runs", "there is no run yet", hint=hint)
+            raise problem("no-runs", "no runs yet", hint=hint)
         return files[0], None
     if "/" in reference:
         return _trial(root, reference)

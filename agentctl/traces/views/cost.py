@@ -1,6 +1,6 @@
 """What runs cost, folded over their events: each model turn and each paid call is one `Spend`.
 
-Only what somebody is billed for counts. A replayed scenario asks no model, a mocked tool calls no
+Only what is billed counts. A replayed scenario asks no model, a mocked tool calls no
 provider, and the trials of evaluations have a clock of their own.
 """
 
@@ -29,7 +29,7 @@ class Spend(NamedTuple):
     model: str | None
     tool: str | None
     usd: Decimal | None
-    """`None` = nobody knows the price."""
+    """`None` = the price is unknown."""
     estimated: bool = False
     """The tokens were guessed from the text."""
     input_tokens: int = 0
@@ -124,7 +124,7 @@ def read_costs(root: Path) -> Costs:
 
 
 def is_replayed(events: Sequence[Event]) -> bool:
-    """Whether a run played recorded turns: nobody was asked, so nothing was billed."""
+    """Whether a run played recorded turns: no model was asked, so nothing was billed."""
     scenario = events[0].body.get("scenario")
     return scenario is not None and scenario["kind"] != "live"
 

@@ -1,4 +1,4 @@
-"""A run as one reads it: its calls, how it passed to a person, how it ended. A fold over events."""
+"""A run, folded from its events: its calls, how it passed to a person, how it ended."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -151,7 +151,7 @@ def _record(call_id: str, call: _Open) -> CallRecord:
 def own_events(events: Sequence[Event]) -> Sequence[Event]:
     """Return the events of a run without those that a fork played back from another run.
 
-    What was played back was done, decided and paid for there: whoever counts, counts it once.
+    What was played back was done, decided and paid for there, and is counted there.
     """
     origin = events[0].body.get("forked_from") if events else None
     if origin is None:
