@@ -35,6 +35,35 @@ def test_ids_and_times_do_not_count():
     assert diff_events(events(GET, CANCEL, SAY), renamed).equal
 
 
+def answered(by: str, ticket: str) -> list[Event]:
+    """Return the events of a run whose last call a person approved."""
+    given = {"call_id": "c2", "answer": "approve", "by": by, "reason": "", "ticket": ticket}
+    played = events(GET, CANCEL, SAY)
+    ids = [event.body["call_id"] for event in played if event.type == "call.decided"]
+    return [*played, Event(len(played), "approval.given", "", {**given, "call_id": ids[-1]})]
+
+
+def test_ids_of_approvals_do_not_count_and_people_do():
+    """The id that the inbox gave an approval differs in every run; who approved may not."""
+    assert diff_events(answered("ana", "a1"), answered("ana", "a2")).equal
+    assert not diff_events(answered("ana", "a1"), answered("ben", "a1")).equal
+
+
+def test_a_field_or_an_event_of_another_version_counts():
+    """What this version does not know is compared as it stands, and never passed over."""
+    played = events(GET, SAY)
+    later = Event(len(played), "mood.noted", "", {"mood": "calm"})
+    found = diff_events([*played, later], [*played, later._replace(body={"mood": "angry"})])
+    (difference,) = found.differences
+    assert (difference.item.name, difference.changes[0][:3]) == (
+        "mood.noted",
+        ("mood", "calm", "angry"),
+    )
+    returned = next(event for event in played if event.type == "tool.returned")
+    more = [e._replace(body={**e.body, "new": 1}) if e is returned else e for e in played]
+    assert not diff_events(played, more).equal
+
+
 def test_a_changed_argument_is_named_with_old_and_new():
     """The path, the old value and the new one are told, at the first step that differs."""
     other = {"call": {"get_order": {"order_id": "o_2"}}}

@@ -6,9 +6,7 @@ one answer would be counted as two.
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import jsonlines
 from pydantic import ValidationError
 
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
@@ -70,41 +68,33 @@ def read_recordings(
 def _lines(path: Path, shown: str, wrong: list[Diagnostic]) -> Iterator[tuple[int, Recording]]:
     """Yield the numbered recordings; what cannot be read is added to `wrong`."""
     try:
-        with path.open(encoding="utf-8") as file:
-            reader = jsonlines.Reader(file, loads=_strict)
-            for number, data in _numbered(reader, shown, wrong):
-                try:
-                    yield number, _recording(normalised(Recording.model_validate(data)))
-                except ValidationError as error:
-                    wrong.extend(explained(error, Location(shown, number)))
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, start=1):
+                if len(wrong) >= _MOST_TOLD:
+                    return
+                if line.strip():
+                    try:
+                        recording = Recording.model_validate(_object(line))
+                    except NotCanonical as error:
+                        wrong.append(Diagnostic("bad-line", str(error), Location(shown, number)))
+                    except ValidationError as error:
+                        wrong.extend(explained(error, Location(shown, number)))
+                    else:
+                        yield number, _compiled(normalised(recording))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise problem("unreadable-file", f"cannot read {shown}: {why}") from error
 
 
-_recording = compiled(Recording)
+_compiled = compiled(Recording)
 """The form that is quick to play and quick to send to another process."""
 
 
-def _numbered(
-    reader: jsonlines.Reader, shown: str, wrong: list[Diagnostic]
-) -> Iterator[tuple[int, Any]]:
-    number = 0
-    while len(wrong) < _MOST_TOLD:
-        number += 1
-        try:
-            yield number, reader.read(skip_empty=False)
-        except EOFError:
-            return
-        except jsonlines.InvalidLineError as error:
-            if error.line.strip():
-                cause = error.__cause__
-                why = str(cause) if isinstance(cause, NotCanonical) else "not a JSON object"
-                wrong.append(Diagnostic("bad-line", why, Location(shown, number)))
-
-
-def _strict(line: str | bytes) -> Json:
-    return parse_strict(line if isinstance(line, str) else line.decode())
+def _object(line: str) -> Json:
+    value = parse_strict(line)
+    if value is None:
+        raise NotCanonical("not a JSON object")
+    return value
 
 
 def explained(error: ValidationError, at: Location) -> list[Diagnostic]:
