@@ -208,7 +208,7 @@ def _chunks(first: list[TrialTask], work: Iterator[TrialTask]) -> Iterator[list[
 
 
 class _TaskSource(NamedTuple):
-    """From what a process that was not forked makes its trial runner; tasks bring their recordings."""
+    """From what a process that was not forked makes its runner; tasks bring their recordings."""
 
     root: Path
     path: str
