@@ -79,6 +79,7 @@ def evaluate(
     golden_sets: Sequence[str] = (),
     *,
     select: Sequence[str] = (),
+    traces: Path | None = None,
     jobs: int = 1,
     keep: KeptTraces = "failed",
     live: bool = False,
@@ -92,6 +93,7 @@ def evaluate(
         project: The project.
         golden_sets: Names or files; none = all.
         select: Only these scenarios: ids with `*`, or `tag:NAME`; none = all.
+        traces: Recorded runs (JSON Lines) of one set, to score in place of its own turns.
         jobs: Processes.
         keep: The trials whose traces are kept: `failed`, `all` or `none`.
         live: Ask the model in place of recorded turns; tools stay mocked.
@@ -103,7 +105,7 @@ def evaluate(
         Problem: If a set is wrong, or nothing is selected.
     """
     turns = TurnSourceOptions(live=live, model=model, trials=trials)
-    request = EvalRequest(golden_sets, select, None, jobs, keep, turns=turns)
+    request = EvalRequest(golden_sets, select, traces, jobs, keep, turns=turns)
     return evaluate_sets(project, request, on_progress=on_progress)
 
 

@@ -1,5 +1,6 @@
 """The Python interface: what the commands do, as functions that return data."""
 
+import json
 import os
 import subprocess
 import sys
@@ -137,6 +138,24 @@ def test_every_kept_trial_agrees_with_its_replay(root):
     for row in done.results[0].rows:
         replayed = api.replay(project, f"library-desk/{row.scenario}")
         assert replayed.agrees, (row.scenario, replayed.difference)
+
+
+RECORDINGS = [
+    {"turns": TURNS[:2], "end": "answered"},
+    {"turns": [{"say": "Hello."}, {"user": "Renew it."}, *TURNS, {"user": "Bye."}]},
+    {"messages": [{"role": "user", "content": "Bye."}], "end": "user_left"},
+]
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=["ends-with-a-call", "dialogue", "silent"])
+def test_recorded_runs_of_another_agent_are_replayed_too(root, recording):
+    """An agent that speaks first, ends with a call or says nothing replays as it was scored."""
+    project = api.load_project(root)
+    file = root / "runs.jsonl"
+    file.write_text(json.dumps({"scenario": "renew-a-loan", "trial": 1, **recording}) + "\n")
+    api.evaluate(project, ["library-desk"], traces=file, keep="all")
+    replayed = api.replay(project, "library-desk/renew-a-loan")
+    assert replayed.agrees, replayed.difference
 
 
 def test_live_runs_are_not_replayed(root):

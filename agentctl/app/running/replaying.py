@@ -11,7 +11,7 @@ from agentctl.app.running.fork import recorded_principal
 from agentctl.core.canonical import Json
 from agentctl.core.clock import SystemClock, VirtualClock
 from agentctl.core.errors import problem
-from agentctl.core.events import Event
+from agentctl.core.events import Event, StopReason
 from agentctl.core.messages import Approval, ApprovalRequest, ModelReply, Principal
 from agentctl.models.port import ModelFault, Request
 from agentctl.runtime.approvals.approver import answer_in
@@ -23,6 +23,7 @@ from agentctl.runtime.run import AGENT_SPEAKS, Heard, RunContext
 from agentctl.runtime.trial import scenario_principal
 from agentctl.specs.loading.project import Project
 from agentctl.specs.shapes.bundle import WorldSnapshot
+from agentctl.specs.shapes.turns import RecordedEnd
 from agentctl.toolbox.mock.world import World
 from agentctl.traces.log.content import require_content
 from agentctl.traces.log.store import find, read_events
@@ -50,6 +51,9 @@ class _Recorded:
         self.name = name
         self._said: list[ModelReply | str | dict[str, Json]] = []
         self._approvals: list[Approval] = []
+        self._fault = "the model was not asked again at this point"
+        self.end: RecordedEnd | None = None
+        """How a recorded run ended, for one whose last turn is no end by itself."""
         for event in events:
             if event.type == "model.replied":
                 self._said.append(reply_in(event.body))
@@ -57,13 +61,24 @@ class _Recorded:
                 self._said.append(event.body["content"])
             elif event.type == "approval.given":
                 self._approvals.append(answer_in(event.body)._replace(id=None))
+            elif event.type == "run.ended":
+                self._ended(event.body["stop"], event.body["reason"])
+
+    def _ended(self, stop: StopReason, reason: str) -> None:
+        match stop:
+            case "answered":
+                self.end = "user_left" if reason.endswith("user_left") else "answered"
+            case "escalated":
+                self.end = "escalated"
+            case "model_error":
+                self._fault = reason
 
     def reply(self, request: Request, timeout_s: float) -> ModelReply:  # noqa: ARG002
         """Return the recorded turn that comes next, whatever is asked."""
-        if not self._said or not isinstance(self._said[0], ModelReply):
-            raise ModelFault("exhausted", "the model was not asked again at this point")
-        reply = self._said.pop(0)
-        assert isinstance(reply, ModelReply)
+        reply = self._said[0] if self._said else None
+        if not isinstance(reply, ModelReply):
+            raise ModelFault("exhausted", self._fault)
+        del self._said[0]
         return reply
 
     def next(self, question: str | None) -> Heard:  # noqa: ARG002
@@ -115,7 +130,7 @@ def _replay_trial(project: Project, started: dict[str, Json], recorded: _Recorde
         approver=recorded,
         inputs=recorded,
         scenario=played,
-        recorded_end=scenario.end,
+        recorded_end=scenario.end or recorded.end,
     )
     world = World(loaded.tables, harness.bundle.tables, scenario.world)
     return run_agent(harness, context, mock_backend(harness, world, scenario.faults)).run.events

@@ -19,7 +19,9 @@ from agentctl.specs.loading.project import Project
 SCHEMA_VERSION = "1"
 
 inbox_app = typer.Typer(no_args_is_help=True)
-Ticket = Annotated[int, typer.Argument(help="Number of the request, as `inbox list` shows it.")]
+ApprovalId = Annotated[
+    int, typer.Argument(help="Id of the approval, as `inbox list` shows it.", metavar="APPROVAL")
+]
 As = Annotated[
     str | None,
     typer.Option("--as", metavar="ID", help="Who answers; left out = the system's user."),
@@ -49,9 +51,9 @@ def list_(format: Output = "text") -> int:
 
 
 @inbox_app.command("show")
-def show(ticket: Ticket, format: Output = "text") -> int:
+def show(approval_id: ApprovalId, format: Output = "text") -> int:
     """Show one request: what will happen, where each argument came from, and why it asks."""
-    entry = approval_of(Project.find(Path.cwd()).root, ticket)
+    entry = approval_of(Project.find(Path.cwd()).root, approval_id)
     row = {"schema_version": SCHEMA_VERSION, **entry._asdict()}
     match format:
         case "json":
@@ -65,20 +67,20 @@ def show(ticket: Ticket, format: Output = "text") -> int:
 
 
 @inbox_app.command("approve")
-def approve(ticket: Ticket, acting: As = None, reason: ReasonOption = None) -> int:
+def approve(approval_id: ApprovalId, acting: As = None, reason: ReasonOption = None) -> int:
     """Approve a call: exactly the arguments that `inbox show` prints, once."""
-    return _answer(ticket, Approval("approve", reason=reason), acting)
+    return _answer(approval_id, Approval("approve", reason=reason), acting)
 
 
 @inbox_app.command("reject")
-def reject(ticket: Ticket, acting: As = None, reason: ReasonOption = None) -> int:
+def reject(approval_id: ApprovalId, acting: As = None, reason: ReasonOption = None) -> int:
     """Reject a call: the agent is told, and the same call stays denied in this run."""
-    return _answer(ticket, Approval("reject", reason=reason), acting)
+    return _answer(approval_id, Approval("reject", reason=reason), acting)
 
 
 @inbox_app.command("modify")
 def modify(
-    ticket: Ticket,
+    approval_id: ApprovalId,
     arguments: Annotated[str, typer.Argument(metavar="JSON", help="The arguments to run.")],
     acting: As = None,
     reason: ReasonOption = None,
@@ -90,12 +92,12 @@ def modify(
         raise problem("bad-arguments", f"the arguments are not JSON: {error}") from error
     if not isinstance(value, dict):
         raise problem("bad-arguments", "the arguments are no JSON object")
-    return _answer(ticket, Approval("modify", reason=reason, arguments=value), acting)
+    return _answer(approval_id, Approval("modify", reason=reason, arguments=value), acting)
 
 
-def _answer(ticket: int, given: Approval, acting: str | None) -> int:
+def _answer(approval_id: int, given: Approval, acting: str | None) -> int:
     identity = acting or getpass.getuser()
-    row = answer(Project.find(Path.cwd()), ticket, given, identity)
+    row = answer(Project.find(Path.cwd()), approval_id, given, identity)
     note(f"{given.answer}: {row.request['tool']}, by {identity}. Next: agentctl resume {row.run}")
     return ExitCode.OK
 

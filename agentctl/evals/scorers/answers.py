@@ -26,7 +26,9 @@ def score_answer(evidence: Evidence) -> Score | None:
     expected = evidence.scenario.expect.answer
     if expected is None:
         return None
-    return Score.of(_answer(expected, evidence.answer, evidence.said, evidence.written))
+    said = evidence.said if expected.mentions else ()
+    written = evidence.written if expected.never else ()
+    return Score.of(_answer(expected, evidence.answer, said, written))
 
 
 def score_output(evidence: Evidence) -> Score | None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
 from agentctl.core.canonical import Json, same_value
 from agentctl.core.text import shorten
@@ -92,7 +92,7 @@ class Score(NamedTuple):
         wrong: Iterable[FailureReason],
         notes: tuple[FailureReason, ...] = (),
         detail: Any = None,
-    ) -> Self:
+    ) -> "Score":
         """Return a check that holds exactly where nothing is wrong.
 
         >>> Score.of([FailureReason("stop", "ended `loop`")]).value
@@ -100,7 +100,7 @@ class Score(NamedTuple):
         """
         reasons = tuple(wrong)
         if not reasons:
-            return cls(True, None, (), notes, detail)
+            return cls(True, None, (), notes, detail) if notes or detail is not None else _GOOD
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         return cls(False, reasons[0].message + more, reasons, notes, detail)
 
@@ -109,6 +109,9 @@ class Score(NamedTuple):
         if self.reason is None:
             return {"value": self.value}
         return {"value": self.value, "reason": self.reason}
+
+
+_GOOD = Score(True)
 
 
 def shown_value(value: object) -> str:

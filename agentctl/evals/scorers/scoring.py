@@ -113,7 +113,8 @@ def score_trial(
         if score is None:
             continue
         checks[entry.name] = GOOD if score.value is True else Score(score.value, score.reason)
-        notes += score.notes
+        if score.notes:
+            notes += score.notes
         if entry.counts == "scored" and score.value is False:
             wrong += [reason for reason in _reasons(entry.name, score) if reason not in breaches]
     status: TrialStatus = "failed" if breaches or wrong else "passed"
@@ -128,6 +129,8 @@ def score_trial(
 
 def _ask(evidence: Evidence, entry: ScorerEntry, faults: list[FailureReason]) -> Score | None:
     """Return what a scorer says; one that breaks is a fault of the trial, never of the agent."""
+    if entry.scorer in evidence.scores:
+        return evidence.scores[entry.scorer]
     try:
         score = evidence.score(entry.scorer)
         if score is not None and not isinstance(score, Score):
