@@ -1,7 +1,7 @@
 """One call by hand, through everything a call of a model goes through.
 
-It is a run of the agent whose turns are that call and what has to come before it: the same gate,
-approval, ledger and trace. The trace says that no model was asked.
+It is a run of the agent whose turns are that call and what has to come before it: the same
+authorizer, approval, ledger and trace. The trace says that no model was asked.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def call_tool(
     people: Participants,
     observer: Observer = UNOBSERVED,
 ) -> CalledTool:
-    """Call one tool as a call of the agent's model goes: gate, approval, ledger, trace.
+    """Call one tool as a call of the agent's model goes: rules, approval, ledger, trace.
 
     Args:
         project: Where the agent is.
