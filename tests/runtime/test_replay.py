@@ -19,7 +19,7 @@ def replay(*recorded: tuple[str, dict[str, Any]]) -> Replay:
 
 
 def test_lines_of_the_user_are_counted_and_notes_of_a_person_are_not():
-    """A note came from the person who took the case over; the script of a scenario goes on after it."""
+    """A note came from the person who took the case over; the script goes on after it."""
     recorded = replay(
         ("input.received", {"source": "user", "content": "Hi"}),
         ("model.replied", {"source": "user"}),
