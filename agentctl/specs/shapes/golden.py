@@ -213,7 +213,7 @@ class InjectedFault(Spec):
     fault: ToolErrorKind | Literal["lost_acknowledgement"] | None = None
     """`lost_acknowledgement`: the effect happens, and the caller sees a time-out."""
     world: WorldTables = Field(default_factory=dict)
-    """Records that change just before the call, as if somebody else had been faster."""
+    """Records that change just before the call, as if someone else had been faster."""
 
     @model_validator(mode="after")
     def _something(self) -> "InjectedFault":
