@@ -2,6 +2,7 @@
 
 import pytest
 
+from agentctl.app.checking.schemas import schema_of
 from agentctl.cli.program import run_cli
 from agentctl.core.errors import Problem
 from agentctl.evals.results.figure import FigureSpec, Tally, mean_figure
@@ -28,7 +29,7 @@ def figure(monkeypatch):
 
 
 def test_a_figure_is_one_function_and_one_line(figure, tmp_path, monkeypatch, capsys):
-    """It appears in text, JSON report and docs, and a gate can bound it."""
+    """It appears in text, JSON report, schema and docs, and a gate can bound it."""
     make(tmp_path, [passing("a"), passing("b")], gates={"tokens_in": {"max": 10}})
     monkeypatch.chdir(tmp_path)
     assert run_cli(["eval"]) == 1
@@ -38,6 +39,9 @@ def test_a_figure_is_one_function_and_one_line(figure, tmp_path, monkeypatch, ca
     loaded = Project.find(tmp_path).golden_set("orders")
     summary = evaluate_set(loaded, EvalPlan()).summary
     assert summary.as_json()["figures"]["tokens_in"]["denominator"] == 2
+    known = schema_of("GoldenSet")["$defs"]["Gates"]
+    assert known["properties"]["tokens_in"]["$ref"] == "#/$defs/GateSpec"
+    assert known["additionalProperties"] is False
     assert "| `tokens_in` | tokens read | input tokens | scored trials |" in pages()["figures.md"]
 
 

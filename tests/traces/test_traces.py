@@ -114,6 +114,21 @@ def test_a_changed_event_with_new_hashes_of_its_own_is_found(tmp_path: Path):
     assert wrong(path, "".join(lines).encode()) is not None
 
 
+def test_a_line_that_says_the_same_in_another_form_is_found(tmp_path: Path):
+    """Spaces, another order of keys and an escaped letter change no hash, and are changes."""
+    first, rest = text().split(b"\n", 1)
+    event = json.loads(first)
+    forms = [
+        json.dumps(event, sort_keys=True).encode(),
+        json.dumps(dict(reversed(event.items())), separators=(",", ":")).encode(),
+        first.replace(b'"type"', b'"typ\\u0065"'),
+    ]
+    for form in forms:
+        assert json.loads(form) == event
+        found = wrong(tmp_path / "r.jsonl", form + b"\n" + rest)
+        assert found == "the line was rewritten in another form"
+
+
 def test_several_runs_in_one_file_are_checked_each(tmp_path: Path):
     """A file of trials holds a chain a trial; a fault in one is told with its name."""
     path = tmp_path / "set.jsonl"

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from agentctl.app.checking.checking import CheckReport, check_files
+from agentctl.app.checking.schemas import schema_of
 from agentctl.app.checking.table import CHECKS, check_named
 from agentctl.cli.output import Format, write_json, write_jsonl, write_line
 from agentctl.core.errors import Diagnostic
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
 from agentctl.specs.checks.declared.check import Check
-from agentctl.specs.shapes.kinds import json_schema
 
 
 def check_command(
@@ -35,7 +35,7 @@ def check_command(
     Exit codes: 0 nothing wrong (warnings allowed), 1 problems, 2 nothing to check.
     """
     if schema is not None:
-        write_json(json_schema(schema))
+        write_json(schema_of(schema))
         return ExitCode.OK
     if explain is not None:
         _show_checks(explain, shape)

@@ -216,7 +216,7 @@ def _chunks(first: list[TrialTask], work: Iterator[TrialTask]) -> Iterator[list[
 
 
 class _TaskSource(NamedTuple):
-    """From what a process that was not forked makes its bench; tasks bring their recordings."""
+    """From what a process that was not forked makes its runner; tasks bring their recordings."""
 
     root: Path
     path: str
@@ -224,7 +224,7 @@ class _TaskSource(NamedTuple):
 
 
 class _WorkerShare:
-    """The bench of this process; a forked one finds its parent's."""
+    """The trial runner of this process; a forked one finds its parent's."""
 
     trial_runner: TrialRunner | None = None
 

@@ -112,7 +112,7 @@ def _compile(text: str) -> Any:
 
 
 def _parts(node: Json, root: Json, known: dict[str, int]) -> int:
-    """Count the parts of a schema with every local reference written out once more.
+    """Count the parts of a schema with every local reference written out again.
 
     A reference back to what is being counted counts as one: it goes on only with the value.
 
@@ -140,7 +140,7 @@ def _parts(node: Json, root: Json, known: dict[str, int]) -> int:
 
 
 def _target(reference: str, root: Json) -> Json:
-    """Follow a local reference; `None` where it leads nowhere, which the library tells."""
+    """Follow a local reference; `None` where it leads nowhere, which the library reports."""
     node = root
     for part in unquote(reference.removeprefix("#")).split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")

@@ -81,11 +81,10 @@ def refusal(
         return f"its definition is not plain JSON: {error}"
     if not same:
         if first is not None and (parts := changed_parts(first, listed)):
-            return f"its server changed its definition during this run ({_said(parts)}); {REVIEW}"
-        told = _said(changed_parts(_reviewed(tool), listed))
-        return (
-            f"its definition changed since it was reviewed{f' ({told})' if told else ''}; {REVIEW}"
-        )
+            return f"its server changed its definition during this run ({_joined(parts)}); {REVIEW}"
+        parts = changed_parts(_reviewed(tool), listed)
+        where = f" ({_joined(parts)})" if parts else ""
+        return f"its definition changed since it was reviewed{where}; {REVIEW}"
     return _stricter(tool, listed)
 
 
@@ -114,7 +113,7 @@ def _stricter(tool: ToolSpec, listed: Definition) -> str | None:
     return None
 
 
-def _said(parts: Sequence[str]) -> str:
+def _joined(parts: Sequence[str]) -> str:
     return ", ".join(parts)
 
 

@@ -15,7 +15,7 @@ from agentctl.toolbox.http.addresses import is_private, resolved
 from agentctl.toolbox.http.auth import MOST_TOKEN_BYTES, identity_of
 from agentctl.toolbox.http.exchange import HttpFailure, HttpLimits
 from agentctl.toolbox.mcp.session import CONNECT_S, McpFault, McpSession
-from agentctl.toolbox.mcp.wire import Size, Streams, address, program
+from agentctl.toolbox.mcp.wire import MessageLimit, Streams, http_transport, stdio_transport
 from agentctl.toolbox.port import Elicit
 from agentctl.toolbox.variables import ManifestVariables
 
@@ -47,18 +47,18 @@ def open_session(
     Raises:
         Problem: If a variable is not set, or becomes no address.
     """
-    size = Size(max(_LEAST_BYTES, _ENVELOPE * most))
-    asked = _introduced(name, elicit) if elicit is not None else None
+    limit = MessageLimit(max(_LEAST_BYTES, _ENVELOPE * most))
+    asked = _naming_the_server(name, elicit) if elicit is not None else None
     if server.command:
         command = [variables.fill(part, name) for part in server.command]
         env = {key: variables.fill(f"${{{key}}}", name) for key in server.env}
         env.setdefault("PATH", os.environ.get("PATH", os.defpath))
-        return McpSession(lambda: program(command, env, folder, size), size, asked)
+        return McpSession(lambda: stdio_transport(command, env, folder, limit), limit, asked)
     url = variables.address(server.url or "", name)
     headers = {key: variables.credential(value, name) for key, value in server.headers.items()}
     identity = identity_of(server.auth, variables, name) if server.auth is not None else None
 
-    def way() -> AbstractAsyncContextManager[Streams]:
+    def transport() -> AbstractAsyncContextManager[Streams]:
         refused = None if server.allow_private else private_address(url)
         if refused is not None:
             raise McpFault("forbidden", refused, lost=True, sent=False)
@@ -68,12 +68,12 @@ def open_session(
             shown = identity.headers(limits) if identity is not None else {}
         except HttpFailure as failed:
             raise McpFault(failed.kind, failed.message, lost=True, sent=False) from failed
-        return address(url, {**headers, **shown}, size)
+        return http_transport(url, {**headers, **shown}, limit)
 
-    return McpSession(way, size, asked)
+    return McpSession(transport, limit, asked)
 
 
-def _introduced(name: str, elicit: Elicit) -> Elicit:
+def _naming_the_server(name: str, elicit: Elicit) -> Elicit:
     """Tell the person who asks: a server does not say so itself."""
     return lambda message, schema: elicit(f"MCP server `{name}` asks: {message}", schema)
 

@@ -29,7 +29,7 @@ try:
     from mcp import Client
     from mcp.shared.exceptions import MCPError
 
-    from agentctl.toolbox.mcp.wire import Size, Streams
+    from agentctl.toolbox.mcp.wire import MessageLimit, Streams
 except ImportError as missing:
     raise problem(
         "missing-extra",
@@ -109,17 +109,19 @@ class McpSession:
     One thing is asked at a time; other callers wait, no longer than they said.
 
     Args:
-        way: How it is reached.
-        size: How long its messages may be.
+        transport: How it is reached.
+        limit: How long its messages may be.
         elicit: Asks a person; left out = nobody can be asked.
     """
 
-    def __init__(self, way: McpTransport, size: Size, elicit: Elicit | None = None) -> None:
-        self._way = way
-        self._size = size
+    def __init__(
+        self, transport: McpTransport, limit: MessageLimit, elicit: Elicit | None = None
+    ) -> None:
+        self._transport = transport
+        self._limit = limit
         self._elicit = elicit
         self._connection: _Connection | None = None
-        self._turn = threading.Lock()
+        self._busy = threading.Lock()
 
     def open(self, within_s: float) -> None:
         """Connect, where that was not done yet.
@@ -127,7 +129,7 @@ class McpSession:
         Raises:
             Fault: If the server cannot be reached within so many seconds.
         """
-        self._ask_again(_nothing, within_s, within_s)
+        self._request_repeatable(_connect_only, within_s, within_s)
 
     def listing(self, within_s: float) -> list[Definition]:
         """Return the tools as the server lists them now.
@@ -135,7 +137,7 @@ class McpSession:
         Raises:
             Fault: If it does not say within so many seconds.
         """
-        found: list[Definition] = self._ask_again(_listed, within_s).result
+        found: list[Definition] = self._request_repeatable(_list_tools, within_s).result
         return found
 
     def call(self, name: str, arguments: dict[str, Json], within_s: float) -> McpResult:
@@ -148,7 +150,7 @@ class McpSession:
         async def call(client: Client) -> types.CallToolResult:
             return await client.call_tool(name, arguments)
 
-        answer = self._ask(call, within_s)
+        answer = self._request(call, within_s)
         return McpResult(answer.result, answer.unanswered)
 
     def close(self) -> None:
@@ -157,7 +159,7 @@ class McpSession:
             self._connection.close()
             self._connection = None
 
-    def _ask_again(
+    def _request_repeatable(
         self,
         request: Callable[[Client], Awaitable[Any]],
         within_s: float,
@@ -166,46 +168,46 @@ class McpSession:
         """Ask what changes nothing; a server that ended since the last time is started again."""
         fresh = self._connection is None
         try:
-            return self._ask(request, within_s, start_s)
+            return self._request(request, within_s, start_s)
         except McpFault as fault:
             if fresh or not fault.lost:
                 raise
-            return self._ask(request, within_s, start_s)
+            return self._request(request, within_s, start_s)
 
-    def _ask(
+    def _request(
         self,
         request: Callable[[Client], Awaitable[Any]],
         within_s: float,
         start_s: float = CONNECT_S,
     ) -> "_Answer":
-        if not self._turn.acquire(timeout=within_s):
+        if not self._busy.acquire(timeout=within_s):
             raise McpFault("timeout", f"the server was busy for {within_s:g} s", sent=False)
         try:
-            self._size.exceeded = False
+            self._limit.exceeded = False
             if self._connection is None:
-                self._connection = _Connection(self._way)
+                self._connection = _Connection(self._transport)
             try:
                 client = self._connection.client(start_s)
                 return self._connection.ask(client, request, within_s, self._elicit)
             except McpFault as fault:
                 if fault.lost:
                     self.close()
-                if self._size.exceeded:
-                    message = f"a message of the server is longer than {self._size.most} bytes"
+                if self._limit.exceeded:
+                    message = f"a message of the server is longer than {self._limit.most} bytes"
                     raise McpFault("invalid_output", message, lost=True, sent=fault.sent) from fault
                 raise
             except BaseException:
                 self.close()
                 raise
         finally:
-            self._turn.release()
+            self._busy.release()
 
 
-async def _nothing(client: Client) -> None:
+async def _connect_only(client: Client) -> None:
     """Ask for nothing: there is a connection."""
 
 
-async def _listed(client: Client) -> list[Definition]:
+async def _list_tools(client: Client) -> list[Definition]:
     found: list[Definition] = []
     cursor: str | None = None
     for _ in range(_PAGES):
@@ -227,11 +229,11 @@ class _Answer(NamedTuple):
 class _Connection:
     """One connection from its handshake to its end, in a thread with an event loop of its own."""
 
-    def __init__(self, way: McpTransport) -> None:
-        self._way = way
+    def __init__(self, transport: McpTransport) -> None:
+        self._transport = transport
         self._loop = asyncio.new_event_loop()
         self._ready: Future[Client] = Future()
-        self._box: SimpleQueue[_Question | None] = SimpleQueue()
+        self._questions: SimpleQueue[_Question | None] = SimpleQueue()
         self._main: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="mcp", daemon=True)
         self._thread.start()
@@ -244,23 +246,23 @@ class _Connection:
         elicit: Elicit | None,
     ) -> _Answer:
         """Wait for the answer to one request, and for a person where the server asks one."""
-        box = self._box = SimpleQueue()
+        questions = self._questions = SimpleQueue()
 
-        async def asked() -> T:
+        async def requested() -> T:
             return await request(client)
 
-        coroutine = asked()
+        coroutine = requested()
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError as error:
             coroutine.close()
             raise McpFault("unavailable", "the connection ended", lost=True, sent=False) from error
-        future.add_done_callback(lambda _: box.put(None))
+        future.add_done_callback(lambda _: questions.put(None))
         unanswered = None
         deadline = time.monotonic() + within_s
         while True:
             try:
-                question = box.get(timeout=max(0.0, deadline - time.monotonic()))
+                question = questions.get(timeout=max(0.0, deadline - time.monotonic()))
             except Empty:
                 future.cancel()
                 raise McpFault("timeout", f"no answer within {within_s:g} s") from None
@@ -295,7 +297,7 @@ class _Connection:
             message = f"it did not start within {within_s:g} s"
             raise McpFault("unavailable", message, lost=True, sent=False) from None
         except Exception as error:
-            message = f"cannot be reached: {_said(error)}"
+            message = f"cannot be reached: {_error_text(error)}"
             raise McpFault("unavailable", message, lost=True, sent=False) from error
 
     def _run(self) -> None:
@@ -316,7 +318,7 @@ class _Connection:
 
     async def _converse(self) -> None:
         async with Client(
-            self._way(),
+            self._transport(),
             cache=None,
             client_info=types.Implementation(name="agentctl", version=__version__),
             elicitation_callback=self._elicited,
@@ -336,7 +338,7 @@ class _Connection:
             # Nobody is sent to an address that a server names.
             return types.ElicitResult(action="decline")
         future: Future[dict[str, Json] | None] = Future()
-        self._box.put(_Question(params.message, dict(params.requested_schema), future))
+        self._questions.put(_Question(params.message, dict(params.requested_schema), future))
         content = await asyncio.wrap_future(future)
         if content is None:
             return types.ElicitResult(action="decline")
@@ -356,11 +358,13 @@ def _result(future: "Future[T]") -> T:
         raise McpFault("unavailable", "the connection ended", lost=True) from None
     except MCPError as error:
         kind = _KINDS.get(error.error.code, "internal")
-        raise McpFault(kind, _said(error), lost=error.error.code in _LOST) from error
+        raise McpFault(kind, _error_text(error), lost=error.error.code in _LOST) from error
     except ValueError as error:
         raise McpFault("invalid_output", "its answer does not follow the protocol") from error
     except Exception as error:
-        raise McpFault("unavailable", f"the connection broke: {_said(error)}", lost=True) from error
+        raise McpFault(
+            "unavailable", f"the connection broke: {_error_text(error)}", lost=True
+        ) from error
 
 
 def _first(error: BaseException) -> BaseException:
@@ -372,7 +376,7 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-def _said(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     return shorten(str(error), _TEXT) or type(error).__name__
 
 

@@ -18,7 +18,7 @@ from agentctl.toolbox.mcp.server import open_session
 from agentctl.toolbox.mcp.session import CONNECT_S, McpFault, McpResult, McpSession
 from agentctl.toolbox.port import BackendCall, Opening
 
-_TOLD = 300
+_SHOWN = 300
 """Most characters of a server's error message that are told."""
 
 
@@ -85,21 +85,21 @@ class McpTools:
         if left <= 0:
             return _failed("timeout", f"no answer within {seconds:g} s", sent=False)
         try:
-            said = session.call(wanted, call.args, left)
+            answered = session.call(wanted, call.args, left)
         except McpFault as fault:
             return _failed(fault.kind, fault.message, sent=fault.sent)
-        return _answer(said, live.max_bytes)
+        return _result(answered, live.max_bytes)
 
 
-def _answer(said: McpResult, max_bytes: int) -> ToolResult:
-    result = said.result
+def _result(answered: McpResult, max_bytes: int) -> ToolResult:
+    result = answered.result
     texts = [part.text for part in result.content if part.type == "text"]
     if result.is_error:
-        told = shorten(" ".join(texts), _TOLD) or "the tool failed without a reason"
-        if said.unanswered is not None:
-            asked = shorten(said.unanswered, _TOLD)
-            told += f" (it asked a person `{asked}`, and got no answer)"
-        return _failed("internal", told)
+        message = shorten(" ".join(texts), _SHOWN) or "the tool failed without a reason"
+        if answered.unanswered is not None:
+            question = shorten(answered.unanswered, _SHOWN)
+            message += f" (it asked a person `{question}`, and got no answer)"
+        return _failed("internal", message)
     if result.structured_content is not None:
         return _value(result.structured_content, max_bytes)
     other = next((part.type for part in result.content if part.type != "text"), None)

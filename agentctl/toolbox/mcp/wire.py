@@ -20,12 +20,12 @@ from mcp_types import jsonrpc_message_adapter
 
 Streams = tuple[Any, Any]
 """Messages in, messages out: what the SDK calls a transport."""
-_GONE = (anyio.ClosedResourceError, anyio.BrokenResourceError)
+_CLOSED = (anyio.ClosedResourceError, anyio.BrokenResourceError)
 _PATIENCE_S = 1.0
 """Seconds a program has to end by itself once its input is closed."""
 
 
-class Size:
+class MessageLimit:
     """How long a message may be, and whether one was longer.
 
     Args:
@@ -38,8 +38,8 @@ class Size:
 
 
 @asynccontextmanager
-async def program(
-    command: Sequence[str], env: Mapping[str, str], folder: Path, size: Size
+async def stdio_transport(
+    command: Sequence[str], env: Mapping[str, str], folder: Path, limit: MessageLimit
 ) -> AsyncGenerator[Streams]:
     """Start a server and talk to it over its stdin and stdout; its stderr is dropped.
 
@@ -54,22 +54,22 @@ async def program(
         env=dict(env),
         cwd=folder,
         start_new_session=True,
-        limit=size.most,
+        limit=limit.most,
     )
     assert process.stdin is not None and process.stdout is not None  # they are pipes
-    heard, to_read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-    to_write, said = anyio.create_memory_object_stream[SessionMessage](0)
+    incoming, to_read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    to_write, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_hear, process.stdout, heard, size)
-            tasks.start_soon(_say, process.stdin, said, heard)
+            tasks.start_soon(_read_messages, process.stdout, incoming, limit)
+            tasks.start_soon(_write_messages, process.stdin, outgoing, incoming)
             try:
                 yield to_read, to_write
             finally:
                 with anyio.CancelScope(shield=True):
                     await _end(process)
                 tasks.cancel_scope.cancel()
-                for stream in (heard, to_read, to_write, said):
+                for stream in (incoming, to_read, to_write, outgoing):
                     stream.close()
     finally:
         # A pipe is closed when it was read to its end, which nobody else does any more.
@@ -78,33 +78,33 @@ async def program(
                 pass
 
 
-async def _hear(stdout: asyncio.StreamReader, heard: Any, size: Size) -> None:
+async def _read_messages(stdout: asyncio.StreamReader, incoming: Any, limit: MessageLimit) -> None:
     """Pass on what the server says, line by line; the end of it ends the session."""
-    async with heard:
-        with suppress(*_GONE):
+    async with incoming:
+        with suppress(*_CLOSED):
             while True:
                 try:
                     line = await stdout.readline()
                 except ValueError:
-                    size.exceeded = True
+                    limit.exceeded = True
                     return
                 if not line:
                     return
                 # What is no message is a stray print of the server.
                 with suppress(ValueError):
                     message = jsonrpc_message_adapter.validate_json(line, by_name=False)
-                    await heard.send(SessionMessage(message))
+                    await incoming.send(SessionMessage(message))
 
 
-async def _say(stdin: asyncio.StreamWriter, said: Any, heard: Any) -> None:
+async def _write_messages(stdin: asyncio.StreamWriter, outgoing: Any, incoming: Any) -> None:
     try:
-        async with said:
-            async for item in said:
+        async with outgoing:
+            async for item in outgoing:
                 text = item.message.model_dump_json(by_alias=True, exclude_unset=True)
                 stdin.write(text.encode() + b"\n")
                 await stdin.drain()
-    except (*_GONE, OSError):
-        await heard.aclose()
+    except (*_CLOSED, OSError):
+        await incoming.aclose()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -125,15 +125,17 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 @asynccontextmanager
-async def address(url: str, headers: Mapping[str, str], size: Size) -> AsyncGenerator[Streams]:
+async def http_transport(
+    url: str, headers: Mapping[str, str], limit: MessageLimit
+) -> AsyncGenerator[Streams]:
     """Talk to a server over streamable HTTP; a redirect to another host is not followed."""
     # Compressed answers could be any length once unpacked.
     sent = {**headers, "Accept-Encoding": "identity"}
     async with (
         httpx2.AsyncClient(
-            headers=sent, transport=_Bounded(size), timeout=httpx2.Timeout(None), trust_env=False
+            headers=sent, transport=_Bounded(limit), timeout=httpx2.Timeout(None), trust_env=False
         ) as client,
-        streamable_http_client(url, http_client=client, max_sse_event_size=size.most) as streams,
+        streamable_http_client(url, http_client=client, max_sse_event_size=limit.most) as streams,
     ):
         yield streams
 
@@ -141,30 +143,30 @@ async def address(url: str, headers: Mapping[str, str], size: Size) -> AsyncGene
 class _Bounded(httpx2.AsyncHTTPTransport):
     """Reads no answer further than its size allows."""
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, limit: MessageLimit) -> None:
         super().__init__(trust_env=False)
-        self._size = size
+        self._limit = limit
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await super().handle_async_request(request)
         if response.headers.get("Content-Encoding", "identity") != "identity":
             await response.aclose()
             raise httpx2.StreamError("the answer is compressed, and that was not asked for")
-        response.stream = _CountedStream(response.stream, self._size)
+        response.stream = _CountedStream(response.stream, self._limit)
         return response
 
 
 class _CountedStream(httpx2.AsyncByteStream):
-    def __init__(self, stream: Any, size: Size) -> None:
+    def __init__(self, stream: Any, limit: MessageLimit) -> None:
         self._stream = stream
-        self._size = size
+        self._limit = limit
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         seen = 0
         async for chunk in self._stream:
             seen += len(chunk)
-            if seen > self._size.most:
-                self._size.exceeded = True
+            if seen > self._limit.most:
+                self._limit.exceeded = True
                 raise httpx2.StreamError("the answer is too long")
             yield chunk
 
@@ -172,4 +174,4 @@ class _CountedStream(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-__all__ = ["Size", "Streams", "address", "program"]
+__all__ = ["MessageLimit", "Streams", "http_transport", "stdio_transport"]
