@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from agentctl.cli.render.console import neutralised, paint
+from agentctl.cli.render.populations import population_lines
 from agentctl.core.text import count, shorten
 from agentctl.evals.results.figure import Figure, FigureUnit
 from agentctl.evals.results.figures import FIGURES, Summary
@@ -44,6 +45,10 @@ def set_lines(result: SetResult, width: int, *, traces: bool) -> Iterator[str]:
     yield ""
     yield "summary"
     yield from _summary(result.summary, width)
+    if result.populations:
+        yield ""
+        yield "by agent and model"
+        yield from population_lines(result.populations, width)
     if result.summary.untested:
         yield ""
         yield "not tested"
@@ -201,7 +206,8 @@ def _gate(gate: GateResult, width: int) -> Iterator[str]:
     word = f"{words[gate.status]:<8}"
     value = gate.observed.as_json()["value"]
     seen = f", is {value}" if value is not None else ""
-    bound = f"{gate.name} {_MARKS[gate.bound]} {gate.limit:g}{seen}"
+    of = f" ({gate.population})" if gate.population is not None else ""
+    bound = f"{gate.name}{of} {_MARKS[gate.bound]} {gate.limit:g}{seen}"
     text = f"{bound}: {gate.note}" if gate.note else bound
     lines = list(_wrapped(neutralised(text), width - 11, "", ""))
     yield f"  {paint(word, _COLOURS[gate.status])} {lines[0]}"

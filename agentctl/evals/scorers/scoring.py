@@ -53,6 +53,8 @@ class TrialRow(NamedTuple):
     """Virtual seconds."""
     calls: tuple[int, int, int, float] | None
     """Expected, matched, scored, sum of argument shares; `None` where no calls are expected."""
+    agent: str | None = None
+    """The agent a recording names; left out = the set's."""
 
     def as_json(self) -> dict[str, Json]:
         """Return the row as reports hold it."""
@@ -75,6 +77,8 @@ class TrialRow(NamedTuple):
             "model_calls": self.model_calls,
             "duration_s": self.duration_s,
         }
+        if self.agent is not None:
+            row["agent"] = self.agent
         if self.calls is not None:
             expected, matched, scored, arguments = self.calls
             row["calls"] = {
@@ -198,6 +202,7 @@ def _row(
         model_calls=trajectory.steps,
         duration_s=str(ended.get("duration_s", "0.000")),
         calls=calls.detail if calls is not None else None,
+        agent=trial.agent,
     )
 
 
