@@ -17,9 +17,9 @@ from agentctl.app.evaluating.turn_sources import (
     check_turn_options,
     open_turn_source,
 )
-from agentctl.core.errors import Problem, problem
+from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.files import replacing
-from agentctl.core.text import count
+from agentctl.core.text import count, did_you_mean
 from agentctl.evals.results.gates import Verdict, combined
 from agentctl.evals.running.recordings import read_recordings
 from agentctl.evals.running.runner import NOTHING_SELECTED, EvalPlan, SetResult, evaluate_set
@@ -101,6 +101,7 @@ def evaluate_sets(
     )
     request = request._replace(turns=turns)
     loaded = _load(project, request)
+    _check_selection(request.select, loaded)
     plans = [_plan(one, request) for one in loaded]
     started = time.monotonic()
     results, unselected = [], []
@@ -160,6 +161,28 @@ def _load(project: Project, request: EvalRequest) -> list[LoadedSet]:
             "one-set", "`--traces` needs exactly one golden set", hint="name it: eval SET --traces"
         )
     return load_golden_sets(project, names)
+
+
+def _check_selection(select: Sequence[str], loaded: Sequence[LoadedSet]) -> None:
+    """Refuse a pattern that selects nothing: a misspelt one would make less of the set green."""
+    scenarios = (entry.scenario for one in loaded for entry in one.scenarios())
+    left = ScenarioSelection(tuple(select)).unmatched(scenarios)
+    if not left:
+        return
+    played = [entry.scenario for one in loaded for entry in one.scenarios()]
+    names = {name for one in played for name in (one.id, *(f"tag:{tag}" for tag in one.tags))}
+    sets = ", ".join(f"`{one.name}`" for one in loaded)
+    raise Problem(
+        *(
+            Diagnostic(
+                NOTHING_SELECTED,
+                f"no scenario of {sets} matches `{pattern}`",
+                hint=did_you_mean(pattern, sorted(names))
+                or "--select takes ids with `*`, or `tag:NAME`",
+            )
+            for pattern in left
+        )
+    )
 
 
 def _plan(loaded: LoadedSet, request: EvalRequest) -> EvalPlan:
