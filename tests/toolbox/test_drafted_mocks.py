@@ -61,7 +61,7 @@ def test_a_schema_that_doubles_at_each_level_costs_little():
         f"L{n}": {
             "type": "object",
             "required": list("abcdefgh"),
-            "properties": dict.fromkeys("abcdefgh", {"$ref": f"#/$defs/L{n + 1}"}),
+            "properties": {key: {"$ref": f"#/$defs/L{n + 1}"} for key in "abcdefgh"},
         }
         for n in range(12)
     }
