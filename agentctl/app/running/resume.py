@@ -87,12 +87,12 @@ def resume_run(
 
 
 def _check_words(events: Sequence[Event], words: ResumeWords) -> None:
-    """Refuse words that nobody would hear."""
+    """Refuse words that the run would not read."""
     stop = fold(events).ended.get("stop")
     if words.reply is not None and stop != "waiting_reply":
-        raise problem("nobody-asked", "the run does not wait for an answer: leave out --reply")
+        raise problem("nobody-asked", "the run is not waiting for a reply: leave out --reply")
     if words.note is not None and stop != "escalated":
-        raise problem("not-handed-over", "the run was not passed to a person: leave out --note")
+        raise problem("not-handed-over", "the run was not handed to a person: leave out --note")
 
 
 def _corrected(trace: FileTrace, seq: int, words: ResumeWords) -> Event:

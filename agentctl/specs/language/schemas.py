@@ -175,7 +175,7 @@ def _subschemas(
 
 
 def _parts(node: Json, root: Json, known: dict[str, int], path: tuple[str | int, ...]) -> int:
-    """Count the parts of a schema with every local reference written out once more.
+    """Count the parts of a schema with every local reference written out again.
 
     A reference back to what is being counted counts as one: it goes on only with the value.
 
