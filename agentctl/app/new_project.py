@@ -93,9 +93,8 @@ def _contents(agent: str | None, requirement: str) -> tuple[dict[Path, bytes], s
         kind = _KIND.search(text)
         if kind is not None:
             schema = SCHEMAS / f"{kind[1]}.json"
-            text = (
-                f"# yaml-language-server: $schema={'../' * (len(path.parts) - 1)}{schema}\n{text}"
-            )
+            up = "../" * (len(path.parts) - 1)
+            text = f"# yaml-language-server: $schema={up}{schema}\n{text}"
             contents[schema] = (json.dumps(schema_of(kind[1]), indent=2) + "\n").encode()
         contents[path] = text.encode()
         if agent is None or named:
