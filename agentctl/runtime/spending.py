@@ -12,7 +12,7 @@ from decimal import Decimal
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.errors import Problem
 from agentctl.core.messages import Message, ModelReply, ToolResult, Usage
-from agentctl.core.money import money_text
+from agentctl.core.money import exact_money_text, money_text
 from agentctl.effects.budget import Budget, BudgetBreach, BudgetHold, BudgetLevel, BudgetRefusal
 from agentctl.models.port import Model, ModelFault, Request
 from agentctl.models.pricing import cost as turn_cost
@@ -48,6 +48,7 @@ class Spending:
         warn: Told of each limit that is nearly used up, once, and of each call that a limit
             forbids, with the money it asked for.
         played_back: Whether what happens now happened before, and its money was booked then.
+        recorded: What the whole run cost when it was recorded; left out = its turns are added up.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class Spending:
         now: Callable[[], datetime],
         warn: Callable[[str, BudgetLevel, Decimal | None], None],
         played_back: Callable[[], bool],
+        recorded: Decimal | None = None,
     ) -> None:
+        self._recorded = recorded
         self.spent = Decimal(0)
         self.input_tokens = 0
         self.output_tokens = 0
@@ -85,7 +88,9 @@ class Spending:
         return self.input_tokens + self.output_tokens
 
     def cost(self) -> dict[str, Json]:
-        """Return what the run has cost so far."""
+        """Return what the run has cost so far; of a recorded run, what it cost then."""
+        if self._recorded is not None:
+            return {"usd": exact_money_text(self._recorded), "status": "recorded"}
         if self._unpriced:
             return {"usd": None, "status": "unknown"}
         status = "estimated" if self.estimated else self._status
@@ -139,7 +144,10 @@ class Spending:
         price, status = self._harness.price_of(reply.model or self._model)
         cost: dict[str, Json] = {"usd": None, "status": "unknown"}
         dollars = None
-        if price is None:
+        if self._recorded is not None:
+            # The whole is known, the share of each turn is not.
+            cost["status"] = "recorded"
+        elif price is None:
             self._unpriced = True
         else:
             dollars = turn_cost(usage, price)

@@ -26,6 +26,7 @@ from agentctl.evals.running.runner import NOTHING_SELECTED, EvalPlan, SetResult,
 from agentctl.evals.running.selection import ScenarioSelection
 from agentctl.evals.running.stamp import stamp_of, write_stamp
 from agentctl.evals.running.trial_runner import KeptTraces
+from agentctl.runtime.trial import ToolSource
 from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.reading.locate import shown_path
@@ -50,6 +51,8 @@ class EvalRequest(NamedTuple):
     stamp: bool = False
     """Whether a set that passes is stamped with what its turns were made for."""
     turns: TurnSourceOptions = TurnSourceOptions()
+    tools: ToolSource = "world"
+    """What answers reads: the mock world, or the results that recorded calls carry."""
 
 
 class SetProgress(NamedTuple):
@@ -97,7 +100,11 @@ def evaluate_sets(
         Problem: If the request contradicts itself, a set is wrong, or nothing is selected.
     """
     turns = check_turn_options(
-        request.turns, traces=request.traces is not None, stamp=request.stamp, jobs=request.jobs
+        request.turns,
+        traces=request.traces is not None,
+        stamp=request.stamp,
+        jobs=request.jobs,
+        recorded_tools=request.tools == "recorded",
     )
     request = request._replace(turns=turns)
     loaded = _load(project, request)
@@ -197,6 +204,7 @@ def _plan(loaded: LoadedSet, request: EvalRequest) -> EvalPlan:
         jobs=request.jobs,
         keep=request.keep,
         stamp=stamp_of(loaded.bundle.fingerprints) if request.stamp else None,
+        tools=request.tools,
     )
 
 
