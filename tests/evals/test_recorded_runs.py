@@ -8,7 +8,7 @@ import pytest
 
 from agentctl.app.evaluating.evaluation import EvalRequest, evaluate_sets
 from agentctl.app.evaluating.turn_sources import TurnSourceOptions
-from agentctl.cli.render.populations import population_lines
+from agentctl.cli.render.eval import population_lines
 from agentctl.core.errors import Problem
 from agentctl.evals.results.report import report_data
 from agentctl.evals.running.runner import SetResult

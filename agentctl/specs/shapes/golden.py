@@ -295,8 +295,9 @@ class GateSpec(Spec):
     min: GateBound | None = None
     max: GateBound | None = None
     max_ratio: GateBound | None = None
-    estimates: Literal["accept"] | None = None
-    """Let a cost made of estimated tokens pass the gate."""
+    estimates: Literal["accept", "refuse"] = "accept"
+    """Whether a cost of estimated tokens can meet the gate: turns without `usage:` are estimated
+    from their text, at four bytes a token. `refuse` leaves such a gate unclear."""
     k: Annotated[int, Field(ge=1)] | None = None
     """Only with `pass_hat_k`, and needed there: how many trials in a row must pass."""
 
