@@ -125,10 +125,15 @@ def score_trial(
     reasons = [*breaches, *wrong]
     if faults:
         status, reasons = "inconclusive", [*faults, *breaches]
-    elif trial.recorded_end in ("error", "limit"):
+    elif trial.recorded_end in ("error", "limit") and not _met_again(evidence):
         message = f"recorded run ended: {trial.recorded_end}"
         status, reasons = "failed", [FailureReason("recorded-end", message), *reasons]
     return _row(trial, evidence, status, reasons, checks, notes, len(breaches))
+
+
+def _met_again(evidence: Evidence) -> bool:
+    """Whether the replay met a limit itself: then its end is judged, and not that of the record."""
+    return evidence.trajectory.ended.get("stop") in ("limit", "loop")
 
 
 def _ask(evidence: Evidence, entry: ScorerEntry, faults: list[FailureReason]) -> Score | None:
