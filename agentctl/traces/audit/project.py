@@ -13,7 +13,7 @@ from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
 from agentctl.traces.audit.verify import RunCheck, against, verify_file
 from agentctl.traces.log.journal import Journal, Seal, read_journal, seal_run
-from agentctl.traces.log.store import evals_folder, journal_file, run_files
+from agentctl.traces.log.store import evals_folder, journal_file, open_log, run_files
 
 LEAST_DIGITS = 12
 """Hex digits by which a head is named at least."""
@@ -149,7 +149,7 @@ def file_head(path: Path) -> str:
         Problem: If the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_log(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         message = f"{path}: {error.strerror}"

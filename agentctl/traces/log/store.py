@@ -1,7 +1,11 @@
 """Where traces are, and how one is found: by path, by the start of its id, or as `latest`."""
 
+import errno
+import os
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -100,7 +104,7 @@ def list_runs(root: Path) -> Iterator[StoredRun]:
 
 def _summary(path: Path) -> StoredRun | None:
     try:
-        with path.open("rb") as file:
+        with open_log(path) as file:
             first = parse_line(file.readline(MAX_LINE).rstrip(b"\n"), max_bytes=MAX_LINE)
             file.seek(max(0, path.stat().st_size - 65536))
             lines = file.read().rstrip(b"\n").split(b"\n")
@@ -184,7 +188,7 @@ def trace_lines(path: Path) -> Iterator[tuple[int, dict[str, Json]]]:
         Problem: If the file cannot be read, or holds a broken line.
     """
     try:
-        with path.open("rb") as file:
+        with open_log(path) as file:
             for number, line in enumerate(raw_lines(file), start=1):
                 whole = line.endswith(b"\n")
                 if not whole and len(line) <= MAX_LINE:
@@ -201,6 +205,20 @@ def trace_lines(path: Path) -> Iterator[tuple[int, dict[str, Json]]]:
                 yield number, value
     except OSError as error:
         raise problem("unreadable-trace", f"{path}: {error}", exit_code=ExitCode.UNKNOWN) from error
+
+
+def open_log(path: Path) -> BufferedReader:
+    """Open a log for reading; what is not a regular file might never end.
+
+    Raises:
+        OSError: If it cannot be opened, or is a device, a pipe or a folder.
+    """
+    # Without the flag a pipe would wait for its writer.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def raw_lines(file: BinaryIO) -> Iterator[bytes]:
@@ -249,6 +267,7 @@ __all__ = [
     "list_runs",
     "moment_of",
     "new_run_id",
+    "open_log",
     "raw_lines",
     "read_events",
     "run_files",
