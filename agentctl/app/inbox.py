@@ -22,7 +22,9 @@ from agentctl.effects.ledger import EffectRecord, EffectState
 from agentctl.runtime.approvals.inbox import Responder, TracePlace, answer_approval, settle_effect
 from agentctl.runtime.approvals.queue import held_back
 from agentctl.runtime.approvals.recorded import (
+    check_effect,
     check_request,
+    effect_differences,
     find_effect,
     find_request,
     request_differences,
@@ -168,6 +170,7 @@ def settle(
     row = ledger.find(effect_id)
     sent = find_effect(row.run, _events(project.root, row.run), row)
     person = check_standing(project.spec.people, identity, sent.queue, sent.principal)
+    check_effect(row, sent)
     settle_effect(_place(project), ledger, row, sent.call_id, state, reason, _responder(person))
     return row
 
@@ -228,7 +231,7 @@ def _effect(root: Path, row: EffectRecord) -> WaitingEffect:
     except Problem as met:
         differs = [one.message for one in met.diagnostics]
     else:
-        arguments = sent.arguments
+        arguments, differs = sent.arguments, effect_differences(row, sent)
     return WaitingEffect(
         "effect",
         row.id,

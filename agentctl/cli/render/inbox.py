@@ -44,14 +44,14 @@ def approval_lines(entry: WaitingApproval) -> Iterator[str]:
     yield f"  run {entry.run} of {entry.agent}, acting for {entry.principal}{place}"
     yield f"  asked of {entry.queue or 'anybody'}, until {entry.expires_at}"
     for difference in entry.differs:
-        yield f"  differs from the trace: {neutralised(difference)}"
+        yield f"  changed: {neutralised(difference)}"
     if entry.decided_by:
         said = f": {neutralised(entry.said)}" if entry.said else ""
         yield f"  answered by {entry.decided_by} at {entry.decided_at}{said}"
 
 
 def _differs(differences: Sequence[str]) -> str:
-    return f"  differs from the trace: {neutralised('; '.join(differences))}" if differences else ""
+    return f"  changed: {neutralised('; '.join(differences))}" if differences else ""
 
 
 def _json(value: Json) -> str:

@@ -174,16 +174,29 @@ def find_effect(run: str, events: Sequence[Event], row: EffectRecord) -> Recorde
     """Return the effect that a row of the ledger stands for.
 
     Raises:
-        Problem: If the trace holds none, or another.
+        Problem: If the trace holds none of its key.
     """
     for found in recorded_effects(run, events):
         if found.key == row.key:
-            pairs = [("tool", row.tool, found.tool), ("arguments", row.arguments, found.arguments)]
-            differences = list(_unequal(pairs))
-            if differences:
-                raise _differs(f"effect {row.id}", differences)
             return found
     raise _differs(f"effect {row.id}", [f"run {run} never intended it"])
+
+
+def check_effect(row: EffectRecord, found: RecordedEffect) -> None:
+    """Refuse a row of the ledger that differs from the trace.
+
+    Raises:
+        Problem: If they differ, naming each difference.
+    """
+    differences = effect_differences(row, found)
+    if differences:
+        raise _differs(f"effect {row.id}", differences)
+
+
+def effect_differences(row: EffectRecord, found: RecordedEffect) -> list[str]:
+    """Return where a row of the ledger differs from the trace, a line each."""
+    pairs = [("tool", row.tool, found.tool), ("arguments", row.arguments, found.arguments)]
+    return list(_unequal(pairs))
 
 
 def _result(body: Mapping[str, Json]) -> ToolResult:
@@ -212,7 +225,9 @@ def _differs(what: str, differences: Sequence[str]) -> Problem:
 __all__ = [
     "RecordedEffect",
     "RecordedRequest",
+    "check_effect",
     "check_request",
+    "effect_differences",
     "find_effect",
     "find_request",
     "recorded_effects",
