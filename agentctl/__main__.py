@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Let a stream that the caller closed (`>&-`) lead nowhere: the exit code still tells."""
+    """Let a stream that the caller closed (`>&-`) lead nowhere: the exit code still counts."""
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     if sys.stderr is None:

@@ -30,6 +30,8 @@ from agentctl.core.events import Event
 from agentctl.evals.results.gates import Verdict
 from agentctl.evals.running.runner import SetResult
 from agentctl.evals.running.trial_runner import KeptTraces
+from agentctl.evals.scorers.evidence import Evidence
+from agentctl.evals.scorers.reasons import FailureReason, Score
 from agentctl.evals.scorers.scoring import TrialRow
 from agentctl.specs.loading.project import Project
 from agentctl.traces.log.content import require_content
@@ -187,11 +189,14 @@ __all__ = [
     "Diagnostic",
     "Evaluation",
     "Event",
+    "Evidence",
+    "FailureReason",
     "FinishedRun",
     "Problem",
     "Project",
     "ReplayedRun",
     "RunTrace",
+    "Score",
     "SetProgress",
     "SetResult",
     "TraceDiff",

@@ -6,7 +6,7 @@ A decision without CEL may cost at most 20 microseconds of CPU, with 50 rules ab
 it costs with all 50 about the one tool that is called, and with one rule in CEL over one record or
 200 records seen, is told beside it. A decision is all the authorizer does: parse the text the model
 wrote, fill in defaults and bound arguments, canonical form, schema, the record acted on, the rules.
-A tenth of the calls is refused. The fastest round counts: the others tell what else ran then.
+A tenth of the calls is refused. The fastest round counts: the others show what else ran.
 """
 
 import gc

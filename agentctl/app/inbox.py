@@ -67,7 +67,7 @@ class WaitingApproval(NamedTuple):
 
 
 class WaitingEffect(NamedTuple):
-    """An effect of which nobody knows yet whether it happened."""
+    """An effect in doubt: it is not known whether it happened."""
 
     kind: Literal["effect"]
     id: int

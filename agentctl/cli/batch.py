@@ -39,7 +39,7 @@ def run_batch(
                 if result.line is not None and (plan.out is None or format == "jsonl"):
                     heard = write_jsonl([result.line])
                     if not heard and plan.out is None:
-                        batch.interrupt("nobody reads the results any more")
+                        batch.interrupt("stdout was closed")
                 progress.show(batch.stops)
         progress.end()
         done = batch.summary()
@@ -54,14 +54,14 @@ def _announce(project: Project, recipe: RunRecipe, batch: Batch, plan: BatchPlan
         folder = shown_path(recorded_file(project.root, "RUN"))
         note(f"what the tools answer: {folder}, one file a run, real data")
     if plan.out is None:
-        note("results go to stdout; with --out FILE a batch that breaks off can be taken up")
+        note("results go to stdout; with --out FILE an interrupted batch can be resumed")
     elif batch.done_before:
-        note(f"{count(batch.done_before, 'task')} done already")
+        note(f"{count(batch.done_before, 'task')} already done")
 
 
 @contextmanager
 def _finishing(batch: Batch) -> Iterator[None]:
-    """Let the first Ctrl-C begin nothing more, and the second leave at once."""
+    """Let the first Ctrl-C finish the running tasks, and the second stop at once."""
 
     def interrupted(_number: int, _frame: FrameType | None) -> None:
         if batch.interrupted:
@@ -69,7 +69,7 @@ def _finishing(batch: Batch) -> Iterator[None]:
         batch.interrupt("interrupted")
         with suppress(OSError):
             # Not `note`: this may come in the middle of one.
-            os.write(2, b"\nfinishing what runs; once more leaves it where it is\n")
+            os.write(2, b"\nfinishing the running tasks; press Ctrl-C again to stop now\n")
 
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN:  # In the background of a script.

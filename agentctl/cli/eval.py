@@ -30,6 +30,7 @@ from agentctl.cli.render.eval import set_lines, verdict_line
 from agentctl.evals.running.runner import SetResult
 from agentctl.evals.running.trial_runner import KeptTraces
 from agentctl.reports.registry import REPORTS, report_function, table_for
+from agentctl.runtime.trial import ToolSource
 from agentctl.specs.loading.project import Project
 
 _NAMES = ", ".join(REPORTS)
@@ -62,6 +63,10 @@ def eval_command(
         Path | None,
         typer.Option(metavar="FILE", help="Score these recorded runs (JSON Lines)."),
     ] = None,
+    tools: Annotated[
+        ToolSource,
+        typer.Option(help="What answers reads: the mock world, or the recorded results."),
+    ] = "world",
     keep: Annotated[KeptTraces, typer.Option(help="Traces of which trials to keep.")] = "failed",
     stamp: Annotated[
         bool, typer.Option("--stamp", help="Write into the set what its turns were made for.")
@@ -106,6 +111,7 @@ def eval_command(
         keep,
         stamp,
         TurnSourceOptions(record, replay, live, written, model, trials, in_flight),
+        tools,
     )
     with _counter() as on_progress:
         evaluation = evaluate_sets(project, request, on_progress=on_progress, on_note=note)

@@ -1,7 +1,7 @@
 """Where text goes: the payload to stdout, everything else to stderr.
 
-A reader that closes the pipe early is no error: the rest is dropped, and the exit code stays the
-command's own.
+A reader that closes the pipe early is not an error: the rest is dropped, and the exit code stays
+the command's own.
 """
 
 import json
@@ -59,7 +59,7 @@ def report_problem(problem: Problem) -> None:
 
 
 def _close_stdout() -> None:
-    # Python would complain once more when it flushes at exit.
+    # Python would complain again when it flushes at exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -154,7 +154,7 @@ def exit_code_of(action: Callable[[], int], command: str | None = None) -> int:
     except OSError as error:
         note(f"error[io]: {error.strerror or error}: {error.filename or ''}".rstrip(": "))
         return ExitCode.UNKNOWN
-    except Exception as error:  # noqa: BLE001 - the last door: a bug is told, not thrown
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not thrown
         if os.environ.get("AGENTCTL_DEBUG"):
             traceback.print_exc()
         note(

@@ -49,7 +49,7 @@ def run_command(
     ] = None,
     approvals: Annotated[
         Literal["terminal", "queue"],
-        typer.Option(help="Ask at this terminal, or pause until somebody answers in the inbox."),
+        typer.Option(help="Ask at this terminal, or pause until someone answers in the inbox."),
     ] = "terminal",
     approver: Annotated[
         str | None, typer.Option(metavar="ID", help="Who approves at this terminal.")
@@ -60,7 +60,7 @@ def run_command(
         typer.Option("--from", metavar="RUN", help="Begin with the start of this run."),
     ] = None,
     step: Annotated[
-        int | None, typer.Option(min=1, help="With --from: the model turn that is taken anew.")
+        int | None, typer.Option(min=1, help="With --from: the model turn to take again.")
     ] = None,
     env: Annotated[EnvironmentName | None, typer.Option(help=ENVIRONMENT_HELP)] = None,
     record_tools: Annotated[
@@ -149,7 +149,7 @@ _APART: dict[str, tuple[str, ...]] = {
     "--event": ("a task",),
     "--live": ("--world",),
 }
-"""What brings its own, and what would then go unheard."""
+"""Options that would be ignored beside another one."""
 _NEEDS = {
     "--from": "--step",
     "--step": "--from",
@@ -160,23 +160,23 @@ _NEEDS = {
 
 
 def _check_options(given: Mapping[str, object]) -> None:
-    """Refuse what would go unheard beside something else, or without it."""
+    """Refuse options that would be ignored beside another one, or without it."""
     for one, others in _APART.items():
         for other in others:
             if given[one] is not None and given[other] is not None:
-                message = f"{one} and {other} do not go together"
+                message = f"{one} cannot be used with {other}"
                 raise problem("not-together", message, hint=f"leave out {other} or {one}")
     for one, other in _NEEDS.items():
         if given[one] is not None and given[other] is None:
             raise problem(
-                "goes-with", f"{one} goes with {other}", hint=f"add {other}, or leave out {one}"
+                "goes-with", f"{one} requires {other}", hint=f"add {other}, or leave out {one}"
             )
 
 
 def _no_agent(project: Project) -> Problem:
     agents = [path.stem for path in files_in(project.agents) if may_be(path, "Agent")]
     hint = f'agentctl run {agents[0]} "what it should do"' if agents else "agentctl init DIR"
-    return problem("no-agent", "say which agent to run, and what it should do", hint=hint)
+    return problem("no-agent", "name the agent to run and its task", hint=hint)
 
 
 def _show_world(recipe: RunRecipe, parts: RunParts) -> None:
@@ -198,7 +198,7 @@ def _task(task: str | None, event: Path | None) -> str | dict[str, Json]:
     if not task:
         raise problem(
             "no-task",
-            "say what the agent should do",
+            "the task is missing",
             hint="give the task in quotes, `-` to read it from stdin, or `--event FILE`",
         )
     return task
@@ -212,7 +212,7 @@ def _event(path: Path) -> dict[str, Json]:
     except NotCanonical as error:
         raise problem("bad-event", f"{path}: {error}") from error
     if not isinstance(value, dict):
-        raise problem("bad-event", f"{path} holds no JSON object")
+        raise problem("bad-event", f"{path} must hold a JSON object")
     return value
 
 

@@ -25,7 +25,7 @@ def on_terminal() -> bool:
 def warn_of_production(environment: str | None) -> None:
     """Warn on a terminal, even with `--quiet`, that a run is in production."""
     if environment == "production" and sys.stderr.isatty():
-        note("PRODUCTION: what this run does is done to real systems")
+        note("PRODUCTION: this run acts on real systems")
 
 
 def prompt_line(question: str) -> str | None:
@@ -40,7 +40,7 @@ class TerminalInputs:
     """The task first; then what the person answers when the agent asks.
 
     Args:
-        task: What the agent is to do; left out where it was told before.
+        task: What the agent is to do; left out where it was given before.
     """
 
     def __init__(self, task: str | dict[str, Json] | None) -> None:
@@ -92,10 +92,10 @@ class TerminalApprover:
         try:
             arguments = parse_strict(text)
         except NotCanonical as error:
-            note(f"not taken: {error}")
+            note(f"rejected: {error}")
             return Approval("reject", self._identity, "the modification was not JSON")
         if not isinstance(arguments, dict):
-            return Approval("reject", self._identity, "the modification was no object")
+            return Approval("reject", self._identity, "the modification was not an object")
         return Approval("modify", self._identity, None, arguments)
 
 
@@ -111,7 +111,7 @@ def elicited(message: str, schema: dict[str, Json]) -> dict[str, Json] | None:
     try:
         wanted = Schema(schema)
     except SchemaProblem as error:
-        note(f"not asked: what is wanted is no schema: {neutralised(str(error))}")
+        note(f"not asked: the server's schema is invalid: {neutralised(str(error))}")
         return None
     while text := prompt_line("answer as JSON, or nothing to decline: "):
         try:
@@ -121,15 +121,15 @@ def elicited(message: str, schema: dict[str, Json]) -> dict[str, Json] | None:
             answer, wrong = None, [str(error)]
         if not wrong and isinstance(answer, dict):
             return answer
-        note(f"not taken: {neutralised('; '.join(wrong)) or 'it is no object'}")
+        note(f"rejected: {neutralised('; '.join(wrong)) or 'expected an object'}")
     return None
 
 
 def people_here(task: str | dict[str, Json] | None, approver: str | None) -> Participants:
-    """Return who can be asked: the person at this terminal, else nobody.
+    """Return who can be asked: the person at this terminal, else no one.
 
     Args:
-        task: What the agent is to do; left out where it was told before.
+        task: What the agent is to do; left out where it was given before.
         approver: Who sits here; left out = the system's user.
     """
     identity = person_id(approver or getpass.getuser())

@@ -5,7 +5,7 @@ only where its provider recognises it; when its outcome stays unknown, it is for
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json
@@ -21,7 +21,7 @@ from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.golden import InjectedFault
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.backends import LiveTools
-from agentctl.toolbox.mock.tools import MockBackend
+from agentctl.toolbox.mock.tools import NOTHING_RECORDED, MockBackend
 from agentctl.toolbox.mock.world import World
 from agentctl.toolbox.port import Backend, BackendCall, Elicit, Opening
 from agentctl.toolbox.variables import variables_of
@@ -43,10 +43,20 @@ class DispatchOutcome(NamedTuple):
 
 
 def mock_backend(
-    harness: Harness, world: World, faults: Sequence[InjectedFault] = ()
+    harness: Harness,
+    world: World,
+    faults: Sequence[InjectedFault] = (),
+    recorded: Mapping[tuple[str, str], ToolResult] = NOTHING_RECORDED,
 ) -> MockBackend:
-    """Return the mocks of an agent over one world, with the faults of a scenario."""
-    return MockBackend(harness.mocks, world, faults)
+    """Return the mocks of an agent over one world, with the faults of a scenario.
+
+    Args:
+        harness: The agent.
+        world: What writes act on.
+        faults: What goes wrong.
+        recorded: What reads answered when the run was recorded, by id of the call and tool.
+    """
+    return MockBackend(harness.mocks, world, faults, recorded)
 
 
 def live_backend(

@@ -118,6 +118,8 @@ class RunContext(NamedTuple):
     """Where live tools are: staging or production, where the project has both."""
     recorded_end: RecordedEnd | None = None
     """How the run ended that is played back, once its recorded turns are over."""
+    recorded_cost: Decimal | None = None
+    """What that run cost, in US dollars; left out = priced from tokens."""
 
 
 class ScriptedInputs:
@@ -186,6 +188,7 @@ class Run:
             now=context.clock.now,
             warn=self._warn,
             played_back=lambda: self.replay is not None and not self.replay.over,
+            recorded=context.recorded_cost,
         )
         self.left_s = harness.agent.limits.wall_clock_s
         """Seconds of the wall clock that were left before this model turn."""

@@ -8,11 +8,13 @@ import pytest
 
 from agentctl.app.batch.batch import BatchPlan, open_batch
 from agentctl.app.inbox import WaitingApproval, answer, approval_of, waiting
+from agentctl.app.observer import Observer
 from agentctl.app.running.participants import Participants
 from agentctl.app.running.recipes import TaskOptions, task_recipe
 from agentctl.app.running.runs import EXITS
+from agentctl.app.tools.by_hand import CallOptions, call_tool
 from agentctl.core.errors import Problem
-from agentctl.core.events import STOP_REASONS
+from agentctl.core.events import STOP_REASONS, Event
 from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.runtime.run import ScriptedInputs
 from agentctl.specs.loading.project import Project
@@ -192,3 +194,24 @@ def test_a_waiting_call_is_answered_without_a_terminal(
         assert row.run == found.run
         assert approval_of(project.root, found.id).standing == "approve"
         assert not shop.effects
+
+
+def test_a_call_by_hand_that_was_cut_off_is_not_offered_to_be_resumed(tmp_path: Path):
+    """No recipe could start it again: what it did stands in its trace and in the ledger."""
+
+    def cut_off(event: Event) -> None:
+        if event.type == "call.decided":
+            raise RuntimeError("cut off")
+
+    with Loopback() as model, serving(Provider()) as shop:
+        here = Here(tmp_path, model, shop)
+        project = Project.find(here.root)
+        asked = CallOptions(
+            "get_order", '{"order_id": "o_1"}', "order-desk", "customer:cus_7", live=True
+        )
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError):
+            patch.setenv("SHOP_API", shop.url)
+            people = Participants(ScriptedInputs())
+            call_tool(project, asked, people, Observer(event=cut_off))
+        assert here.traces()
+        assert waiting(project.root) == []

@@ -167,7 +167,7 @@ def test_a_second_start_does_what_is_left(here: Here, model: Desk):
     (here.root / "out.jsonl").write_text("".join(whole[:4]) + whole[4][:30])
     model.asked.clear()
     _, err = here(*KEPT)
-    assert "4 tasks done already" in err
+    assert "4 tasks already done" in err
     assert len(model.asked) == 2
     assert sorted(line["id"] for line in results(here)) == [f"t{n}" for n in range(6)]
     assert whole[4][:30] in (here.root / "out.torn").read_text()
@@ -207,7 +207,7 @@ def test_a_model_that_cannot_be_had_ends_the_batch(here: Here, model: Desk):
     model.before = lambda task, turn: fails(401)
     _, err = here(*KEPT, "--jobs", "2", exits=3)
     assert MOST_FAULTS <= len(results(here)) <= MOST_FAULTS + 2
-    assert f"the model gave no turn for {MOST_FAULTS} tasks in a row" in err
+    assert f"the model did not answer for {MOST_FAULTS} tasks in a row" in err
     assert not any(line["done"] for line in results(here))
 
 
@@ -220,7 +220,7 @@ def test_a_day_limit_holds_over_all_workers(here: Here, model: Desk):
     _, err = here(*KEPT, "--jobs", "8", exits=1)
     spent = sum(1 for line in results(here) if line["stop"] == "answered") * 18
     assert 0 < spent <= 2000
-    assert "money for the day or the month does not last" in err
+    assert "budget for the day or the month is used up" in err
     stopped = [line for line in results(here) if line["stop"] == "limit"]
     assert 1 <= len(stopped) <= 8
     assert not any(line["done"] for line in stopped)
@@ -280,7 +280,7 @@ def test_a_run_that_cannot_be_taken_up_is_told_and_not_begun_anew(
     here(*words, exits=1)
     (told,) = results(here)
     assert (told["stop"], told["done"]) == ("interrupted", False)
-    assert "cut off, and not taken up: the agent, its tools or its policy changed" in told["reason"]
+    assert "cannot be resumed: the agent, its tools or its policy changed" in told["reason"]
     assert (len(model.asked), shop.effects) == (asked, [])
     agent.write_text(spec)
     here(*words, exits=4)
@@ -363,8 +363,8 @@ def test_an_interrupted_batch_finishes_what_runs(
     batch.send(signal.SIGINT)
     code, _, err = batch.ended()
     assert code == 130, err
-    assert "finishing what runs" in err
-    assert "not begun: interrupted" in err
+    assert "finishing the running tasks" in err
+    assert "not started: interrupted" in err
     assert "Next: the same command, for the" in err
     done = len(results(here))
     assert done == len(model.asked) == len(here.traces())
@@ -406,7 +406,7 @@ def test_a_reader_that_goes_ends_the_batch(
     batch.stdout.close()
     err = batch.stderr.read()
     assert batch.wait() == 130
-    assert "nobody reads the results any more" in err
+    assert "stdout was closed" in err
     assert len(model.asked) < 60
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,10 +48,10 @@ def test_the_version_is_printed():
         (["eval", "--job", "2"], "--jobs"),
         (["eval", "order-suport"], "did you mean `order-support`?"),
         (["run", "order-suport", "x"], "did you mean `order-support`?"),
-        (["run"], "say which agent to run"),
-        (["run", "order-support"], "say what the agent should do"),
+        (["run"], "name the agent to run"),
+        (["run", "order-support"], "the task is missing"),
         (["run", "order-support", "hi", "--as", "clerk:1"], "no role `clerk`"),
-        (["run", "order-support", "hi", "--live"], "say for whom"),
+        (["run", "order-support", "hi", "--live"], "whom they act for"),
         (["run", "order-support", "hi", "--live", "--as", "customer:c1"], "has no live side"),
         (["run", "--scenario", "order-support:angry-customer", "--live"], "never played against"),
         (["run", "--scenario", "order-support:cancel-lst-order"], "did you mean `cancel-last"),
@@ -254,3 +255,16 @@ def test_ctrl_c_in_a_run_keeps_what_was_done(desk: Path):
     shown = agentctl(desk, "trace", "show", "latest").stdout
     assert "ended: interrupted" in shown
     assert agentctl(desk, "trace", "verify").returncode == 0
+
+
+def test_the_first_case_of_ones_own_is_green(tmp_path: Path):
+    """The tutorial's case, whose turns say no usage, passes in the project that `init` writes."""
+    assert agentctl(tmp_path, "init", "desk").returncode == 0
+    page = (ROOT / "docs/tutorial.md").read_text()
+    (case,) = re.findall(r"```yaml\n(  - id: .*?)```", page, re.S)
+    golden_set = tmp_path / "desk/golden_sets/library-desk.yaml"
+    golden_set.write_text(golden_set.read_text() + "\n" + case)
+    done = agentctl(tmp_path / "desk", "eval")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1].startswith("passed: 6 of 6 scenarios")
+    assert "cost_vs_human at most 1, is ~" in done.stdout

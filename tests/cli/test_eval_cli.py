@@ -147,6 +147,16 @@ def test_a_selection_may_leave_out_a_whole_set(agentctl, tmp_path):
     assert agentctl("--select", "x")[0] == 2
 
 
+def test_every_selector_must_select_something(agentctl, tmp_path):
+    """A misspelt selector beside a right one is an error that names the closest id."""
+    make(tmp_path, [passing("good"), passing("other", tags=["angry"])])
+    code, out, err = agentctl("--select", "good", "--select", "othre", "--select", "tag:angri")
+    assert (code, out) == (2, "")
+    assert "no scenario of `orders` matches `othre`\nhint: did you mean `other`?" in err
+    assert "matches `tag:angri`\nhint: did you mean `tag:angry`?" in err
+    assert agentctl("--select", "good", "--select", "tag:ang*")[0] == 0
+
+
 def test_a_selection_is_not_stamped(agentctl, tmp_path):
     """A stamp speaks for the whole set, so `--select` and `--stamp` exclude each other."""
     make(tmp_path, [passing("a"), failing("b")])

@@ -25,11 +25,30 @@ def test_without_gates_every_trial_must_pass():
     assert verdict(GOOD, BAD).exit_code == ExitCode.NO
 
 
-def test_a_set_with_gates_goes_by_its_gates():
-    """A failed trial does not fail a set whose gates hold."""
+def test_a_gate_on_the_pass_rate_replaces_the_default_one():
+    """A failed trial does not fail a set that allows for it."""
     found = verdict(GOOD, BAD, pass_rate={"min": 0.5})
     assert found.outcome == "passed"
     assert verdict(GOOD, BAD, pass_rate={"min": 0.51}).outcome == "failed"
+
+
+def test_declared_gates_add_to_the_default_ones():
+    """A set whose only gate is about cost still fails with a failed trial."""
+    found = verdict(GOOD, BAD, cost_per_scenario_usd={"max": 1})
+    assert statuses(found)["cost_per_scenario_usd"] == "passed"
+    assert (statuses(found)["pass_rate"], found.outcome) == ("failed", "failed")
+    assert verdict(GOOD, UNCLEAR, cost_per_scenario_usd={"max": 1}).outcome == "inconclusive"
+
+
+@pytest.mark.parametrize("part", [False, True])
+@pytest.mark.parametrize(
+    "gates", [{}, {"escalation_recall": {"min": 1}}, {"pass_rate": {"min": 0}}]
+)
+def test_nothing_scored_is_never_passed(part, gates):
+    """However many inconclusive trials are allowed, and whatever is selected."""
+    allowed = Gates.model_validate({"inconclusive": {"max": 1}, **gates})
+    found = decide_gates(summarise([UNCLEAR, UNCLEAR]), allowed, part=part)
+    assert (found.outcome, statuses(found)["pass_rate"]) == ("inconclusive", "not_evaluated")
 
 
 def test_a_bound_that_is_just_met_is_met():
@@ -70,15 +89,14 @@ def test_a_gate_without_data_leaves_it_open():
     assert found.exit_code == ExitCode.UNKNOWN
 
 
-def test_an_estimated_cost_passes_only_where_that_is_accepted():
-    """A cost gate over estimates is open unless the gate says `estimates: accept`."""
+def test_an_estimated_cost_can_meet_a_gate_unless_the_gate_refuses_estimates():
+    """A cost of estimated tokens counts; with `estimates: refuse` it leaves the gate unclear."""
     row = GOOD._replace(cost_status="estimated")
-    gate = {"max": 1}
-    assert verdict(row, cost_per_scenario_usd=gate).outcome == "inconclusive"
-    gate["estimates"] = "accept"
-    assert verdict(row, cost_per_scenario_usd=gate).outcome == "passed"
-    gate["max"] = 0.001
-    assert verdict(row, cost_per_scenario_usd=gate).outcome == "failed"
+    assert verdict(row, cost_per_scenario_usd={"max": 1}).outcome == "passed"
+    assert verdict(row, cost_per_scenario_usd={"max": 0.001}).outcome == "failed"
+    refusing = {"max": 1, "estimates": "refuse"}
+    assert verdict(row, cost_per_scenario_usd=refusing).outcome == "inconclusive"
+    assert verdict(GOOD, cost_per_scenario_usd=refusing).outcome == "passed"
 
 
 def test_the_ratio_to_human_cost_can_be_bounded():
@@ -94,6 +112,9 @@ def test_the_ratio_to_human_cost_can_be_bounded():
     [
         ({"pass_rate": {"max_ratio": 1}}, ("pass_rate", "max_ratio"), "max_ratio"),
         ({"pass_rate": {"min": 95}}, ("pass_rate", "min"), "lies between 0 and 1"),
+        ({"pass_rate": {"min": 0.9, "max": 0.5}}, ("pass_rate", "max"), "cannot be at least 0.9"),
+        ({"escalation_rate": {"max": 30}}, ("escalation_rate", "max"), "lies between 0 and 1"),
+        ({"inconclusive": {"min": 0.1}}, ("inconclusive", "min"), "needs `max`"),
         ({"inconclusive": {"max": 5}}, ("inconclusive", "max"), "lies between 0 and 1"),
         ({"pass_rat": {"min": 1}}, ("pass_rat",), "unknown field `pass_rat`"),
         ({"pass_hat_k": {"min": 1}}, ("pass_hat_k", "k"), "needs `k`"),
@@ -138,10 +159,11 @@ def test_a_selection_leaves_out_gates_that_it_says_nothing_about():
 def test_pass_hat_k_can_be_bounded():
     """The gate is about the k it names; without that many trials it is open."""
     rows = [GOOD._replace(trial=n) for n in (1, 2, 3)] + [BAD._replace(trial=4)]
-    assert verdict(*rows, pass_hat_k={"k": 2, "min": 0.5}).outcome == "passed"
-    assert verdict(*rows, pass_hat_k={"k": 2, "min": 0.51}).outcome == "failed"
-    assert verdict(*rows, pass_hat_k={"k": 3, "min": 0.26}).outcome == "failed"
-    found = verdict(*rows, pass_hat_k={"k": 5, "min": 0.5})
+    some = {"pass_rate": {"min": 0.7}}
+    assert verdict(*rows, pass_hat_k={"k": 2, "min": 0.5}, **some).outcome == "passed"
+    assert verdict(*rows, pass_hat_k={"k": 2, "min": 0.51}, **some).outcome == "failed"
+    assert verdict(*rows, pass_hat_k={"k": 3, "min": 0.26}, **some).outcome == "failed"
+    found = verdict(*rows, pass_hat_k={"k": 5, "min": 0.5}, **some)
     assert (statuses(found)["pass_hat_k=5"], found.outcome) == ("not_evaluated", "inconclusive")
 
 

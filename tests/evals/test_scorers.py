@@ -16,7 +16,7 @@ from tests.support.packages import install
 from tests.support.project import make, passing
 
 COURTESY = '''
-from agentctl.evals.scorers.reasons import FailureReason, Score
+from agentctl.api import FailureReason, Score
 
 
 def courtesy(evidence):

@@ -82,11 +82,11 @@ class Way:
             patience_s=0.1,
         )
 
-    def ask(self, *steps: Step, timeout_s: float = 15, **spec: Any) -> ModelReply:
+    def ask(self, *steps: Step, timeout_s: float = 60, **spec: Any) -> ModelReply:
         self.server.script(*steps)
         return self.model(**spec).reply(ASK, timeout_s)
 
-    def fault(self, *steps: Step, timeout_s: float = 15, **spec: Any) -> ModelFault:
+    def fault(self, *steps: Step, timeout_s: float = 60, **spec: Any) -> ModelFault:
         with pytest.raises(ModelFault) as met:
             self.ask(*steps, timeout_s=timeout_s, **spec)
         return met.value

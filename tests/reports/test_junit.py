@@ -1,7 +1,9 @@
-"""JUnit tells failed, unclear and not evaluated apart."""
+"""JUnit says of a set what its verdict says."""
 
 from types import SimpleNamespace
 from xml.etree.ElementTree import fromstring
+
+import pytest
 
 from agentctl.evals.results.figures import summarise
 from agentctl.evals.results.gates import decide_gates
@@ -18,6 +20,12 @@ def suites(*rows, **gates):
     loaded = SimpleNamespace(name="orders")
     root = fromstring(junit_text([SetResult(loaded, rows, summary, verdict)]).encode())
     return {suite.get("name"): suite for suite in root}
+
+
+def junit_outcome(tags):
+    if "failure" in tags:
+        return "failed"
+    return "inconclusive" if "error" in tags else "passed"
 
 
 FAILED = BAD._replace(
@@ -46,12 +54,42 @@ def test_characters_that_xml_cannot_hold_are_replaced():
 
 
 def test_gates_are_cases():
-    """A failed gate is a failure, one without data is skipped."""
+    """A failed gate is a failure, one without data an error."""
     suite = suites(GOOD, FAILED, pass_rate={"min": 1}, escalation_recall={"min": 1})["orders gates"]
     found = {case.get("name"): [child.tag for child in case] for case in suite}
     assert found == {
         "invariants max 0": [],
         "pass_rate min 1": ["failure"],
-        "escalation_recall min 1": ["skipped"],
+        "escalation_recall min 1": ["error"],
         "inconclusive max 0": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("rows", "gates", "outcome"),
+    [
+        ((GOOD,), {}, "passed"),
+        ((GOOD, FAILED), {}, "failed"),
+        ((GOOD, FAILED), {"pass_rate": {"min": 0.5}}, "passed"),
+        ((GOOD, OPEN), {}, "inconclusive"),
+        ((GOOD, OPEN), {"inconclusive": {"max": 0.5}}, "passed"),
+        ((GOOD, FAILED, OPEN), {"pass_rate": {"min": 0.5}}, "inconclusive"),
+        ((OPEN,), {"inconclusive": {"max": 1}}, "inconclusive"),
+        ((FAILED,), {"cost_per_scenario_usd": {"max": 1}}, "failed"),
+        ((GOOD,), {"escalation_recall": {"min": 1}}, "inconclusive"),
+    ],
+)
+def test_failures_and_errors_say_what_the_verdict_says(rows, gates, outcome):
+    """There is a failure exactly when the set failed, else an error exactly when it is unknown."""
+    found = suites(*rows, **gates).values()
+    tags = {child.tag for suite in found for case in suite for child in case}
+    assert junit_outcome(tags) == outcome
+    assert decide_gates(summarise(rows), Gates.model_validate(gates)).outcome == outcome
+
+
+def test_what_the_gates_allow_is_skipped_with_its_reasons():
+    """A trial that failed in a set that passed is skipped, and its reasons can be read."""
+    _, failed = suites(GOOD, FAILED, pass_rate={"min": 0.5})["orders"]
+    (found,) = failed
+    assert (found.tag, found.text.splitlines()[1]) == ("skipped", "two")
+    assert found.get("message").startswith("failed, within what the gates allow: a < b")

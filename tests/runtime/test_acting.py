@@ -272,7 +272,7 @@ def test_a_python_mock_comes_from_beside_its_manifest_only(tmp_path: Any, where:
     (tmp_path / "notes.txt").write_text("")
     (tmp_path.parent / "mocks.py").write_text("get = print\n")
     get = {**GET, "mock": {"python": where}}
-    with pytest.raises(Exception, match="no file beside its manifest"):
+    with pytest.raises(Exception, match="not a file beside its manifest"):
         trial(bundle(tools=[get, CANCEL], folder=tmp_path), [CALL_GET, SAY])
 
 

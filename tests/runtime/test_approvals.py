@@ -13,8 +13,9 @@ from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.effects.approvals import ApprovalBinding, Approvals
 from agentctl.effects.db import open_db
 from agentctl.runtime.approvals.approver import answer_in, given
-from agentctl.runtime.approvals.queue import QueueApprover
+from agentctl.runtime.approvals.queue import QueueApprover, held_back, may_approve
 from agentctl.runtime.replay.replay import Replay
+from agentctl.specs.shapes.project import Person
 
 NOW = datetime(2026, 1, 15, 9, tzinfo=UTC)
 CALL = ApprovalRequest(
@@ -111,3 +112,63 @@ def test_without_an_answer_the_call_waits_in_the_inbox(approvals: Approvals):
 def test_an_answer_is_read_from_the_trace_as_it_was_given(answer: Approval):
     """Writing and reading agree on every field."""
     assert answer_in(given("c1", CALL.call_hash, answer)) == answer
+
+
+PEOPLE = {
+    "dana": Person(queues=["desk", "legal"]),
+    "boss": Person(queues=["desk"]),
+    "intern": Person(queues=["mail"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("identity", "queue", "principal"),
+    [("dana", "legal", "cus_7"), ("boss", "desk", "dana"), ("intern", None, "cus_7")],
+)
+def test_who_serves_the_queue_may_approve(identity: str, queue: str | None, principal: str):
+    """Anyone of the project where no queue is asked."""
+    may_approve(PEOPLE, identity, queue, principal)
+
+
+def test_without_people_anyone_but_the_principal_may_approve():
+    """A project that names nobody has not said who may."""
+    may_approve({}, "anyone", "desk", "cus_7")
+
+
+@pytest.mark.parametrize(
+    ("people", "identity", "queue", "code", "hint"),
+    [
+        (PEOPLE, "DANA", "desk", "self-approval", None),
+        ({}, "dana", "desk", "self-approval", None),
+        (PEOPLE, "bos", "desk", "unknown-approver", "did you mean `boss`?"),
+        (
+            PEOPLE, "someone", "desk", "unknown-approver",
+            "people who may: boss, dana (agentctl.yaml)",
+        ),
+        (PEOPLE, "intern", "legal", "not-their-queue", "people who may: dana (agentctl.yaml)"),
+        (PEOPLE, "boss", "none", "not-their-queue", "people who may: nobody (agentctl.yaml)"),
+        (
+            PEOPLE, "someone", None, "unknown-approver",
+            "people who may: boss, dana, intern (agentctl.yaml)",
+        ),
+    ],
+)  # fmt: skip
+def test_who_may_not_approve_is_refused_with_who_may(
+    people: dict[str, Person], identity: str, queue: str | None, code: str, hint: str | None
+):
+    """Nobody approves for themselves, whatever the case of their name."""
+    with pytest.raises(Problem) as met:
+        may_approve(people, identity, queue, "dana")
+    (diagnostic,) = met.value.diagnostics
+    assert (diagnostic.code, diagnostic.hint) == (code, hint)
+    assert met.value.exit_code is ExitCode.NO
+
+
+def test_a_request_is_held_back_when_what_it_was_decided_under_changed(approvals: Approvals):
+    """Answering it would approve a call under rules that nobody has asked."""
+    row = approvals.request(BOUND, CALL, NOW)
+    assert held_back(row, "policy", "tools") is None
+    changed = held_back(row, "policy", "other")
+    assert changed is not None
+    assert changed.diagnostics[0].code == "changed-since"
+    assert held_back(row, "other", "tools") is not None

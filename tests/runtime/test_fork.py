@@ -109,9 +109,9 @@ def test_a_step_the_run_never_took(tmp_path, agentctl, desk):
     assert code == 2
     assert f"run {first} has no step 5: its model was asked 3 times" in err
     for words, told in (
-        (["--from", first], "--from goes with --step"),
-        (["--step", "2"], "--step goes with --from"),
-        (["x", "y", "--from", first, "--step", "1"], "--from and a task do not go together"),
+        (["--from", first], "--from requires --step"),
+        (["--step", "2"], "--step requires --from"),
+        (["x", "y", "--from", first, "--step", "1"], "--from cannot be used with a task"),
     ):
         code, _, err = agentctl("run", *words)
         assert (code, told in err) == (2, True)
@@ -167,13 +167,13 @@ def test_hashed_content_cannot_be_forked(tmp_path, agentctl, desk, monkeypatch):
 
 
 def test_a_trace_that_was_changed_is_not_forked(tmp_path, agentctl, desk):
-    """What somebody wrote into a trace is not played back."""
+    """What someone wrote into a trace is not played back."""
     make_desk(tmp_path, desk, 1)
     first = started(agentctl, "order-desk", "cancel my order")
     path = tmp_path / f".agentctl/traces/{first}.jsonl"
     path.write_text(path.read_text().replace("49.9", "59.9"))
     code, _, err = agentctl("run", "--from", first, "--step", "2")
-    assert (code, "is not as it was written" in err) == (1, True)
+    assert (code, "was changed after it was written" in err) == (1, True)
 
 
 def test_mocked_runs_are_not_continued_with_live_tools(tmp_path, agentctl, desk):

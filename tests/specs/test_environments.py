@@ -184,7 +184,7 @@ def test_production_is_said_plainly_at_a_terminal(here: Here, model: Loopback):
         screen.end()
         return screen.text
 
-    warning = "PRODUCTION: what this run does is done to real systems"
+    warning = "PRODUCTION: this run acts on real systems"
     model.script(DONE, DONE)
     assert warning in seen(*LIVE, "--env", "production")
     assert warning not in seen(*LIVE)

@@ -93,7 +93,7 @@ def test_a_person_at_the_terminal_answers_what_a_server_asks(project: Path):
     assert screen.end() == 0
     assert "MCP server `files` asks: Who is there?" in screen.text
     assert '"required":["name"]' in screen.text
-    assert 'not taken: "name" is a required property' in screen.text
+    assert 'rejected: "name" is a required property' in screen.text
     assert "Hello Ana" in screen.text
 
 

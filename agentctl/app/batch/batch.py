@@ -1,7 +1,7 @@
 """`agentctl run --batch`: many tasks of one agent, several at the same time, one line a result.
 
 Each task is a run of its own, with its own trace and limits. What has a result is not done again.
-A run that may have acted and was cut off is taken up where it stopped; it is never begun anew.
+A run that may have acted and was cut off is taken up where it stopped; it never starts over.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ from agentctl.specs.loading.project import Project
 
 JOBS = 4
 MOST_FAULTS = 10
-"""So many tasks in a row that the model gave no turn for end a batch: the next would fare alike."""
+"""This many tasks in a row without an answer of the model end a batch."""
 
 
 class BatchPlan(NamedTuple):
@@ -120,7 +120,7 @@ class Batch:
         """Do all that is left to do; yield each result once it is kept.
 
         Raises:
-            Exception: What a worker met that is no result; the others finish first.
+            Exception: Whatever stopped a worker; the other workers finish first.
         """
         open_litellm()  # Here, before many threads would import it at the same moment.
         sessions = state_of(self._runner.root).sessions if self._runner.remembers else None
@@ -157,7 +157,7 @@ class Batch:
         if result.halts is not None:
             self._halt(result.halts)
         elif self._faults == MOST_FAULTS:
-            self._halt(f"the model gave no turn for {MOST_FAULTS} tasks in a row")
+            self._halt(f"the model did not answer for {MOST_FAULTS} tasks in a row")
 
     def _halt(self, why: str) -> None:
         self._halted = self._halted or why
@@ -176,7 +176,7 @@ class Batch:
                 yield done.result
             else:
                 broken = broken or done.error
-                self._halt("something failed that has to do with no single task")
+                self._halt("a worker failed")
         if broken is not None:
             raise broken
 

@@ -40,7 +40,7 @@ class Result(NamedTuple):
     line: dict[str, Any] | None = None
     """What is kept of it; `None` where that stands in the results already."""
     over: str | None = None
-    """The run that nobody needs to take up once the line is kept."""
+    """The run that need not be resumed once the line is kept."""
     faulty: bool = False
     """The model gave no turn."""
     halts: str | None = None
@@ -76,7 +76,7 @@ class TaskRunner:
         self._recipe = recipe
         self._parts = parts
         self._whose = whose
-        # Steps of many runs at once are of use to nobody; warnings are.
+        # The steps of many runs at once would be unreadable; warnings are shown.
         self._observer = Observer(note=observer.note)
         self._waits = waits
         self._of = (parts.harness.agent.name, recipe.environment or recipe.mode)
@@ -138,7 +138,7 @@ class TaskRunner:
         return self._play(task, start_run(self._project, recipe, parts, state, session, inputs))
 
     def _taken_up(self, task: BatchTask, run: str, state: RunState) -> Result:
-        """Go on with a run that was cut off; one that cannot go on is told, not begun anew."""
+        """Go on with a run that was cut off; one that cannot go on never starts over."""
         try:
             path, recipe = trace_of(self.root, run), state.sessions.find(run)
             events = read_events(path)[1]
@@ -197,7 +197,7 @@ class TaskRunner:
             _line(task, known, result),
             over=known.run if events[-1].type == "run.ended" else None,
             faulty=fault is not None,
-            halts="the agent's money for the day or the month does not last" if short else None,
+            halts="the agent's budget for the day or the month is used up" if short else None,
         )
 
 
@@ -221,7 +221,7 @@ def _line(task: BatchTask, known: Known, result: Mapping[str, Any]) -> dict[str,
 
 def _stuck(task: BatchTask, known: Known, met: Problem) -> Result:
     """Return the result of a run that was cut off and cannot be taken up as things are."""
-    reason = f"cut off, and not taken up: {met.diagnostics[0].message}"
+    reason = f"interrupted, and cannot be resumed: {met.diagnostics[0].message}"
     nothing = {"reason": reason, "answer": None, "output": None, "usage": None, "cost": None}
     return Result(task.id, known, _line(task, known, nothing))
 

@@ -71,7 +71,7 @@ def check_tasks(path: Path, check: Callable[[str | None], object]) -> int:
 
     Args:
         path: JSON Lines: `{"id": ..., "task": ...}` or `{"id": ..., "event": {...}}`.
-        check: Raises a problem where nobody can be acted for under a line's `as`.
+        check: Raises a problem if a line's `as` is not a valid principal.
 
     Raises:
         Problem: With everything that is wrong with any line.
@@ -83,7 +83,7 @@ def check_tasks(path: Path, check: Callable[[str | None], object]) -> int:
             task, at = _task(path, number, raw)
             earlier = first.setdefault(task.id, number)
             if earlier != number:
-                message = f"task `{task.id}` stands twice, first in line {earlier}"
+                message = f"duplicate task `{task.id}`, first in line {earlier}"
                 raise problem("duplicate-task", message, at=at("id"), hint="rename one")
             try:
                 check(task.acting_as)
@@ -94,7 +94,7 @@ def check_tasks(path: Path, check: Callable[[str | None], object]) -> int:
         if len(found) >= MOST_PROBLEMS:
             break
     if not first and not found:
-        raise problem("empty-file", "the file holds no task", at=Location(shown_path(path), 1))
+        raise problem("empty-file", "the file has no tasks", at=Location(shown_path(path), 1))
     if found:
         raise Problem(*found)
     return len(first)
@@ -224,9 +224,9 @@ class Results:
         except (NotCanonical, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise problem(
                 "not-a-result",
-                "this is no line of a batch's results",
+                "not a result line of a batch",
                 at=Location(shown_path(self.path), number),
-                hint="name another file with --out: nothing was written to this one",
+                hint="name another file with --out; nothing was written to this one",
             ) from error
 
     def add(self, task: str, line: dict[str, Any], known: Known) -> None:

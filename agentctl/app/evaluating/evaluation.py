@@ -17,15 +17,16 @@ from agentctl.app.evaluating.turn_sources import (
     check_turn_options,
     open_turn_source,
 )
-from agentctl.core.errors import Problem, problem
+from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.files import replacing
-from agentctl.core.text import count
+from agentctl.core.text import count, did_you_mean
 from agentctl.evals.results.gates import Verdict, combined
 from agentctl.evals.running.recordings import read_recordings
 from agentctl.evals.running.runner import NOTHING_SELECTED, EvalPlan, SetResult, evaluate_set
 from agentctl.evals.running.selection import ScenarioSelection
 from agentctl.evals.running.stamp import stamp_of, write_stamp
 from agentctl.evals.running.trial_runner import KeptTraces
+from agentctl.runtime.trial import ToolSource
 from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.reading.locate import shown_path
@@ -50,6 +51,8 @@ class EvalRequest(NamedTuple):
     stamp: bool = False
     """Whether a set that passes is stamped with what its turns were made for."""
     turns: TurnSourceOptions = TurnSourceOptions()
+    tools: ToolSource = "world"
+    """What answers reads: the mock world, or the results that recorded calls carry."""
 
 
 class SetProgress(NamedTuple):
@@ -97,10 +100,15 @@ def evaluate_sets(
         Problem: If the request contradicts itself, a set is wrong, or nothing is selected.
     """
     turns = check_turn_options(
-        request.turns, traces=request.traces is not None, stamp=request.stamp, jobs=request.jobs
+        request.turns,
+        traces=request.traces is not None,
+        stamp=request.stamp,
+        jobs=request.jobs,
+        recorded_tools=request.tools == "recorded",
     )
     request = request._replace(turns=turns)
     loaded = _load(project, request)
+    _check_selection(request.select, loaded)
     plans = [_plan(one, request) for one in loaded]
     started = time.monotonic()
     results, unselected = [], []
@@ -162,6 +170,28 @@ def _load(project: Project, request: EvalRequest) -> list[LoadedSet]:
     return load_golden_sets(project, names)
 
 
+def _check_selection(select: Sequence[str], loaded: Sequence[LoadedSet]) -> None:
+    """Refuse a pattern that selects nothing: a misspelt one would make less of the set green."""
+    scenarios = (entry.scenario for one in loaded for entry in one.scenarios())
+    left = ScenarioSelection(tuple(select)).unmatched(scenarios)
+    if not left:
+        return
+    played = [entry.scenario for one in loaded for entry in one.scenarios()]
+    names = {name for one in played for name in (one.id, *(f"tag:{tag}" for tag in one.tags))}
+    sets = ", ".join(f"`{one.name}`" for one in loaded)
+    raise Problem(
+        *(
+            Diagnostic(
+                NOTHING_SELECTED,
+                f"no scenario of {sets} matches `{pattern}`",
+                hint=did_you_mean(pattern, sorted(names))
+                or "--select takes ids with `*`, or `tag:NAME`",
+            )
+            for pattern in left
+        )
+    )
+
+
 def _plan(loaded: LoadedSet, request: EvalRequest) -> EvalPlan:
     file = request.traces or loaded.recordings
     recordings = None
@@ -174,6 +204,7 @@ def _plan(loaded: LoadedSet, request: EvalRequest) -> EvalPlan:
         jobs=request.jobs,
         keep=request.keep,
         stamp=stamp_of(loaded.bundle.fingerprints) if request.stamp else None,
+        tools=request.tools,
     )
 
 

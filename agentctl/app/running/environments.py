@@ -20,7 +20,7 @@ def environment_of(
         live: Whether tools are live.
 
     Raises:
-        Problem: If there is no such environment, or production would be entered unasked.
+        Problem: If there is no such environment, or production was not asked for by name.
     """
     declared = project.environments
     if not live:
@@ -35,7 +35,7 @@ def environment_of(
         if asked is not None:
             raise problem(
                 "no-environments",
-                f"this project declares no environments, so there is no {asked}",
+                f"this project declares no environments, so `{asked}` is unknown",
                 hint=f"declare `environments: {{{asked}: {{...}}}}` in agentctl.yaml,"
                 " or leave out --env",
             )
@@ -46,7 +46,7 @@ def environment_of(
     if asked is None:
         raise problem(
             "no-staging",
-            "this project declares production alone, and nothing goes there unasked",
+            "this project declares only production, which must be asked for by name",
             hint="--env production, or declare `staging` under `environments:` in agentctl.yaml",
         )
     raise problem(

@@ -16,7 +16,7 @@ from agentctl.traces.log.store import find, read_events
 
 
 class ForkOptions(NamedTuple):
-    """What is forked, and what is otherwise in the fork."""
+    """What is forked, and what differs in the fork."""
 
     trace: str
     """The run: a file, the start of its id, `latest`, or SET/SCENARIO[#TRIAL]."""
@@ -47,7 +47,7 @@ def fork_of(project: Project, wanted: ForkOptions) -> tuple[RunRecipe, Fork]:
         )
     check = checks[run]
     if check.tampering is not None:
-        message = f"run {run} is not as it was written: {check.tampering.what}"
+        message = f"run {run} was changed after it was written: {check.tampering.what}"
         hint = f"agentctl trace verify {wanted.trace}"
         raise problem("tampered", message, hint=hint, exit_code=ExitCode.NO)
     require_content(run, events, "forked")
@@ -59,14 +59,14 @@ def _recipe(project: Project, started: dict[str, Json], run: str, wanted: ForkOp
     if wanted.live and started["mode"] != "live":
         raise problem(
             "not-live",
-            f"run {run} was played with mocked tools, and is not continued with live ones",
+            f"run {run} was played with mocked tools, and cannot continue with live ones",
             hint="leave out --live: tools are then mocked",
         )
     where = started.get("environment")
     if wanted.live and where != wanted.environment:
         raise problem(
             "other-environment",
-            f"run {run} was played in {where or 'no environment'}, and is continued only there",
+            f"run {run} was played in {where or 'no environment'}, and can continue only there",
             hint=f"--env {where}" if where else "leave out --env",
         )
     played = started.get("scenario")

@@ -1,4 +1,4 @@
-"""The model of an agent, ready to be asked, or what to do when it cannot be."""
+"""The model of an agent, ready to answer, or what to do where it cannot."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ def live_model(
     Args:
         bundle: The agent.
         model: A model to ask instead.
-        on_text: Told of the model's words as they arrive, where somebody watches.
+        on_text: Called with the model's words as they arrive.
 
     Raises:
         Problem: If it cannot be asked, for want of a key for instance.

@@ -38,8 +38,8 @@ def task_recipe(project: Project, asked: TaskOptions) -> tuple[RunRecipe, Whose]
     """Find an agent and a mock world: what is asked for, else that of a golden set.
 
     Returns:
-        How a run is started, for nobody yet, and who a run acts for: the principal that a task of
-        a batch names, else that of the options, else that of the golden set.
+        How a run is started, without a principal yet, and who a run acts for: the principal that
+        a task of a batch names, else that of the options, else that of the golden set.
 
     Raises:
         Problem: If there is no such agent or golden set.
@@ -115,14 +115,15 @@ def principal_of(
     """Return on whose behalf: whom `--as` names, else the one of a golden set, else this user.
 
     Raises:
-        Problem: If `--as` names nobody, or a role the policy does not have; or if tools are live
-            and nobody is named.
+        Problem: If `--as` names no person, or a role the policy does not have; or if tools are live
+            and no person is named.
     """
     role = bundle.agent.acts_as
     if acting_as is not None:
         given_role, _, given_id = acting_as.rpartition(":")
         if not given_id.strip():
-            raise problem("bad-principal", f"`--as {acting_as}` names nobody", hint="ROLE:ID")
+            message = f"`--as {acting_as}` names no person"
+            raise problem("bad-principal", message, hint="--as ROLE:ID")
         role = given_role or role
         if role not in bundle.policy.roles:
             raise problem(
@@ -134,7 +135,7 @@ def principal_of(
     if live:
         raise problem(
             "no-principal",
-            "live tools act for somebody: say for whom",
+            "live tools need to know whom they act for",
             hint=f"--as {role}:ID",
         )
     default = (lender.head.defaults if lender else {}).get("principal")
@@ -157,7 +158,7 @@ def check_resumable(project: Project) -> None:
     if project.spec.audit.content != "full":
         raise problem(
             "not-resumable",
-            "this project keeps hashes of content, and from hashes no run can be taken up again",
+            "this project keeps only hashes of content, and a run cannot be resumed from hashes",
             hint="ask at the terminal, or keep content: `audit: {content: full}`",
         )
 

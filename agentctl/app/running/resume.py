@@ -88,16 +88,16 @@ def resume_run(
 
 
 def _checked(project: Project, events: Sequence[Event], words: ResumeWords) -> str:
-    """Return who brings these words; refuse words that nobody would hear, or that are not theirs.
+    """Return who brings these words; refuse words that the run would not read, or that are not theirs.
 
     A case is handed back by those who serve its queue. A question is answered by the user it was
     asked, or by one of the people of the project on their behalf.
     """
     stop = fold(events).ended.get("stop")
     if words.reply is not None and stop != "waiting_reply":
-        raise problem("nobody-asked", "the run does not wait for an answer: leave out --reply")
+        raise problem("nobody-asked", "the run is not waiting for a reply: leave out --reply")
     if words.note is not None and stop != "escalated":
-        raise problem("not-handed-over", "the run was not passed to a person: leave out --note")
+        raise problem("not-handed-over", "the run was not handed to a person: leave out --note")
     if words.reply is words.note is words.did is None:
         return person_id(words.by)
     queue = next((e.body["queue"] for e in reversed(events) if e.type == "escalated"), None)

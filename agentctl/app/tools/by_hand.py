@@ -1,7 +1,7 @@
 """One call by hand, through everything a call of a model goes through.
 
-It is a run of the agent whose turns are that call and what has to come before it: the same gate,
-approval, ledger and trace. The trace says that no model was asked.
+It is a run of the agent whose turns are that call and what has to come before it: the same
+authorizer, approval, ledger and trace. The trace says that no model was asked.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def call_tool(
     people: Participants,
     observer: Observer = UNOBSERVED,
 ) -> CalledTool:
-    """Call one tool as a call of the agent's model goes: gate, approval, ledger, trace.
+    """Call one tool as a call of the agent's model goes: rules, approval, ledger, trace.
 
     Args:
         project: Where the agent is.
@@ -122,10 +122,10 @@ def _call(bundle: Bundle, name: str, arguments: str) -> TurnCall:
     try:
         value = parse_strict(arguments)
     except NotCanonical as error:
-        raise problem("bad-arguments", f"the arguments are no JSON: {error}") from error
+        raise problem("bad-arguments", f"cannot read the arguments: {error}") from error
     if not isinstance(value, dict):
         raise problem(
-            "bad-arguments", "the arguments are no JSON object", hint="""'{"order_id": "o_1"}'"""
+            "bad-arguments", "the arguments must be a JSON object", hint="""'{"order_id": "o_1"}'"""
         )
     return TurnCall(tool=name, args=value)
 
@@ -136,7 +136,7 @@ def _turns(bundle: Bundle, calls: Sequence[TurnCall], intent: str | None) -> lis
         wanted = {call.tool for call in calls}
         ids = [one.id for one in bundle.agent.intents if wanted <= set(one.tools)]
         if intent is None or intent not in ids:
-            said = f"no intent `{intent}` with that" if intent else "intents, and none is said"
+            said = f"no intent `{intent}` that allows this" if intent else "intents: name one"
             raise problem(
                 "unknown-intent",
                 f"agent `{bundle.agent.name}` has {said}",
@@ -150,7 +150,7 @@ def _turns(bundle: Bundle, calls: Sequence[TurnCall], intent: str | None) -> lis
 
 
 def _unmodelled(bundle: Bundle, names: Sequence[str]) -> Bundle:
-    """Return an agent without what concerns a model's answer; nobody is paid for its turns.
+    """Return an agent without what concerns a model's answer; its turns cost nothing.
 
     Of its tools only those that are called need be reachable, and what looks their outcome up.
     """

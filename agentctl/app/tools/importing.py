@@ -101,7 +101,7 @@ def import_tools(project: Project, asked: ImportOptions) -> ToolImport:
     for file in (target, asked.rules):
         if file is not None and file.exists() and not asked.force:
             raise problem(
-                "file-exists", f"{shown_path(file)} is there already", hint="--force, or --out FILE"
+                "file-exists", f"{shown_path(file)} already exists", hint="--force, or --out FILE"
             )
     if mcp is not None:
         server = _server(mcp, called, target.parent, asked.bearer, asked.variables)
@@ -148,7 +148,7 @@ def update_pins(source: str | None) -> PinUpdate:
             notes += updated.notes
     changed = data != read.data
     if changed:
-        _write(path, data, "pinned anew")
+        _write(path, data, "pinned again")
     return PinUpdate(path, changed, notes)
 
 
@@ -158,7 +158,7 @@ def _write(path: Path, manifest: Mapping[str, Json], origin: str) -> None:
     written = parse_yaml(text, shown_path(path))
     decode(ToolManifest, written.data, written)
     if written.data != manifest:
-        raise problem("not-written", f"{shown_path(path)} would not say what was imported")
+        raise problem("not-written", f"{shown_path(path)} would not read back as imported")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, text)
 
@@ -185,7 +185,7 @@ def _words(command: str) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise problem("bad-command", f"`{command}` is no command: {error}") from error
+        raise problem("bad-command", f"cannot parse the command `{command}`: {error}") from error
     if not words:
         raise problem("bad-command", "the command is empty", hint="--mcp 'python server.py'")
     return words

@@ -42,7 +42,7 @@ def call_command(
     """Call one tool by hand, as a call of the agent's model goes: rules, approval, ledger, trace.
 
     Exit codes: 0 it was done, 1 denied, declined or refused by the tool, 2 wrong request, 3 the
-    tool is unreachable, 4 nobody is here to approve it.
+    tool is unreachable, 4 it waits for an approval.
     """
     project = Project.find(Path.cwd())
     asked = CallOptions(name, arguments, agent, acting_as, first or (), intent, world, live, env)

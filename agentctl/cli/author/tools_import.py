@@ -68,7 +68,7 @@ def import_command(
         note(f"note: {neutralised(line)}")
     note(
         f"wrote {shown_path(done.manifest)}: {count(done.tools, 'tool')}."
-        " These rules are for the policy of whoever uses them:"
+        " Add these rules to the policies of the agents that use them:"
     )
     write(done.rules)
     note("Next: read the manifest, name its tools in an agent and a role, then agentctl check")
@@ -83,7 +83,7 @@ def _update(source: str | None) -> int:
     if done.changed:
         note(f"wrote {file}; comments in it were not kept. Next: git diff {file}")
     else:
-        note(f"{file}: every definition is the one that was pinned")
+        note(f"{file}: every definition is as pinned")
     return ExitCode.OK
 
 

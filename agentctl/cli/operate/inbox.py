@@ -74,7 +74,7 @@ def approve(approval_id: ApprovalId, acting: As = None, reason: ReasonOption = N
 
 @inbox_app.command("reject")
 def reject(approval_id: ApprovalId, acting: As = None, reason: ReasonOption = None) -> int:
-    """Reject a call: the agent is told, and the same call stays denied in this run."""
+    """Reject a call: the agent gets the answer, and the same call stays denied in this run."""
     return _answer(approval_id, Approval("reject", reason=reason), acting)
 
 
@@ -85,13 +85,13 @@ def modify(
     acting: As = None,
     reason: ReasonOption = None,
 ) -> int:
-    """Approve a call with other arguments: they are checked and decided on anew."""
+    """Approve a call with other arguments: they are checked and decided on again."""
     try:
         value = parse_strict(arguments)
     except NotCanonical as error:
-        raise problem("bad-arguments", f"the arguments are not JSON: {error}") from error
+        raise problem("bad-arguments", f"cannot read the arguments: {error}") from error
     if not isinstance(value, dict):
-        raise problem("bad-arguments", "the arguments are no JSON object")
+        raise problem("bad-arguments", "the arguments must be a JSON object")
     return _answer(approval_id, Approval("modify", reason=reason, arguments=value), acting)
 
 
@@ -109,7 +109,7 @@ def settle_(
     acting: As = None,
     reason: ReasonOption = None,
 ) -> int:
-    """Say what became of an effect in doubt, once you have looked."""
+    """Say whether an effect in doubt happened, after you have looked."""
     identity = acting or getpass.getuser()
     state: EffectState = "succeeded" if outcome == "happened" else "failed"
     found = settle(Project.find(Path.cwd()), effect, state, reason, identity)

@@ -34,7 +34,7 @@ def resume(
     format: Annotated[Format, typer.Option(help="How the result is printed.")] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the steps.")] = False,
 ) -> int:
-    """Take up a run that was started with `--approvals queue` and waits, or was cut off.
+    """Resume a run that was started with `--approvals queue` and waits, or was cut off.
 
     What it did is played back from its trace and not done again; then it goes on. Exit codes are
     those of `run`.
@@ -52,9 +52,9 @@ def _correction(did: str | None) -> Json:
     try:
         value = parse_strict(did)
     except NotCanonical as error:
-        raise problem("bad-correction", f"--did is not JSON: {error}") from error
+        raise problem("bad-correction", f"cannot read --did: {error}") from error
     if value is None:
-        raise problem("bad-correction", "--did says nothing: it is null")
+        raise problem("bad-correction", "--did must not be null")
     return value
 
 

@@ -58,7 +58,7 @@ def summary_line(summary: BatchSummary) -> str:
     """Return the verdict and the next command."""
     said = f"{count(summary.total, 'task')}: {_counted(summary.stops) or 'none done'}"
     if summary.left:
-        said += f"; {summary.left} not begun: {summary.halted}"
+        said += f"; {summary.left} not started: {summary.halted}"
     if summary.out is not None:
         said += f"; results in {shown_path(summary.out)}"
     return f"{said}. Next: {_next(summary)}"
@@ -67,7 +67,7 @@ def summary_line(summary: BatchSummary) -> str:
 def _next(summary: BatchSummary) -> str:
     if summary.left or summary.again:
         if summary.out is None:
-            return "again with --out FILE, so that what is done stays done"
+            return "rerun with --out FILE to keep the results"
         rest = summary.left + summary.again
         return f"the same command, for the {rest} that {'is' if rest == 1 else 'are'} left"
     if any(summary.stops[stop] for stop in _WAITING):

@@ -200,7 +200,8 @@ def _gate(gate: GateResult, width: int) -> Iterator[str]:
     words = {"passed": "met", "failed": "NOT MET", "not_evaluated": "UNCLEAR"}
     word = f"{words[gate.status]:<8}"
     value = gate.observed.as_json()["value"]
-    seen = f", is {value}" if value is not None else ""
+    mark = "~" if gate.observed.status == "estimated" else ""
+    seen = f", is {mark}{value}" if value is not None else ""
     bound = f"{gate.name} {_MARKS[gate.bound]} {gate.limit:g}{seen}"
     text = f"{bound}: {gate.note}" if gate.note else bound
     lines = list(_wrapped(neutralised(text), width - 11, "", ""))

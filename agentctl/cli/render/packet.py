@@ -22,7 +22,7 @@ _PARTS = (
     ("done", "Done", "Nothing was changed."),
     ("drafts", "Drafts", None),
     ("pending", "Waiting for a decision", None),
-    ("doubts", "In doubt: nobody knows yet whether this happened", None),
+    ("doubts", "In doubt: it is not known whether this happened", None),
     ("blocked", "Not allowed", None),
     ("corrections", "Corrected by a person", None),
     ("facts", "What tools returned", "Nothing was looked up."),
@@ -32,7 +32,7 @@ _PARTS = (
 
 
 def handed_over(events: Sequence[Event]) -> dict[str, Json] | None:
-    """Return the body of the last `escalated` event; `None` if nobody was given the case."""
+    """Return the body of the last `escalated` event; `None` if the case was not handed over."""
     return next((event.body for event in reversed(events) if event.type == "escalated"), None)
 
 

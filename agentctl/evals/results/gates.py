@@ -118,27 +118,34 @@ def _senseless(figure: FigureSpec, spec: GateSpec) -> Iterator[tuple[str, str, s
         if figure.unit == "share" and limit is not None and limit > 1:
             message = f"`{name}` lies between 0 and 1, and its `{key}` is {limit:g}"
             yield key, message, f"for {limit:g} %, write {limit / 100:g}"
+    if spec.min is not None and spec.max is not None and spec.min > spec.max:
+        message = f"`{name}` cannot be at least {spec.min:g} and at most {spec.max:g}"
+        yield "max", message, "swap `min` and `max`"
+    if name == "inconclusive" and spec.max is None:
+        message = "`inconclusive` needs `max`: how many trials may be left unscored"
+        yield "min", message, "to allow one in ten, write `max: 0.1`"
 
 
 def decide_gates(summary: Summary, gates: Gates, *, part: bool = False) -> Verdict:
     """Compare the figures of a set with its gates.
 
-    Without any gate of its own, every scored trial must pass. Invariants, inconclusive trials and
-    stale turns are looked at in every set.
+    What a set declares adds to the default gates: no broken invariant, every scored trial passes,
+    no trial inconclusive, no stale turns. Only a gate on the same figure replaces one of them.
 
     Args:
         summary: The figures.
         gates: What the set declares; `gate_problems` found nothing in them.
-        part: Only some scenarios were selected: a figure they say nothing about is left out.
+        part: Only some scenarios were selected: a figure they say nothing about is left out, but
+            never whether anything passed.
     """
-    declared = gates.figures or _DEFAULT
+    declared = {**_DEFAULT, **gates.figures}
     results = [_invariants(summary)]
     for name in gated_figures():
         spec = declared.get(name)
         if spec is None:
             continue
         figure = summary.figure(name, spec.k)
-        if figure.value is not None or not part:
+        if figure.value is not None or name in _DEFAULT or not part:
             results += _bounds(name if spec.k is None else f"{name}={spec.k}", spec, figure)
     results += _inconclusive(summary, gates.inconclusive or _NONE_MAY)
     stale = summary.freshness.get("stale", 0)
@@ -164,18 +171,18 @@ def _bounds(name: str, spec: GateSpec, figure: Figure) -> list[GateResult]:
     for bound in bounds:
         limit = getattr(spec, bound)
         if limit is not None:
-            status, note = _hold(figure, bound, limit, accept=spec.estimates == "accept")
+            status, note = _hold(figure, bound, limit, refuse=spec.estimates == "refuse")
             results.append(GateResult(name, bound, limit, figure, status, note))
     return results
 
 
 def _hold(
-    figure: Figure, bound: Bound, limit: float, *, accept: bool
+    figure: Figure, bound: Bound, limit: float, *, refuse: bool
 ) -> tuple[GateStatus, str | None]:
     if figure.value is None:
         return "not_evaluated", figure.note
-    if figure.status == "estimated" and not accept:
-        return "not_evaluated", "estimated; to accept estimates, write `estimates: accept`"
+    if figure.status == "estimated" and refuse:
+        return "not_evaluated", "estimated, which this gate refuses; give the turns a `usage:`"
     # Nine decimals: more than a figure can mean, fewer than binary fractions disturb.
     value = round(float(figure.value), 9)
     holds = value >= limit if bound == "min" else value <= limit

@@ -1,5 +1,6 @@
 """Which scenarios of a golden set are played: by glob over their ids, or by tag."""
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -16,6 +17,15 @@ class ScenarioSelection(NamedTuple):
     def takes(self, scenario: Scenario) -> bool:
         """Whether the scenario is selected."""
         return not self.patterns or any(_fits(p, scenario) for p in self.patterns)
+
+    def unmatched(self, scenarios: Iterable[Scenario]) -> tuple[str, ...]:
+        """Return the patterns that fit none of the scenarios."""
+        left = self.patterns
+        for scenario in scenarios if left else ():
+            left = tuple(pattern for pattern in left if not _fits(pattern, scenario))
+            if not left:
+                break
+        return left
 
 
 def _fits(pattern: str, scenario: Scenario) -> bool:

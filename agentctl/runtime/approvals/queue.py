@@ -42,9 +42,8 @@ class QueueApprover:
         Raises:
             Problem: If an answer is there and cannot be used.
         """
-        given = self._replay.approval() if self._replay is not None else None
-        if given is not None:
-            if self._replay is not None and not self._replay.approval_used():
+        if self._replay is not None and (given := self._replay.approval()) is not None:
+            if not self._replay.approval_used():
                 self._check(given, request, lapse_of(request, self._replay.at))
             return given
         self._approvals.request(self._binding, request, self._now())

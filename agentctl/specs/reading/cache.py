@@ -2,8 +2,8 @@
 
 Reading YAML costs more than running what it describes. A cached set is used only when its bytes and
 everything it was checked against are the same; a damaged, truncated or foreign file is ignored, and
-a cache that cannot be written is no error. Scenarios are read and written as a stream: a set may be
-larger than memory.
+a cache that cannot be written only costs time. Scenarios are read and written as a stream: a set
+may be larger than memory.
 """
 
 import hashlib

@@ -28,8 +28,8 @@ def normalised(value: BaseModel) -> bytes:
 def compiled(model: type[M]) -> Callable[[bytes], M]:
     """Return what reads the normalised JSON of a model.
 
-    What it returns has the fields of the model and is no instance of it: it is frozen, compares by
-    value, and can be neither validated nor dumped.
+    The result has the fields of the model without being an instance of it: it is frozen, compares
+    by value, and can be neither validated nor dumped.
     """
     return cast(Callable[[bytes], M], msgspec.json.Decoder(_struct(model)).decode)
 

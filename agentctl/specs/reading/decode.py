@@ -44,6 +44,7 @@ _PATTERNS = {
     "[A-Za-z0-9_.-]{1,64}": "letters, digits, `_`, `.` and `-`, at most 64",
     "[A-Za-z0-9][A-Za-z0-9_./-]{0,127}": "letters, digits, `-`, `_`, `.` and `/`, at most 128",
     "[a-z0-9][a-z0-9_-]{0,63}": "lower-case letters, digits, `-` and `_`, at most 64",
+    "[0-9a-f]{12,64}": "at least twelve hex digits of a fingerprint; `eval --stamp` writes them",
     "(s|m|h|d)": "a duration such as 30s, 15m, 4h or 2d",
 }
 _VARIABLE = r"^\$\{"

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, Strict, model_validator
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 from agentctl.core.events import StopReason
 from agentctl.core.messages import ToolErrorKind
@@ -216,7 +216,7 @@ class InjectedFault(Spec):
     fault: ToolErrorKind | Literal["lost_acknowledgement"] | None = None
     """`lost_acknowledgement`: the effect happens, and the caller sees a time-out."""
     world: WorldTables = Field(default_factory=dict)
-    """Records that change just before the call, as if somebody else had been faster."""
+    """Records that change just before the call, as if someone else had been faster."""
 
     @model_validator(mode="after")
     def _something(self) -> "InjectedFault":
@@ -234,11 +234,15 @@ class Provenance(Spec):
     pseudonymised_with: Text | None = None
 
 
+StampDigits = Annotated[str, Field(pattern=r"^[0-9a-f]{12,64}$")]
+"""The first twelve hex digits of a fingerprint, or more."""
+
+
 class Stamp(Spec):
     """What recorded turns were made for: fingerprints, at least twelve digits each."""
 
-    instructions: Text
-    tools: Text
+    instructions: StampDigits
+    tools: StampDigits
     model: Text
 
 
@@ -279,14 +283,24 @@ class HumanBaseline(Spec):
     minutes: Annotated[float, Field(gt=0)] | None = None
 
 
+def _no_percent_sign(value: Any) -> Any:
+    if isinstance(value, str) and "%" in value:
+        raise ValueError(f"a share is written as a fraction, such as 0.95, not `{value}`")
+    return value
+
+
+GateBound = Annotated[float, Field(ge=0), BeforeValidator(_no_percent_sign)]
+
+
 class GateSpec(Spec):
     """Bounds on one figure of the summary."""
 
-    min: Annotated[float, Field(ge=0)] | None = None
-    max: Annotated[float, Field(ge=0)] | None = None
-    max_ratio: Annotated[float, Field(ge=0)] | None = None
-    estimates: Literal["accept"] | None = None
-    """Let a cost made of estimated tokens pass the gate."""
+    min: GateBound | None = None
+    max: GateBound | None = None
+    max_ratio: GateBound | None = None
+    estimates: Literal["accept", "refuse"] = "accept"
+    """Whether a cost of estimated tokens can meet the gate: turns without `usage:` are estimated
+    from their text, at four bytes a token. `refuse` leaves such a gate unclear."""
     k: Annotated[int, Field(ge=1)] | None = None
     """Only with `pass_hat_k`, and needed there: how many trials in a row must pass."""
 

@@ -5,11 +5,15 @@ from typing import Annotated, Literal
 from pydantic import Field, SerializeAsAny, StringConstraints
 
 from agentctl.core.messages import ToolErrorKind
-from agentctl.specs.shapes.base import JsonObject, Many, Name, Text, ToolName
+from agentctl.specs.shapes.base import JsonObject, Many, Name, Text
 from agentctl.specs.shapes.live import Auth, Live, ServedLive, Variable
 
 HttpStatus = Annotated[str, StringConstraints(pattern=r"^[1-5][0-9][0-9]$")]
 """An HTTP status."""
+
+
+ServerToolName = Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,254}[!-~])?$")]
+"""A name as an MCP server may give it: at most 256 characters of printable ASCII."""
 
 
 class HttpLive(ServedLive):
@@ -71,7 +75,7 @@ class McpLive(ServedLive):
     kind: Literal["mcp"]
     server: Name
     """One of the manifest's `servers:`."""
-    tool: ToolName | None = None
+    tool: ServerToolName | None = None
     """The tool's name at the server, where it is another."""
     definition: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     """sha256 of the definition that was reviewed (`agentctl tools import` writes it); a tool with
