@@ -88,7 +88,7 @@ def resume_run(
 
 
 def _checked(project: Project, events: Sequence[Event], words: ResumeWords) -> str:
-    """Return who brings these words; refuse words that the run would not read, or that are not theirs.
+    """Return who brings these words; refuse words that the run would not read, or from others.
 
     A case is handed back by those who serve its queue. A question is answered by the user it was
     asked, or by one of the people of the project on their behalf.
