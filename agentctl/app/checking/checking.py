@@ -162,7 +162,7 @@ class _Checking:
         said = source.data.get("kind") if isinstance(source.data, dict) else None
         if said is not None:
             models = {name: model for name, model in KINDS.items() if model in _NOUNS}
-            if said in models:
+            if isinstance(said, str) and said in models:
                 return models[said]
             hint = did_you_mean(str(said), models) or f"there are: {', '.join(models)}"
             raise problem("unknown-kind", f"no kind `{said}`", at=source.at("kind"), hint=hint)

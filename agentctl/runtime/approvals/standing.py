@@ -56,7 +56,7 @@ def check_standing(
     if not people:
         return person
     servers = sorted(name for name, who in people.items() if queue is None or queue in who.queues)
-    hint = f"people who may: {', '.join(servers) or 'none'} (agentctl.yaml)"
+    hint = f"people who may: {', '.join(servers) or 'nobody'} (agentctl.yaml)"
     if person not in people:
         hint = did_you_mean(person, servers) or hint
         raise _refused("unknown-approver", f"no person named `{person}` in agentctl.yaml", hint)

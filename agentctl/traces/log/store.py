@@ -15,6 +15,7 @@ from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import did_you_mean
 from agentctl.specs.reading.locate import state_folder
+from agentctl.traces.log.chain import line_holds
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: no i, l, o, u."""
@@ -105,10 +106,10 @@ def list_runs(root: Path) -> Iterator[StoredRun]:
 def _summary(path: Path) -> StoredRun | None:
     try:
         with open_log(path) as file:
-            first = parse_line(file.readline(MAX_LINE).rstrip(b"\n"), max_bytes=MAX_LINE)
+            first = _try(file.readline(MAX_LINE))
             file.seek(max(0, path.stat().st_size - 65536))
             lines = file.read().rstrip(b"\n").split(b"\n")
-            if first["type"] != "run.started":
+            if first is None or first["type"] != "run.started":
                 return None
             if "body" not in first:
                 return _erased(first, path, _try(lines[-1]))
@@ -129,11 +130,13 @@ def _erased(first: dict[str, Json], path: Path, last: dict[str, Json] | None) ->
 
 
 def _try(line: bytes) -> dict[str, Json] | None:
+    """Return what a line says; `None` for one that is not as it was written."""
+    bare = line.rstrip(b"\n")
     try:
-        value = parse_line(line.rstrip(b"\n"), max_bytes=MAX_LINE)
+        value = parse_line(bare, max_bytes=MAX_LINE)
     except NotCanonical:
         return None
-    return value if isinstance(value, dict) else None
+    return value if line_holds(bare, value) else None
 
 
 def find(root: Path, reference: str) -> tuple[Path, str | None]:
