@@ -129,7 +129,7 @@ class Replay:
                 error = body["error"]
                 failed = ToolError(error["error"], error["message"])
                 return ToolResult(None, failed, body["attempts"]), state
-            elif event.type in ("call.decided", "model.replied", "run.ended"):
+            elif event.type in ("call.decided", "model.replied"):
                 return None
         return None
 
