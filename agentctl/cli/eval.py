@@ -19,12 +19,12 @@ from agentctl.app.evaluating.evaluation import (
 )
 from agentctl.app.evaluating.outputs import (
     ReportFile,
-    check_outputs,
     parse_output,
     report_text,
     write_outputs,
 )
 from agentctl.app.evaluating.turn_sources import TurnSourceOptions
+from agentctl.app.output_files import check_outputs
 from agentctl.cli.output import note, write, write_line
 from agentctl.cli.render.eval import set_lines, verdict_line
 from agentctl.evals.running.runner import SetResult
@@ -61,7 +61,7 @@ def eval_command(
     ] = None,
     traces: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Score these recorded runs (JSON Lines)."),
+        typer.Option(metavar="FILE|RUN", help="Score recorded runs: chat logs, traces."),
     ] = None,
     tools: Annotated[
         ToolSource,
@@ -99,10 +99,11 @@ def eval_command(
     are mocked in every case.
     """
     outputs = _outputs(output or [], junit, report_file, table)
-    check_outputs(outputs)
-    if shape != "text":
-        report_function(shape)
+    for name in (*(report for report, _ in outputs), *([shape] if shape != "text" else ())):
+        report_function(name)
     project = Project.find(Path.cwd())
+    inputs = [*map(Path, golden_sets or ()), *([traces] if traces is not None else ())]
+    check_outputs(project, [path for _, path in outputs], inputs)
     request = EvalRequest(
         golden_sets or (),
         select or (),

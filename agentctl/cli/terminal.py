@@ -9,6 +9,7 @@ from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.core.text import shorten
+from agentctl.runtime.approvals.standing import person_id
 from agentctl.runtime.run import ScriptedInputs
 from agentctl.specs.language.schemas import Schema, SchemaProblem
 
@@ -131,7 +132,7 @@ def people_here(task: str | dict[str, Json] | None, approver: str | None) -> Par
         task: What the agent is to do; left out where it was given before.
         approver: Who sits here; left out = the system's user.
     """
-    identity = approver or getpass.getuser()
+    identity = person_id(approver or getpass.getuser())
     if on_terminal():
         return Participants(TerminalInputs(task), TerminalApprover(identity), identity, elicited)
     return Participants(ScriptedInputs(*([] if task is None else [task])), identity=identity)

@@ -54,6 +54,8 @@ def _trial(suite: Element, set_name: str, row: TrialRow, outcome: VerdictOutcome
 
 def _gate(suite: Element, group: str, gate: GateResult) -> None:
     name = f"{gate.name} {gate.bound} {gate.limit:g}"
+    if gate.population is not None:
+        name += f" ({gate.population})"
     case = SubElement(suite, "testcase", classname=_clean(group), name=_clean(name))
     observed = gate.observed.as_json()["value"]
     if gate.status == "failed":

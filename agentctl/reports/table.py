@@ -49,6 +49,7 @@ def flat(set_name: str, row: TrialRow, *, guard: bool = False) -> dict[str, Json
         "trial": row.trial,
         "mode": row.mode,
         "model": row.model,
+        **({"agent": row.agent} if row.agent is not None else {}),
         "status": row.status,
         "freshness": row.freshness,
         "stop": row.stop,

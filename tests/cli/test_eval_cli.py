@@ -112,6 +112,52 @@ def test_files_are_written(agentctl, tmp_path):
     assert not list(tmp_path.glob(".*.tmp"))
 
 
+INPUTS = [
+    "agentctl.yaml",
+    "agents/order-desk.yaml",
+    "tools/orders.yaml",
+    "golden_sets/orders.yaml",
+    "agents/policy.yaml",
+    "golden_sets/worlds/shop.yaml",
+    ".agentctl/state.db",
+]
+
+
+@pytest.mark.parametrize("option", ["--report", "--junit", "--table"])
+@pytest.mark.parametrize("name", INPUTS)
+def test_no_report_overwrites_what_the_project_is_made_of(agentctl, tmp_path, option, name):
+    """An agent, a manifest, a set, a policy, the settings and the state are never an output."""
+    make(tmp_path, [passing("a")])
+    (tmp_path / ".agentctl").mkdir(exist_ok=True)
+    (tmp_path / ".agentctl/state.db").touch()
+    (tmp_path / "agentctl.yaml").write_text("kind: Project\n")
+    link = tmp_path / ("link.csv" if option == "--table" else "link")
+    link.symlink_to(tmp_path / name)
+    before = (tmp_path / name).read_bytes()
+    code, out, err = agentctl(option, link)
+    assert (code, out) == (2, "")
+    assert "error[cannot-write]" in err
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_the_recordings_that_are_scored_are_not_an_output(agentctl, tmp_path):
+    """`--traces FILE --report FILE` would replace what it reads."""
+    make(tmp_path, [passing("a")])
+    (tmp_path / "runs.jsonl").write_text("{}\n")
+    code, _, err = agentctl("orders", "--traces", "runs.jsonl", "--report", "./runs.jsonl")
+    assert code == 2
+    assert "this command reads it" in err
+
+
+def test_two_reports_do_not_share_a_file(agentctl, tmp_path):
+    """One of them would be lost; a device takes both."""
+    make(tmp_path, [passing("a")])
+    (tmp_path / "link").symlink_to(tmp_path / "r.txt")
+    code, _, err = agentctl("--junit", "r.txt", "--report", "link")
+    assert (code, "another report goes into it" in err) == (2, True)
+    assert agentctl("--junit", os.devnull, "--report", os.devnull)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

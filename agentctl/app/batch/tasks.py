@@ -5,9 +5,11 @@ turn comes, so that a batch takes no more memory the longer it is. A result is o
 anything follows from it; a last line that a killed process tore is set aside.
 """
 
+import errno
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -190,6 +192,8 @@ class Results:
         except OSError as error:
             raise self._failure(error) from error
         try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
             lock(self._file, shown_path(path))
             self._read()
         except OSError as error:

@@ -80,6 +80,7 @@ def _verdict(verdict: Verdict) -> dict[str, Json]:
 def _set(result: SetResult) -> dict[str, Json]:
     bundle = result.loaded.bundle
     prints = bundle.fingerprints
+    apart = [one.as_json() for one in result.populations]
     return {
         "set": result.loaded.name,
         "agent": bundle.agent.name,
@@ -93,6 +94,7 @@ def _set(result: SetResult) -> dict[str, Json]:
         "verdict": _verdict(result.verdict),
         "gates": [gate.as_json() for gate in result.verdict.gates],
         "summary": result.summary.as_json(),
+        **({"populations": apart} if apart else {}),
         "trials": [row.as_json() for row in result.rows],
     }
 
