@@ -65,6 +65,20 @@ class EffectIntent(NamedTuple):
     """For so many seconds the same effect of another run is refused."""
 
 
+def ledger_key(tool: str, key: str | None, run: str, seq: int, environment: str | None) -> str:
+    """Return by what the ledger knows an effect.
+
+    Args:
+        tool: The tool.
+        key: What makes it the same effect as another; `None` = it is known by its place in its run.
+        run: The run.
+        seq: The position of its `effect.intended`.
+        environment: What was done in staging has not been done in production.
+    """
+    known = key or f"{tool} {run} {seq}"
+    return f"{environment} {known}" if environment is not None else known
+
+
 class EffectRecord(NamedTuple):
     """One row of the ledger."""
 
@@ -272,5 +286,6 @@ __all__ = [
     "EffectState",
     "Ledger",
     "LedgerClaim",
+    "ledger_key",
     "result_of",
 ]

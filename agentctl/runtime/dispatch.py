@@ -11,7 +11,7 @@ from typing import NamedTuple
 from agentctl.core.canonical import Json
 from agentctl.core.messages import ToolError, ToolResult, call_key
 from agentctl.core.waiting import pause_s
-from agentctl.effects.ledger import EffectIntent
+from agentctl.effects.ledger import EffectIntent, ledger_key
 from agentctl.runtime.exactly_once import SendResult, send_once
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import Run
@@ -92,11 +92,7 @@ def dispatch(
     if tool.effect == "none":
         return _played_back(call, recorded) if recorded else call.read()
     key = effect_key(tool, ask.args)
-    # Without a key of its own, an effect is known by its place in its run.
-    ledger_key = key or f"{tool.name} {session.run_id} {len(run.events)}"
-    if run.context.environment is not None:
-        # What was done in staging has not been done in production.
-        ledger_key = f"{run.context.environment} {ledger_key}"
+    known = ledger_key(tool.name, key, session.run_id, len(run.events), run.context.environment)
     run.record(
         "effect.intended",
         {"call_id": call_id, "tool": tool.name, "effect": tool.effect, "key": key},
@@ -111,7 +107,7 @@ def dispatch(
     else:
         remembered = duration(tool.idempotency.within).total_seconds() if tool.idempotency else 0.0
         intent = EffectIntent(
-            session.run_id, ledger_key, tool.name, ask.args, run.approvals.get(call_id), remembered
+            session.run_id, known, tool.name, ask.args, run.approvals.get(call_id), remembered
         )
         sent = send_once(session.ledger, intent, call)
         outcome = DispatchOutcome(sent.result, sent.state, sent.by)

@@ -57,6 +57,8 @@ class Trial(NamedTuple):
     recorded_end: RecordedEnd | None
     model_fault: ModelFault | None = None
     """What the model could not do, where that is why."""
+    agent: str | None = None
+    """The agent that a recording names; left out = that of the set."""
 
 
 def play_trial(
@@ -128,7 +130,8 @@ def play_trial(
     elif model is None and fault is None and scripted.left and _user_ended(run.events):
         left = count(scripted.left, "recorded turn")
         fault = f"{left} left unplayed: the user's lines ran out first"
-    return Trial(scenario.id, number, kind, name, run.events, world, fault, end, met)
+    agent = recording.agent if recording is not None else None
+    return Trial(scenario.id, number, kind, name, run.events, world, fault, end, met, agent)
 
 
 def _parts(

@@ -152,7 +152,10 @@ class TrialRunner:
         except Problem:
             raise
         except Exception as error:  # noqa: BLE001 - a mock may be a stranger's code
-            return self._crashed(scenario, number, kind, error), None
+            row = self._crashed(scenario, number, kind, error)
+            if recording is not None:
+                row = row._replace(model=recording.model or row.model, agent=recording.agent)
+            return row, None
         if trial.events and trial.events[-1].body.get("stop") == "interrupted":
             # The loop ends a run in good order on Ctrl-C; here it ends the whole evaluation.
             raise KeyboardInterrupt
