@@ -50,13 +50,16 @@ def score_state(evidence: Evidence) -> Score | None:
     expect, world = evidence.scenario.expect, evidence.world
     if expect.state is None:
         return None
+    notes: tuple[FailureReason, ...] = ()
     if expect.state == "from_calls":
         worlds = evidence.context.expected_worlds(evidence.scenario)
-        found = min((compare_worlds(wanted.world, world) for wanted in worlds), key=len)
+        compared = ((wanted, compare_worlds(wanted.world, world)) for wanted in worlds)
+        nearest, found = min(compared, key=lambda one: len(one[1]))
+        notes = tuple(FailureReason("expected-call", note) for note in nearest.notes)
     else:
         free = expect.calls is None and not expect.any_of
         found = compare_fields(expect.state, world, closed=free)
-    return Score.of(difference.reason() for difference in found)
+    return Score.of((difference.reason() for difference in found), notes)
 
 
 def compare_fields(
