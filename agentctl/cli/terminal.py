@@ -5,11 +5,10 @@ import sys
 
 from agentctl.app.running.participants import Participants
 from agentctl.cli.output import note
-from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
 from agentctl.core.masking import masked
 from agentctl.core.messages import Approval, ApprovalRequest
-from agentctl.core.text import shorten
+from agentctl.core.text import neutralised, shorten
 from agentctl.runtime.approvals.standing import person_id
 from agentctl.runtime.run import ScriptedInputs
 from agentctl.specs.language.schemas import Schema, SchemaProblem
@@ -31,8 +30,7 @@ def warn_of_production(environment: str | None) -> None:
 
 def prompt_line(question: str) -> str | None:
     """Ask on stderr and read one line; `None` at the end of input."""
-    sys.stderr.write(question)
-    sys.stderr.flush()
+    note(question, end="")
     line = sys.stdin.readline()
     return line.strip() if line else None
 
