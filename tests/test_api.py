@@ -68,7 +68,7 @@ def test_check_returns_diagnostics_with_places(root):
     change(root, "agent: library-desk", "agent: library-dsek")
     (found,) = api.check(root).diagnostics
     assert (found.code, found.severity) == ("unknown-agent", "error")
-    assert str(found.location).endswith("library-desk.yaml:3:8")
+    assert str(found.location).endswith("library-desk.yaml:4:8")
     assert found.hint == "did you mean `library-desk`?"
 
 

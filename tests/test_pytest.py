@@ -17,7 +17,7 @@ from agentctl.app.new_project import start_project
 ROOT = Path(__file__).parent.parent
 PLUGIN = ("-p", "agentctl.pytest")
 SET = Path("golden_sets") / "library-desk.yaml"
-SCENARIOS = (files("agentctl") / "template" / SET).read_text().count("  - id: ")
+SCENARIOS = (files("agentctl") / "templates" / "library" / SET).read_text().count("  - id: ")
 
 
 @pytest.fixture

@@ -19,17 +19,18 @@ from agentctl.app.evaluating.evaluation import (
 )
 from agentctl.app.evaluating.outputs import (
     ReportFile,
-    check_outputs,
     parse_output,
     report_text,
     write_outputs,
 )
 from agentctl.app.evaluating.turn_sources import TurnSourceOptions
+from agentctl.app.output_files import check_outputs
 from agentctl.cli.output import note, write, write_line
 from agentctl.cli.render.eval import set_lines, verdict_line
 from agentctl.evals.running.runner import SetResult
 from agentctl.evals.running.trial_runner import KeptTraces
 from agentctl.reports.registry import REPORTS, report_function, table_for
+from agentctl.runtime.trial import ToolSource
 from agentctl.specs.loading.project import Project
 
 _NAMES = ", ".join(REPORTS)
@@ -60,8 +61,12 @@ def eval_command(
     ] = None,
     traces: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Score these recorded runs (JSON Lines)."),
+        typer.Option(metavar="FILE|RUN", help="Score recorded runs: chat logs, traces."),
     ] = None,
+    tools: Annotated[
+        ToolSource,
+        typer.Option(help="What answers reads: the mock world, or the recorded results."),
+    ] = "world",
     keep: Annotated[KeptTraces, typer.Option(help="Traces of which trials to keep.")] = "failed",
     stamp: Annotated[
         bool, typer.Option("--stamp", help="Write into the set what its turns were made for.")
@@ -94,10 +99,11 @@ def eval_command(
     are mocked in every case.
     """
     outputs = _outputs(output or [], junit, report_file, table)
-    check_outputs(outputs)
-    if shape != "text":
-        report_function(shape)
+    for name in (*(report for report, _ in outputs), *([shape] if shape != "text" else ())):
+        report_function(name)
     project = Project.find(Path.cwd())
+    inputs = [*map(Path, golden_sets or ()), *([traces] if traces is not None else ())]
+    check_outputs(project, [path for _, path in outputs], inputs)
     request = EvalRequest(
         golden_sets or (),
         select or (),
@@ -106,6 +112,7 @@ def eval_command(
         keep,
         stamp,
         TurnSourceOptions(record, replay, live, written, model, trials, in_flight),
+        tools,
     )
     with _counter() as on_progress:
         evaluation = evaluate_sets(project, request, on_progress=on_progress, on_note=note)

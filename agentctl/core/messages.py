@@ -47,6 +47,10 @@ class Principal:
         return {**self.attributes, "id": self.id, "role": self.role, "name": self.name or self.id}
 
 
+MOST_TOKENS = 1_000_000_000
+"""A count of tokens of one turn that is larger is a mistake, or a lie."""
+
+
 class Usage(NamedTuple):
     """Tokens of one model call, as the provider counts them."""
 
@@ -132,6 +136,8 @@ class ModelReply(NamedTuple):
     """The model, or its provider, declined to answer; `text` says why, where anything does."""
     failed_attempts: tuple[dict[str, Json], ...] = ()
     """The requests before that brought no reply, in order: whom, what kind of fault, one line."""
+    usage_rejected: str | None = None
+    """What the provider said of its tokens, where it cannot be true; then `usage` is `None`."""
 
 
 class Message(NamedTuple):
@@ -198,6 +204,7 @@ class Approval(NamedTuple):
 
 
 __all__ = [
+    "MOST_TOKENS",
     "Approval",
     "ApprovalRequest",
     "EffectKind",

@@ -3,9 +3,10 @@
 from decimal import Decimal
 from typing import Literal
 
-PriceStatus = Literal["priced", "declared", "estimated", "unknown"]
+PriceStatus = Literal["priced", "declared", "estimated", "recorded", "unknown"]
 """`declared`: the spec's price; `priced`: litellm's price map; `estimated`: the tokens were
-guessed from the text; `unknown`: nobody knows the price."""
+guessed from the text; `recorded`: what a recorded run says it cost; `unknown`: there is no price
+for the model."""
 
 _MICRO = Decimal("0.000001")
 
@@ -22,4 +23,15 @@ def money_text(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-__all__ = ["PriceStatus", "money_text"]
+def exact_money_text(amount: Decimal) -> str:
+    """Write dollars with every decimal they have: what was recorded is not rounded.
+
+    >>> exact_money_text(Decimal("0.0000001230"))
+    '0.000000123'
+    >>> exact_money_text(Decimal("1E+2"))
+    '100'
+    """
+    return f"{amount.normalize():f}"
+
+
+__all__ = ["PriceStatus", "exact_money_text", "money_text"]

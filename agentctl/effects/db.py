@@ -53,7 +53,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
                 db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OverflowError) as error:
         raise _failed(None, error) from error
 
 

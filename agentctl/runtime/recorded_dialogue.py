@@ -4,9 +4,11 @@ It is the model and the user of a run at the same time. Each is given the next e
 is theirs, so words and calls keep the order in which they were recorded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import get_args
 
-from agentctl.core.messages import ModelReply
+from agentctl.core.canonical import Json
+from agentctl.core.messages import EffectKind, ModelReply, ToolError, ToolErrorKind, ToolResult
 from agentctl.models.port import ModelFault, Request
 from agentctl.models.scripted import reply_of_turn
 from agentctl.runtime.run import AGENT_SPEAKS, AgentSpeaks
@@ -70,4 +72,34 @@ class RecordedDialogue:
         return self._next < len(self._turns) and self._turns[self._next].user is not None
 
 
-__all__ = ["RecordedDialogue"]
+def recorded_reads(
+    turns: Sequence[Turn], effects: Mapping[str, EffectKind]
+) -> dict[tuple[str, str], ToolResult]:
+    """Return what reads answered when turns were recorded, by id of the call and tool.
+
+    A result of the form `{error, message}` is an error of the tool, as a model is told one.
+
+    Args:
+        turns: The agent's turns, and lines of the user, which count for nothing.
+        effects: What each tool does to the world: the results of reads alone are returned.
+    """
+    replies = (turn for turn in turns if turn.user is None)
+    return {
+        (f"{step}.{index}", call.tool): _result(call.result)
+        for step, turn in enumerate(replies, start=1)
+        for index, call in enumerate(turn.calls, start=1)
+        if call.result is not None and effects.get(call.tool) == "none"
+    }
+
+
+def _result(recorded: Json) -> ToolResult:
+    match recorded:
+        case {"error": str(kind), "message": str(message)} if kind in _ERRORS:
+            return ToolResult(error=ToolError(kind, message))  # type: ignore[arg-type]
+        case _:
+            return ToolResult(recorded)
+
+
+_ERRORS = frozenset(get_args(ToolErrorKind))
+
+__all__ = ["RecordedDialogue", "recorded_reads"]

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from agentctl.core.canonical import Json
 from agentctl.core.clock import Clock
 from agentctl.core.events import Event, EventType, StopReason
+from agentctl.core.masking import without_secrets
 from agentctl.core.messages import Message, Principal
 from agentctl.core.money import money_text
 from agentctl.effects.budget import Budget, BudgetLevel
@@ -118,6 +119,8 @@ class RunContext(NamedTuple):
     """Where live tools are: staging or production, where the project has both."""
     recorded_end: RecordedEnd | None = None
     """How the run ended that is played back, once its recorded turns are over."""
+    recorded_cost: Decimal | None = None
+    """What that run cost, in US dollars; left out = priced from tokens."""
 
 
 class ScriptedInputs:
@@ -186,6 +189,7 @@ class Run:
             now=context.clock.now,
             warn=self._warn,
             played_back=lambda: self.replay is not None and not self.replay.over,
+            recorded=context.recorded_cost,
         )
         self.left_s = harness.agent.limits.wall_clock_s
         """Seconds of the wall clock that were left before this model turn."""
@@ -194,8 +198,14 @@ class Run:
         self.started_at = context.clock.now() - timedelta(seconds=context.session.used_s)
 
     def record(self, kind: EventType, body: dict[str, Json]) -> None:
-        """Append one event; what is played back is recorded already."""
+        """Append one event; what is played back is recorded already.
+
+        Secrets are masked here, before anyone can read the event; what the run works with is left
+        as it is. A trial keeps its events in memory: its trace is masked when it is written.
+        """
         events = self.events
+        if self._recorder is not None:
+            body = without_secrets(body)
         if self.replay is not None and not self.replay.over:
             before, recorded = self.replay.through(kind, body)
             events += before

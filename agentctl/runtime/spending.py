@@ -4,13 +4,15 @@ The limit of a run (`session`) is kept here, in memory, and so also holds in a t
 several runs share are kept by the budget a run is given; a trial has none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 
 from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.errors import Problem
 from agentctl.core.messages import Message, ModelReply, ToolResult, Usage
-from agentctl.core.money import money_text
+from agentctl.core.money import exact_money_text, money_text
 from agentctl.effects.budget import Budget, BudgetBreach, BudgetHold, BudgetLevel, BudgetRefusal
 from agentctl.models.port import Model, ModelFault, Request
 from agentctl.models.pricing import cost as turn_cost
@@ -31,14 +33,7 @@ _WORDS = {
 
 
 class BudgetExceeded(Exception):  # noqa: N818 - not an error of the program
-    """A call may cost more than a limit leaves."""
-
-    def __init__(self, refusal: BudgetRefusal) -> None:
-        used, most = money_text(refusal.level.used), money_text(refusal.level.most)
-        super().__init__(
-            f"{most} US dollars {_WORDS[refusal.level.period]}: {used} used or reserved,"
-            f" and the next call may cost {money_text(refusal.asked)}"
-        )
+    """A call may cost more than a limit leaves, or what it leaves is not known."""
 
 
 class Spending:
@@ -53,6 +48,7 @@ class Spending:
         warn: Told of each limit that is nearly used up, once, and of each call that a limit
             forbids, with the money it asked for.
         played_back: Whether what happens now happened before, and its money was booked then.
+        recorded: What the whole run cost when it was recorded; left out = its turns are added up.
     """
 
     def __init__(
@@ -65,7 +61,9 @@ class Spending:
         now: Callable[[], datetime],
         warn: Callable[[str, BudgetLevel, Decimal | None], None],
         played_back: Callable[[], bool],
+        recorded: Decimal | None = None,
     ) -> None:
+        self._recorded = recorded
         self.spent = Decimal(0)
         self.input_tokens = 0
         self.output_tokens = 0
@@ -79,6 +77,8 @@ class Spending:
         self._played_back = played_back
         self._warned: set[str] = set()
         self._open: dict[int, BudgetHold] = {}
+        self._unknown: BudgetExceeded | None = None
+        """Why it is not known what a shared budget leaves."""
         price, self._status = harness.price_of(model)
         self._unpriced = price is None
 
@@ -88,7 +88,9 @@ class Spending:
         return self.input_tokens + self.output_tokens
 
     def cost(self) -> dict[str, Json]:
-        """Return what the run has cost so far."""
+        """Return what the run has cost so far; of a recorded run, what it cost then."""
+        if self._recorded is not None:
+            return {"usd": exact_money_text(self._recorded), "status": "recorded"}
         if self._unpriced:
             return {"usd": None, "status": "unknown"}
         status = "estimated" if self.estimated else self._status
@@ -96,6 +98,8 @@ class Spending:
 
     def limit_met(self) -> str | None:
         """Return what the limit of a run says when it forbids another turn; warn before that."""
+        if self._unknown is not None:
+            return str(self._unknown)
         limits = self._harness.agent.limits.cost_usd
         if limits.session is None:
             return None
@@ -140,7 +144,10 @@ class Spending:
         price, status = self._harness.price_of(reply.model or self._model)
         cost: dict[str, Json] = {"usd": None, "status": "unknown"}
         dollars = None
-        if price is None:
+        if self._recorded is not None:
+            # The whole is known, the share of each turn is not.
+            cost["status"] = "recorded"
+        elif price is None:
             self._unpriced = True
         else:
             dollars = turn_cost(usage, price)
@@ -150,7 +157,7 @@ class Spending:
             cost = {"usd": money_text(dollars), "status": shown}
         if held is not None:
             self._settle(held, held.amount if dollars is None else dollars)
-        return _counted(usage), cost
+        return _counted(usage, reply.usage_rejected), cost
 
     def hold_call(self, tool: ToolSpec) -> BudgetHold | None:
         """Hold what a tool call may cost, with all of its attempts.
@@ -183,15 +190,20 @@ class Spending:
         return {"usd": money_text(dollars), "status": "declared"}
 
     def close(self) -> None:
-        """Book in full what is still held: those calls were begun, and their cost is unknown."""
-        if self._budget is not None:
-            for held in self._open.values():
-                self._budget.settle(held, held.amount)
-        self._open.clear()
+        """Book in full what is still held: those calls were begun, and their cost is unknown.
+
+        What cannot be booked stays reserved, which counts as much.
+        """
+        while self._open:
+            with suppress(BudgetExceeded):
+                self._book(self._open.popitem()[1])
 
     def _hold(self, amount: Decimal) -> BudgetHold:
         assert self._budget is not None
-        got = self._budget.reserve(amount, self._now())
+        if self._unknown is not None:
+            raise self._unknown
+        with _limit_unknown():
+            got = self._budget.reserve(amount, self._now())
         if isinstance(got, BudgetRefusal):
             raise self._refused(got)
         self._open[got.id] = got
@@ -200,13 +212,27 @@ class Spending:
     def _refused(self, refusal: BudgetRefusal) -> BudgetExceeded:
         self._warn(_name(refusal.level), refusal.level, refusal.asked)
         self._alert("cost_limit", refusal.level)
-        return BudgetExceeded(refusal)
+        used, most = money_text(refusal.level.used), money_text(refusal.level.most)
+        return BudgetExceeded(
+            f"{most} US dollars {_WORDS[refusal.level.period]}: {used} used or reserved,"
+            f" and the next call may cost {money_text(refusal.asked)}"
+        )
 
     def _settle(self, held: BudgetHold, amount: Decimal) -> None:
-        assert self._budget is not None
+        try:
+            levels = self._book(held, amount)
+        except BudgetExceeded as met:
+            # What happened is recorded first; then the run ends, and `close` books the hold.
+            self._unknown = met
+            return
         del self._open[held.id]
-        for level in self._budget.settle(held, amount):
+        for level in levels:
             self._watch(level)
+
+    def _book(self, held: BudgetHold, amount: Decimal | None = None) -> tuple[BudgetLevel, ...]:
+        assert self._budget is not None
+        with _limit_unknown():
+            return self._budget.settle(held, held.amount if amount is None else amount)
 
     def _watch(self, level: BudgetLevel) -> None:
         share = Decimal(str(self._harness.agent.limits.cost_usd.alert_at))
@@ -230,17 +256,24 @@ class Spending:
             request.output,
         ]
         heard = _tokens(len(canonical_text(told).encode()))
-        settings = own.settings
-        most = settings.get("max_completion_tokens") or settings.get("max_tokens")
-        said = most if isinstance(most, int) else MOST_OUTPUT_TOKENS
+        said = own.settings.most_output or MOST_OUTPUT_TOKENS
         return max((turn_cost(Usage(heard, said), p) for p in prices), default=Decimal(0))
+
+
+@contextmanager
+def _limit_unknown() -> Iterator[None]:
+    """Take a budget that fails for one that leaves nothing: the run ends, and says why."""
+    try:
+        yield
+    except Problem as met:
+        raise BudgetExceeded(f"the budget is not known: {met.diagnostics[0].message}") from met
 
 
 def _name(level: BudgetLevel) -> str:
     return "cost_usd" if level.period == "session" else f"cost_usd.{level.period}"
 
 
-def _counted(usage: Usage) -> dict[str, Json]:
+def _counted(usage: Usage, rejected: str | None) -> dict[str, Json]:
     """Return a turn's tokens as its event holds them, with cached and reasoning ones if known."""
     counted: dict[str, Json] = {
         "in": usage.input_tokens,
@@ -251,6 +284,8 @@ def _counted(usage: Usage) -> dict[str, Json]:
         counted["cached"] = usage.cached_tokens
     if usage.reasoning_tokens:
         counted["reasoning"] = usage.reasoning_tokens
+    if rejected is not None:
+        counted["rejected"] = rejected
     return counted
 
 

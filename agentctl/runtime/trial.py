@@ -20,7 +20,7 @@ from agentctl.runtime.assembly import run_agent
 from agentctl.runtime.conversation.loop import OUT_OF_TURNS
 from agentctl.runtime.dispatch import mock_backend
 from agentctl.runtime.harness import Harness
-from agentctl.runtime.recorded_dialogue import RecordedDialogue
+from agentctl.runtime.recorded_dialogue import RecordedDialogue, recorded_reads
 from agentctl.runtime.replay.replay import Replay
 from agentctl.runtime.run import (
     NO_SESSION,
@@ -38,6 +38,11 @@ TurnSourceKind = Literal["written", "recorded", "cassette", "live"]
 """Where the model's turns come from, and so what a trial tests."""
 
 
+ToolSource = Literal["world", "recorded"]
+"""What answers reads: the mock world, or the results on recorded calls where there are any. Writes
+always act on the world."""
+
+
 class Trial(NamedTuple):
     """One attempt at one scenario."""
 
@@ -52,6 +57,8 @@ class Trial(NamedTuple):
     recorded_end: RecordedEnd | None
     model_fault: ModelFault | None = None
     """What the model could not do, where that is why."""
+    agent: str | None = None
+    """The agent that a recording names; left out = that of the set."""
 
 
 def play_trial(
@@ -68,6 +75,7 @@ def play_trial(
     approver: Approver | None = None,
     recorder: EventRecorder | None = None,
     session: RunSession = NO_SESSION,
+    tools: ToolSource = "world",
 ) -> Trial:
     """Play `scenario` once.
 
@@ -84,6 +92,7 @@ def play_trial(
         approver: Who is asked instead of the scenario's script.
         recorder: Where events go as they happen, besides into the trial.
         session: Where the trial is a run that pauses and is resumed.
+        tools: What answers reads.
     """
     turns = recording.turns if recording is not None else scenario.turns
     end = recording.end if recording is not None else scenario.end
@@ -106,8 +115,12 @@ def play_trial(
         scenario={"set": set_name, "id": scenario.id, "trial": number, "kind": kind},
         session=session,
         recorded_end=end if model is None else None,
+        recorded_cost=recording.cost if recording is not None else None,
     )
-    run, met = run_agent(harness, context, mock_backend(harness, world, scenario.faults))
+    effects = {name: tool.effect for name, tool in harness.bundle.tools.items()}
+    recorded = recorded_reads(turns or (), effects) if tools == "recorded" else {}
+    backend = mock_backend(harness, world, scenario.faults, recorded)
+    run, met = run_agent(harness, context, backend)
     if met is not None:
         fault = _fault(met, recorded_end=end is not None, left_out=turns is None)
     if run.missing_mock is not None:
@@ -117,7 +130,8 @@ def play_trial(
     elif model is None and fault is None and scripted.left and _user_ended(run.events):
         left = count(scripted.left, "recorded turn")
         fault = f"{left} left unplayed: the user's lines ran out first"
-    return Trial(scenario.id, number, kind, name, run.events, world, fault, end, met)
+    agent = recording.agent if recording is not None else None
+    return Trial(scenario.id, number, kind, name, run.events, world, fault, end, met, agent)
 
 
 def _parts(
@@ -157,6 +171,7 @@ def user_lines(scenario: Scenario) -> tuple[str | dict[str, Json], ...]:
 
 
 __all__ = [
+    "ToolSource",
     "Trial",
     "TurnSourceKind",
     "play_trial",

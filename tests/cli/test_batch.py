@@ -143,8 +143,11 @@ def test_every_bad_line_is_told_and_nothing_is_run(here: Here, model: Desk):
         (("run", "order-desk", "--batch", "empty.jsonl"), "empty-file"),
         ((*BATCH, "--live"), "no-principal"),
         ((*BATCH, "--approver", "dana"), "not-together"),
-        ((*BATCH, "--out", "tasks.jsonl"), "not-a-result"),
+        ((*BATCH, "--out", "tasks.jsonl"), "cannot-write"),
+        ((*BATCH, "--out", "agentctl.yaml"), "cannot-write"),
         ((*BATCH, "--out", "no/where.jsonl"), "results-not-written"),
+        ((*BATCH, "--out", "other.jsonl"), "not-a-result"),
+        ((*BATCH, "--out", "/dev/zero"), "results-not-written"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(here: Here, words: tuple[str, ...], code: str):
@@ -152,6 +155,7 @@ def test_what_cannot_be_meant_is_refused(here: Here, words: tuple[str, ...], cod
     write_tasks(here, *numbered(1))
     (here.root / "tasks.jsonl").write_text('{"id": "t0", "task": "x"}')
     (here.root / "empty.jsonl").write_text("\n\n")
+    (here.root / "other.jsonl").write_text('{"id": "t0", "task": "x"}')
     _, err = here(*words, exits=3 if code == "results-not-written" else 2)
     assert f"error[{code}]" in err
     assert not here.traces()

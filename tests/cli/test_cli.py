@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -254,3 +255,16 @@ def test_ctrl_c_in_a_run_keeps_what_was_done(desk: Path):
     shown = agentctl(desk, "trace", "show", "latest").stdout
     assert "ended: interrupted" in shown
     assert agentctl(desk, "trace", "verify").returncode == 0
+
+
+def test_the_first_case_of_ones_own_is_green(tmp_path: Path):
+    """The tutorial's case, whose turns say no usage, passes in the project that `init` writes."""
+    assert agentctl(tmp_path, "init", "desk").returncode == 0
+    page = (ROOT / "docs/tutorial.md").read_text()
+    (case,) = re.findall(r"```yaml\n(  - id: .*?)```", page, re.S)
+    golden_set = tmp_path / "desk/golden_sets/library-desk.yaml"
+    golden_set.write_text(golden_set.read_text() + "\n" + case)
+    done = agentctl(tmp_path / "desk", "eval")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1].startswith("passed: 6 of 6 scenarios")
+    assert "cost_vs_human at most 1, is ~" in done.stdout

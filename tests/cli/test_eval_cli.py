@@ -112,6 +112,52 @@ def test_files_are_written(agentctl, tmp_path):
     assert not list(tmp_path.glob(".*.tmp"))
 
 
+INPUTS = [
+    "agentctl.yaml",
+    "agents/order-desk.yaml",
+    "tools/orders.yaml",
+    "golden_sets/orders.yaml",
+    "agents/policy.yaml",
+    "golden_sets/worlds/shop.yaml",
+    ".agentctl/state.db",
+]
+
+
+@pytest.mark.parametrize("option", ["--report", "--junit", "--table"])
+@pytest.mark.parametrize("name", INPUTS)
+def test_no_report_overwrites_what_the_project_is_made_of(agentctl, tmp_path, option, name):
+    """An agent, a manifest, a set, a policy, the settings and the state are never an output."""
+    make(tmp_path, [passing("a")])
+    (tmp_path / ".agentctl").mkdir(exist_ok=True)
+    (tmp_path / ".agentctl/state.db").touch()
+    (tmp_path / "agentctl.yaml").write_text("kind: Project\n")
+    link = tmp_path / ("link.csv" if option == "--table" else "link")
+    link.symlink_to(tmp_path / name)
+    before = (tmp_path / name).read_bytes()
+    code, out, err = agentctl(option, link)
+    assert (code, out) == (2, "")
+    assert "error[cannot-write]" in err
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_the_recordings_that_are_scored_are_not_an_output(agentctl, tmp_path):
+    """`--traces FILE --report FILE` would replace what it reads."""
+    make(tmp_path, [passing("a")])
+    (tmp_path / "runs.jsonl").write_text("{}\n")
+    code, _, err = agentctl("orders", "--traces", "runs.jsonl", "--report", "./runs.jsonl")
+    assert code == 2
+    assert "this command reads it" in err
+
+
+def test_two_reports_do_not_share_a_file(agentctl, tmp_path):
+    """One of them would be lost; a device takes both."""
+    make(tmp_path, [passing("a")])
+    (tmp_path / "link").symlink_to(tmp_path / "r.txt")
+    code, _, err = agentctl("--junit", "r.txt", "--report", "link")
+    assert (code, "another report goes into it" in err) == (2, True)
+    assert agentctl("--junit", os.devnull, "--report", os.devnull)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -324,3 +370,15 @@ def test_ctrl_c_leaves_no_traceback_and_no_broken_file(agentctl, tmp_path, jobs)
     assert list(folder.iterdir()) == []
     assert not list(tmp_path.rglob("*.tmp"))
     assert agentctl("orders", "--select", "s-1")[0] == 1
+
+
+def test_two_sets_of_one_name_are_refused(agentctl, tmp_path):
+    """Neither is left out in silence: reports and traces know a set by its name."""
+    first = make(tmp_path, [passing("a")])
+    (tmp_path / "more").mkdir()
+    second = tmp_path / "more/orders.yaml"
+    second.write_text(first.read_text().replace("worlds/", "../golden_sets/worlds/"))
+    code, out, err = agentctl(first, second)
+    assert (code, out) == (2, "")
+    assert "two golden sets are called `orders`" in err
+    assert agentctl(first, first)[0] == 0

@@ -1,7 +1,10 @@
 """A file is written whole or stays as it was."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -40,14 +43,58 @@ def test_a_link_stays_a_link(tmp_path: Path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_a_pipe_or_a_device_is_never_replaced(tmp_path: Path):
-    """`--report /dev/null`, run as root, must not turn the device into a file."""
-    pipe = tmp_path / "pipe"
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path):
+    """`--report >(jq ...)` of a shell is such a pipe, and a link to one is followed."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
     os.mkfifo(pipe)
-    with pytest.raises(OSError, match="not a regular file"):
-        write_whole(pipe, "new")
-    assert list(tmp_path.iterdir()) == [pipe]
-    assert not pipe.is_file()
+    link.symlink_to(pipe)
+    read: list[bytes] = []
+    reader = Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    write_whole(link, "new")
+    reader.join(30)
+    assert read == [b"new"]
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert sorted(tmp_path.iterdir()) == [link, pipe]
+
+
+def test_a_device_stays_a_device():
+    """`--report /dev/null`, run as root, must not turn the device into a file."""
+    write_whole(Path(os.devnull), "new")
+    assert not Path(os.devnull).is_file()
+
+
+def test_a_folder_is_refused(tmp_path: Path):
+    """Nothing is written beside it either."""
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path / "sub" / "..", "new")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path / "folder", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs /dev/stdout")
+@pytest.mark.parametrize("name", ["/dev/stdout", "out"])
+def test_a_report_into_the_file_that_stdout_goes_to_follows_it(tmp_path: Path, name: str):
+    """`--report /dev/stdout > out` keeps what was and will be printed there."""
+    code = (
+        "import sys; from pathlib import Path; from agentctl.core.files import write_whole\n"
+        f"print('before', flush=True); write_whole(Path({name!r}), 'report\\n'); print('after')"
+    )
+    with (tmp_path / "out").open("w") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True, cwd=tmp_path)
+    assert (tmp_path / "out").read_text() == "before\nreport\nafter\n"
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path):
+    """What its owner keeps from others stays so."""
+    path = tmp_path / "report.json"
+    path.write_text("old")
+    path.chmod(0o640)
+    write_whole(path, "new")
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_permissions_are_those_that_were_asked_for(tmp_path: Path):

@@ -89,15 +89,14 @@ def test_a_gate_without_data_leaves_it_open():
     assert found.exit_code == ExitCode.UNKNOWN
 
 
-def test_an_estimated_cost_passes_only_where_that_is_accepted():
-    """A cost gate over estimates is open unless the gate says `estimates: accept`."""
+def test_an_estimated_cost_can_meet_a_gate_unless_the_gate_refuses_estimates():
+    """A cost of estimated tokens counts; with `estimates: refuse` it leaves the gate unclear."""
     row = GOOD._replace(cost_status="estimated")
-    gate = {"max": 1}
-    assert verdict(row, cost_per_scenario_usd=gate).outcome == "inconclusive"
-    gate["estimates"] = "accept"
-    assert verdict(row, cost_per_scenario_usd=gate).outcome == "passed"
-    gate["max"] = 0.001
-    assert verdict(row, cost_per_scenario_usd=gate).outcome == "failed"
+    assert verdict(row, cost_per_scenario_usd={"max": 1}).outcome == "passed"
+    assert verdict(row, cost_per_scenario_usd={"max": 0.001}).outcome == "failed"
+    refusing = {"max": 1, "estimates": "refuse"}
+    assert verdict(row, cost_per_scenario_usd=refusing).outcome == "inconclusive"
+    assert verdict(GOOD, cost_per_scenario_usd=refusing).outcome == "passed"
 
 
 def test_the_ratio_to_human_cost_can_be_bounded():

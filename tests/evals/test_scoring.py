@@ -334,3 +334,14 @@ def test_a_row_is_plain_and_small():
     )
     assert pickle.loads(pickle.dumps(row)) == row  # noqa: S301 - its own bytes
     assert len(json.dumps(row.as_json())) < 1500
+
+
+def test_a_word_of_the_user_in_the_reason_of_a_trigger_is_no_word_of_the_agent():
+    """`never` is about what the model wrote: the runtime's reason may quote what the user said."""
+    made = bundle(
+        tools=[GET],
+        rules=ALLOW,
+        escalation={"queue": "desk", "triggers": [{"any_keyword": ["lawyer"]}]},
+    )
+    expect = {"escalation": "any", "answer": {"never": ["lawyer"]}}
+    assert score([], expect, made=made, input="My lawyer will call.").status == "passed"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from agentctl.cli.program import run_cli
-from agentctl.core.errors import Problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.messages import Message, ToolCall, Usage
 from agentctl.models.port import ModelFault, Request, ToolOffer
@@ -371,8 +371,35 @@ def test_a_setting_the_model_does_not_take_is_named(server: Loopback):
 @pytest.mark.parametrize("name", ["api_base", "api_key", "mock_response", "temprature"])
 def test_only_settings_are_settings(name: str):
     """Settings cannot turn the door elsewhere, and a typing mistake is not swallowed."""
-    with pytest.raises(Problem, match=name):
-        LiveModel(ModelSpec(name="openai/gpt-5-mini", settings={name: 1}), env={})
+    with pytest.raises(ValidationError, match=name):
+        ModelSpec.model_validate({"name": "openai/gpt-5-mini", "settings": {name: 1}})
+
+
+IMPOSSIBLE_COUNTS = [
+    pytest.param((-50, 3), id="negative"),
+    pytest.param((12, -(10**6)), id="negative output"),
+    pytest.param((10**30, 3), id="enormous"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer")  # as `open_litellm` ignores them
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("told", IMPOSSIBLE_COUNTS)
+def test_tokens_that_cannot_be_count_as_not_counted(server: Loopback, told: Any, stream: bool):
+    """Neither a negative nor an enormous count reaches limits; the rest of the reply does."""
+    server.script(says("ok", told), says("ok", told), says("ok", told))
+    reply = live(server, on_text=[].append if stream else None).reply(ASK, 30)
+    assert (reply.text, reply.usage) == ("ok", None)
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer")
+@pytest.mark.parametrize("told", [(1.5, 3), (float("nan"), 3)], ids=["fraction", "NaN"])
+def test_tokens_that_litellm_cannot_read_are_a_fault_of_the_provider(server: Loopback, told: Any):
+    """litellm refuses such a reply as a whole, which is a fault of the model."""
+    server.script(says("ok", told), says("ok", told), says("ok", told))
+    with pytest.raises(ModelFault) as met:
+        live(server).reply(ASK, 30)
+    assert met.value.exit_code == ExitCode.UNKNOWN
 
 
 def test_nothing_is_written_beside_the_answer(server: Loopback, capfd: pytest.CaptureFixture[str]):

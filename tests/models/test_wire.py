@@ -4,15 +4,23 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.core.messages import Message, ToolCall
+from agentctl.core.messages import Message, ToolCall, Usage
 from agentctl.core.waiting import retry_after_s
-from agentctl.models.port import ToolOffer
-from agentctl.models.provider.wire import ToolNames, structured_output, wire_messages, wire_tools
+from agentctl.models.port import Request, ToolOffer
+from agentctl.models.provider.wire import (
+    ToolNames,
+    parse_reply,
+    structured_output,
+    wire_messages,
+    wire_tools,
+)
 
 ACCEPTED = re.compile(r"[A-Za-z0-9_-]{1,64}")
 NAMES = st.lists(st.text("ab._-", min_size=1, max_size=64), unique=True, max_size=8)
@@ -41,6 +49,47 @@ def test_names_nobody_offered_are_made_acceptable():
     assert names.sent("Drop Table; now") == "Drop_Table__now"
     assert names.sent("") == "unnamed"
     assert names.received("other") == "other"
+
+
+@pytest.mark.parametrize(
+    ("told", "usage", "rejected"),
+    [
+        ((12, 3), Usage(12, 3), None),
+        ((12, None), Usage(12, 0), None),
+        ((0, 0), None, None),
+        ((-5, 3), None, "-5 tokens in, 3 out"),
+        ((12, 10**30), None, f"12 tokens in, {10**30} out"),
+        ((True, 3), None, "True tokens in, 3 out"),
+        ((1.0, 3), None, "1.0 tokens in, 3 out"),
+        ((float("nan"), 3), None, "nan tokens in, 3 out"),
+        (("12", 3), None, "'12' tokens in, 3 out"),
+    ],
+)
+def test_a_count_that_cannot_be_is_no_count(
+    told: tuple[Any, Any], usage: Usage | None, rejected: str | None
+):
+    """What a provider says of its tokens is taken for a count only where it can be one."""
+    counted = SimpleNamespace(prompt_tokens=told[0], completion_tokens=told[1])
+    message = SimpleNamespace(content="ok", tool_calls=None)
+    response = SimpleNamespace(choices=[SimpleNamespace(message=message)], usage=counted)
+    reply = parse_reply(response, Request(()), ToolNames(()), "openai/x")
+    assert (reply.text, reply.usage, reply.usage_rejected) == ("ok", usage, rejected)
+
+
+def test_a_part_of_the_tokens_is_at_most_the_whole():
+    """Cached tokens that are negative or more than all make no turn cheaper than it was."""
+    details = SimpleNamespace(cached_tokens=10**9)
+    thought = SimpleNamespace(reasoning_tokens=-4)
+    counted = SimpleNamespace(
+        prompt_tokens=12,
+        completion_tokens=3,
+        prompt_tokens_details=details,
+        completion_tokens_details=thought,
+    )
+    message = SimpleNamespace(content="ok", tool_calls=None)
+    response = SimpleNamespace(choices=[SimpleNamespace(message=message)], usage=counted)
+    reply = parse_reply(response, Request(()), ToolNames(()), "openai/x")
+    assert reply.usage == Usage(12, 3, False, 12, 0)
 
 
 @pytest.mark.parametrize("text", ["{broken", "[1]", "", '{"a": NaN}'])

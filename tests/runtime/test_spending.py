@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from agentctl.core.clock import VirtualClock
-from agentctl.core.errors import Problem
+from agentctl.core.errors import Problem, problem
 from agentctl.core.messages import ModelReply, Principal, Usage
-from agentctl.effects.budget import Budget
+from agentctl.effects.budget import Budget, BudgetBreach, BudgetHold, BudgetLevel, BudgetRefusal
 from agentctl.effects.budgets import DayLimits, SpendingStore
 from agentctl.effects.db import open_db
 from agentctl.effects.shared_budget import SharedBudget
@@ -141,6 +141,66 @@ def test_shared_money_near_its_limit_is_warned_about_once(budgets: SpendingStore
     limits = {"cost_usd": {"day": 1, "alert_at": 0.1}}
     run = run_with(budget(budgets, "1"), [CALL_GET, CALL_CANCEL, SAY], limits=limits)
     assert bodies(run, "limit.warned") == [{"limit": "cost_usd.day", "used": "0.1", "most": "1"}]
+
+
+class FailingBudget:
+    """A shared budget whose store fails when it should settle, or reserve, for the nth time."""
+
+    def __init__(self, kept: SharedBudget, *, settles: int = 99, reserves: int = 99) -> None:
+        self.kept, self.settles, self.reserves = kept, settles, reserves
+
+    def reserve(self, amount: Decimal, at: datetime) -> BudgetHold | BudgetRefusal:
+        self.reserves -= 1
+        if self.reserves == 0:
+            raise problem("state-unusable", "the disk is full")
+        return self.kept.reserve(amount, at)
+
+    def settle(self, hold: BudgetHold, amount: Decimal) -> tuple[BudgetLevel, ...]:
+        self.settles -= 1
+        if self.settles == 0:
+            raise problem("state-unusable", "the disk is full")
+        return self.kept.settle(hold, amount)
+
+    def alert(self, what: BudgetBreach, level: BudgetLevel, at: datetime) -> None:
+        self.kept.alert(what, level, at)
+
+
+@pytest.mark.parametrize("fails", [{"settles": 1}, {"reserves": 2}], ids=["settle", "reserve"])
+def test_a_budget_that_fails_ends_the_run_and_holds_nothing(
+    budgets: SpendingStore, fails: dict[str, int]
+):
+    """The turn is in the trace, the run ends with its event, and no money stays reserved."""
+    run = run_with(FailingBudget(budget(budgets, "1"), **fails), [CALL_GET, CALL_CANCEL, SAY])
+    assert end(run) == ("limit", "the budget is not known: the disk is full")
+    assert len(bodies(run, "model.replied")) == 1
+    assert budgets.stale(lambda _: True) == []
+    assert used(budgets) == Decimal("0.1" if "settles" in fails else "0.05")
+
+
+def test_a_cost_that_no_budget_can_hold_ends_the_run_with_its_event(budgets: SpendingStore):
+    """Money beyond what the store can count is booked as far as it was held."""
+    dear = spec(price={"input_per_mtok": 0, "output_per_mtok": 10**12})
+    said = {"say": "Done.", "usage": {"in": 0, "out": 10**9}}
+    run = run_with(budget(budgets, str(10**9)), [said], model=dear)
+    assert end(run)[0] == "answered"
+    assert budgets.stale(lambda _: True) == []
+    assert used(budgets) == Decimal(10**8)
+
+
+def test_tokens_that_were_not_believed_are_estimated_and_noted(budgets: SpendingStore):
+    """A count that cannot be switches no limit off: the text is counted, and the event says why."""
+
+    class Liar(ScriptedModel):
+        def reply(self, request: Request, timeout_s: float) -> ModelReply:
+            told = super().reply(request, timeout_s)
+            return told._replace(usage=None, usage_rejected="-5 tokens in, 3 out")
+
+    model = Liar((Turn(say="x" * 200),), "openai/gpt-5-mini")
+    run = run_with(budget(budgets, "1"), [], model)
+    usage = bodies(run, "model.replied")[0]["usage"]
+    assert (usage["out"], usage["estimated"]) == (50, True)
+    assert usage["rejected"] == "-5 tokens in, 3 out"
+    assert used(budgets) == Decimal("0.05")
 
 
 def test_a_turn_without_usage_is_settled_at_the_estimate(budgets: SpendingStore):

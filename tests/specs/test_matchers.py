@@ -57,6 +57,21 @@ def test_what_matches(expected, actual, holds):
     assert matches(expected, actual) is holds
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text", "holds"),
+    [
+        ("^o_[0-9]+$", "o_1\n", False), ("^o_[0-9]+$", "o_1", True), ("(a|b$)", "b\n", False),
+        (r"cost \$", "cost $\n", True), ("[$]", "$\n", True), ("[^]$]x", "ax", True),
+        (r"\\$", "\\\n", False), (r"\\$", "\\", True), (r"[\]$]", "$", True),
+        ("(?m)^a$", "a\nb", True), ("^a$", "a\nb", False), ("(?i)^A$", "a\n", False),
+        ("(?m:^a$)", "a\nb", True),
+    ],
+)  # fmt: skip
+def test_the_end_of_a_pattern_is_the_end_of_the_text(pattern: str, text: str, holds: bool):
+    """A rule `^...$` admits no trailing newline; a pattern that says `(?m)` means lines."""
+    assert matches({"regex": pattern}, text) is holds
+
+
 def test_differences_name_the_place_and_both_sides():
     """Every difference comes with its path, and one that is missing says so."""
     expected = {"items": [{"total": 1, "sku": {"prefix": "a"}}], "note": {"absent": True}, "x": 1}

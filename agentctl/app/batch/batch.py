@@ -14,6 +14,7 @@ from typing import NamedTuple
 from agentctl.app.batch.task_run import Result, TaskRunner
 from agentctl.app.batch.tasks import BatchTask, Results, check_tasks, read_tasks
 from agentctl.app.observer import UNOBSERVED, Observer
+from agentctl.app.output_files import check_output
 from agentctl.app.running.parts import load_parts
 from agentctl.app.running.recipes import Whose
 from agentctl.app.running.state import state_of
@@ -76,6 +77,8 @@ def open_batch(
     Raises:
         Problem: If a line is wrong, before anything is run; or if nothing more can be kept.
     """
+    if plan.out is not None:
+        check_output(project, plan.out, [plan.tasks])
     total = check_tasks(plan.tasks, whose)
     parts = load_parts(project, recipe)
     if parts.backend is not None:

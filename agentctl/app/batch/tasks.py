@@ -5,9 +5,11 @@ turn comes, so that a batch takes no more memory the longer it is. A result is o
 anything follows from it; a last line that a killed process tore is set aside.
 """
 
+import errno
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from pydantic import Field, model_validator
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import Diagnostic, Location, Problem, problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.text import json_text
 from agentctl.specs.reading.decode import decode
 from agentctl.specs.reading.locate import shown_path
 from agentctl.specs.reading.yaml import MOST_PROBLEMS, Source
@@ -190,6 +193,8 @@ class Results:
         except OSError as error:
             raise self._failure(error) from error
         try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
             lock(self._file, shown_path(path))
             self._read()
         except OSError as error:
@@ -236,7 +241,7 @@ class Results:
             Problem: If it cannot be written; the run itself is in its trace.
         """
         try:
-            append(self._file, (json.dumps(line, ensure_ascii=False) + "\n").encode())
+            append(self._file, (json_text(line) + "\n").encode())
             os.fsync(self._file)
         except OSError as error:
             raise self._failure(error) from error

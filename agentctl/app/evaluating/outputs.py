@@ -1,10 +1,11 @@
-"""Write the reports of an evaluation; one that could not be written is refused before playing."""
+"""Write the reports of an evaluation."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from agentctl.app.evaluating.evaluation import Evaluation
+from agentctl.app.output_files import REPORT_FOLDER
 from agentctl.core.errors import problem
 from agentctl.core.files import write_whole
 from agentctl.evals.running.runner import SetResult
@@ -34,19 +35,6 @@ def parse_output(text: str) -> ReportFile:
             hint=f"names are {', '.join(REPORTS)}, and those of installed packages",
         )
     return ReportFile(name, Path(file))
-
-
-def check_outputs(outputs: Sequence[ReportFile]) -> None:
-    """Refuse reports that do not exist and files that could not be written.
-
-    Raises:
-        Problem: Naming the first of them.
-    """
-    for report, path in outputs:
-        report_function(report)
-        if path.is_dir() or not path.parent.is_dir():
-            why = "it is a folder" if path.is_dir() else "its folder does not exist"
-            raise problem("cannot-write", f"cannot write {path}: {why}")
 
 
 def report_text(report: str, results: Sequence[SetResult]) -> str:
@@ -84,11 +72,11 @@ def write_outputs(outputs: Sequence[ReportFile], evaluation: Evaluation, root: P
         write_whole(path, report_text(report, evaluation.results))
     if any(report == "json" for report, _ in outputs):
         # What differs from run to run stays out of the report.
-        folder = state_folder(root) / "reports"
+        folder = state_folder(root) / REPORT_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         trials = sum(result.summary.trials for result in evaluation.results)
         times = f'{{"seconds": {evaluation.seconds:.3f}, "trials": {trials}}}\n'
         write_whole(folder / "timings.json", times)
 
 
-__all__ = ["ReportFile", "check_outputs", "parse_output", "report_text", "write_outputs"]
+__all__ = ["ReportFile", "parse_output", "report_text", "write_outputs"]

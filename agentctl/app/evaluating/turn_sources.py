@@ -43,7 +43,7 @@ class TurnSourceOptions(NamedTuple):
 
 
 def check_turn_options(
-    wanted: TurnSourceOptions, *, traces: bool, stamp: bool, jobs: int
+    wanted: TurnSourceOptions, *, traces: bool, stamp: bool, jobs: int, recorded_tools: bool = False
 ) -> TurnSourceOptions:
     """Refuse options that contradict each other; return them with what they imply.
 
@@ -61,6 +61,10 @@ def check_turn_options(
     chosen = [name for name, there in given.items() if there]
     if len(chosen) > 1 and set(chosen) != {"--written", "--stamp"}:
         raise _apart(chosen[0], f"`{chosen[1]}`", "each selects whose turns are played")
+    if recorded_tools and (wanted.asks or wanted.replay):
+        hint = "recorded results stand on recorded turns: use --traces, or the set's own turns"
+        other = next(name for name in ("--record", "--replay", "--live") if given[name])
+        raise _apart("--tools recorded", f"`{other}`", hint)
     if wanted.model is not None and not (wanted.asks or wanted.replay):
         hint = "add --record, --replay or --live"
         raise problem("no-model", "`--model` needs a live or replayed model", hint=hint)
@@ -70,7 +74,7 @@ def check_turn_options(
             raise problem("no-model", message, hint="add --record or --live")
     if wanted.asks and jobs > 1:
         raise _apart("--jobs", "a live model", "use --in-flight N: one process asks the model")
-    return wanted._replace(written=wanted.written or stamp or traces)
+    return wanted._replace(written=wanted.written or stamp or traces or recorded_tools)
 
 
 def _apart(one: str, other: str, hint: str) -> Problem:

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from agentctl.app.output_files import check_output
 from agentctl.cli.output import note, write_line
 from agentctl.core.clock import stamp
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
-from agentctl.specs.reading.locate import find_root, shown_path
+from agentctl.specs.loading.project import Project
+from agentctl.specs.reading.locate import shown_path
 from agentctl.traces.audit.checkpoints import checkpoints_file, write_checkpoint
 from agentctl.traces.log.journal import read_journal
 from agentctl.traces.log.store import journal_file
@@ -27,7 +29,10 @@ def checkpoint_command(
     Keep the checkpoint, or at least the private key, where the owner of the traces has no access:
     then the audit log up to this moment cannot be rewritten unnoticed.
     """
-    root = find_root(Path.cwd())
+    project = Project.find(Path.cwd())
+    root = project.root
+    if out is not None:
+        check_output(project, out)
     path = out or checkpoints_file(root)
     made = write_checkpoint(path, key, read_journal(journal_file(root)), stamp(datetime.now(UTC)))
     write_line(f"signed {made.at}: {count(made.seals, 'seal')}, head {made.head}")

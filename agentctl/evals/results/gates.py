@@ -48,6 +48,8 @@ class GateResult(NamedTuple):
     observed: Figure
     status: GateStatus
     note: str | None = None
+    population: str | None = None
+    """The agent and model it is about, where a set was played by several."""
 
     def as_json(self) -> dict[str, Json]:
         """Return the result as reports hold it."""
@@ -58,6 +60,8 @@ class GateResult(NamedTuple):
             "observed": self.observed.as_json()["value"],
             "status": self.status,
         }
+        if self.population is not None:
+            row["population"] = self.population
         return row if self.note is None else {**row, "note": self.note}
 
 
@@ -171,18 +175,18 @@ def _bounds(name: str, spec: GateSpec, figure: Figure) -> list[GateResult]:
     for bound in bounds:
         limit = getattr(spec, bound)
         if limit is not None:
-            status, note = _hold(figure, bound, limit, accept=spec.estimates == "accept")
+            status, note = _hold(figure, bound, limit, refuse=spec.estimates == "refuse")
             results.append(GateResult(name, bound, limit, figure, status, note))
     return results
 
 
 def _hold(
-    figure: Figure, bound: Bound, limit: float, *, accept: bool
+    figure: Figure, bound: Bound, limit: float, *, refuse: bool
 ) -> tuple[GateStatus, str | None]:
     if figure.value is None:
         return "not_evaluated", figure.note
-    if figure.status == "estimated" and not accept:
-        return "not_evaluated", "estimated; to accept estimates, write `estimates: accept`"
+    if figure.status == "estimated" and refuse:
+        return "not_evaluated", "estimated, which this gate refuses; give the turns a `usage:`"
     # Nine decimals: more than a figure can mean, fewer than binary fractions disturb.
     value = round(float(figure.value), 9)
     holds = value >= limit if bound == "min" else value <= limit

@@ -1,7 +1,7 @@
 """How a cassette stands to its golden set: what is recorded, missing, stale and unused.
 
 Every recording is played, offline, through the agent as it is now. So it is found at which turn the
-agent would ask otherwise; what follows that turn cannot be known without the model.
+agent would make another request; what follows that turn cannot be known without the model.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class StaleRecording(NamedTuple):
     scenario: str
     trial: int
     why: str
-    """Which turn asks otherwise, and where it differs."""
+    """Which turn makes another request, and where it differs."""
 
 
 class CassetteStatus(NamedTuple):

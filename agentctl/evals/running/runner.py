@@ -19,13 +19,15 @@ from agentctl.core.concurrency import interrupts_held
 from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.exits import ExitCode
 from agentctl.evals.results.figures import Summary, summarise
-from agentctl.evals.results.gates import Verdict, decide_gates
+from agentctl.evals.results.gates import Verdict
+from agentctl.evals.results.populations import Population, decide_all_gates, populations
 from agentctl.evals.running.in_flight import UnlockedModel, in_flight
 from agentctl.evals.running.selection import ScenarioSelection
 from agentctl.evals.running.set_checks import set_problems
 from agentctl.evals.running.trial_runner import KeptTraces, PlayedTrial, TrialRunner, TrialTask
 from agentctl.evals.running.turn_sources import ModelSource, TurnSource
 from agentctl.evals.scorers.scoring import TrialRow
+from agentctl.runtime.trial import ToolSource
 from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.golden import Scenario, Stamp
@@ -49,6 +51,8 @@ class SetResult(NamedTuple):
     """By scenario, then trial."""
     summary: Summary
     verdict: Verdict
+    populations: tuple[Population, ...] = ()
+    """Results by agent and model, where there are several."""
 
 
 class EvalPlan(NamedTuple):
@@ -66,6 +70,8 @@ class EvalPlan(NamedTuple):
     turn_source: TurnSource = "turns"
     """Whose words are played; `turns` gives way to a recording on the studio's cassette."""
     model_source: ModelSource = ModelSource()
+    tools: ToolSource = "world"
+    """What answers reads."""
 
 
 def evaluate_set(
@@ -98,18 +104,24 @@ def evaluate_set(
     if not rows:
         raise _nothing(loaded, plan)
     rows.sort(key=lambda row: (row.scenario, row.trial))
-    summary = _with_left_out(summarise(rows, loaded.head.human_baseline), len(loaded))
+    summary = _with_untested(summarise(rows, loaded.head.human_baseline), loaded, plan)
     part = bool(plan.selection.patterns)
-    verdict = decide_gates(summary, loaded.head.gates, part=part)
-    return SetResult(loaded, tuple(rows), summary, verdict)
+    apart = populations(rows, loaded.head.human_baseline)
+    verdict = decide_all_gates(summary, apart, loaded.head.gates, part=part)
+    return SetResult(loaded, tuple(rows), summary, verdict, apart)
 
 
-def _with_left_out(summary: Summary, size: int) -> Summary:
-    left = size - summary.scenarios
-    if not left:
-        return summary
-    said = f"{left} of {size} scenarios of the set were not played"
-    return summary._replace(untested=(*summary.untested, said))
+def _with_untested(summary: Summary, loaded: LoadedSet, plan: EvalPlan) -> Summary:
+    """Add what the plan left untested to what the rows did."""
+    untested, left = list(summary.untested), len(loaded) - summary.scenarios
+    if plan.tools == "recorded":
+        untested.append(
+            "reads were answered with recorded results, where there are any: what the tools would"
+            " return in the world of the set was not tested"
+        )
+    if left:
+        untested.append(f"{left} of {len(loaded)} scenarios of the set were not played")
+    return summary._replace(untested=tuple(untested))
 
 
 def tasks(loaded: LoadedSet, plan: EvalPlan) -> Iterator[TrialTask]:
@@ -159,7 +171,7 @@ def _play_all(loaded: LoadedSet, plan: EvalPlan) -> Iterator[PlayedTrial]:
         yield from _in_flight(loaded, plan, work)
         return
     first = list(islice(work, CHUNK))
-    trial_runner = TrialRunner(loaded, plan.keep, plan.stamp, plan.model_source)
+    trial_runner = TrialRunner(loaded, plan.keep, plan.stamp, plan.model_source, plan.tools)
     if plan.jobs == 1 or len(first) < CHUNK:
         # So few are done before another process has started.
         played: Iterator[PlayedTrial] = map(trial_runner.play, chain(first, work))
@@ -196,7 +208,7 @@ def _in_flight(
     live, turnstile = plan.model_source.live, threading.Lock()
     assert live is not None  # a plan that asks a model brings one
     model_source = plan.model_source._replace(live=lambda: UnlockedModel(live(), turnstile))
-    trial_runner = TrialRunner(loaded, plan.keep, plan.stamp, model_source)
+    trial_runner = TrialRunner(loaded, plan.keep, plan.stamp, model_source, plan.tools)
     return in_flight(work, trial_runner.play, model_source.in_flight, turnstile)
 
 
@@ -272,7 +284,9 @@ def _start(source: _TaskSource | None) -> None:
     if source is not None:
         plan = source.plan
         loaded = Project.find(source.root).golden_set(source.path)
-        _WorkerShare.trial_runner = TrialRunner(loaded, plan.keep, plan.stamp, plan.model_source)
+        _WorkerShare.trial_runner = TrialRunner(
+            loaded, plan.keep, plan.stamp, plan.model_source, plan.tools
+        )
 
 
 def _play_chunk(chunk: list[TrialTask]) -> list[PlayedTrial] | tuple[Diagnostic, ...]:

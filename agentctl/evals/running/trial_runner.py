@@ -15,7 +15,7 @@ from agentctl.evals.scorers.registry import scorer_table
 from agentctl.evals.scorers.scoring import TrialRow, score_trial
 from agentctl.models.port import Model
 from agentctl.runtime.harness import Harness
-from agentctl.runtime.trial import Trial, TurnSourceKind, play_trial
+from agentctl.runtime.trial import ToolSource, Trial, TurnSourceKind, play_trial
 from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.golden import Scenario, Stamp
 from agentctl.specs.shapes.turns import Recording
@@ -51,6 +51,7 @@ class TrialRunner:
         keep: Which traces to keep.
         stamp: What its turns count as made for; left out = what the set says.
         model_source: Where the words of a model come from besides turns.
+        tools: What answers reads.
 
     Raises:
         Problem: If the agent cannot be run or a scorer does not exist.
@@ -62,7 +63,9 @@ class TrialRunner:
         keep: KeptTraces = "failed",
         stamp: Stamp | None = None,
         model_source: ModelSource | None = None,
+        tools: ToolSource = "world",
     ) -> None:
+        self._tools: ToolSource = tools
         model_source = model_source or ModelSource()
         self._loaded = loaded
         self._keep = keep
@@ -144,11 +147,15 @@ class TrialRunner:
                 recording=recording,
                 model=model,
                 kind=kind,
+                tools=self._tools,
             )
         except Problem:
             raise
         except Exception as error:  # noqa: BLE001 - a mock may be a stranger's code
-            return self._crashed(scenario, number, kind, error), None
+            row = self._crashed(scenario, number, kind, error)
+            if recording is not None:
+                row = row._replace(model=recording.model or row.model, agent=recording.agent)
+            return row, None
         if trial.events and trial.events[-1].body.get("stop") == "interrupted":
             # The loop ends a run in good order on Ctrl-C; here it ends the whole evaluation.
             raise KeyboardInterrupt

@@ -97,6 +97,7 @@ def _unexpected_writes(evidence: Evidence) -> list[FailureReason]:
         for call in evidence.ran
         if call.effect in _WRITES
         and may_have_happened(call)
+        and call.call_id not in evidence.world.writes.repeats
         and not evidence.tables_written(call) & tables
     ]
 

@@ -80,7 +80,7 @@ class Evidence(NamedTuple):
                         found[-1] = ""
                 case "question.asked":
                     found.append(event.body["question"])
-                case "escalated":
+                case "escalated" if event.body["by"] != "runtime":
                     found.append(event.body["reason"])
         for call in self.ran:
             if call.effect != "none":

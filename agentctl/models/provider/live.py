@@ -16,9 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from agentctl.core.canonical import Json
-from agentctl.core.errors import problem
 from agentctl.core.messages import ModelReply
-from agentctl.core.text import did_you_mean
 from agentctl.core.waiting import pause_s
 from agentctl.models.port import ModelFault, Request
 from agentctl.models.provider.failures import (
@@ -55,14 +53,6 @@ BACKOFF_S = 0.5
 """Wait before the second attempt; it doubles. A provider's `Retry-After` comes first."""
 LONGEST_WAIT_S = 10.0
 """A longer wait is not sat out while a fallback stands ready."""
-
-SETTINGS = frozenset(
-    {"extra_body", "frequency_penalty", "logit_bias", "max_completion_tokens", "max_tokens"}
-    | {"min_p", "parallel_tool_calls", "presence_penalty", "prompt_cache_key", "reasoning_effort"}
-    | {"repetition_penalty", "safety_identifier", "seed", "service_tier", "stop", "store"}
-    | {"temperature", "thinking", "tool_choice", "top_k", "top_p", "user", "verbosity"}
-)
-"""What `settings:` may hold. Others could redirect the request: addresses, keys, callbacks."""
 
 _SCHEMA_BESIDE_TOOLS = frozenset({"openai", "azure"})
 """Elsewhere a schema for the answer keeps the model from calling tools, or is refused with them."""
@@ -110,7 +100,6 @@ class LiveModel:
 
     Raises:
         ModelFault: `no_key` or `unknown_model`, before anything is asked.
-        Problem: If `settings` holds what is not a setting.
     """
 
     def __init__(
@@ -123,12 +112,11 @@ class LiveModel:
         sleep: Callable[[float], None] = time.sleep,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        check_settings(spec.settings)
         env = os.environ if env is None else env
         self.name = override or spec.name
         names = (self.name, *(spec.fallbacks if self.name == spec.name else ()))
         self._targets = tuple(target_of(spec, name, env) for name in names)
-        self._settings = spec.settings
+        self._settings = spec.settings.given()
         self._secrets = secrets_in(env)
         self._on_text = on_text
         self._sleep = sleep
@@ -303,21 +291,6 @@ def target_of(spec: ModelSpec, name: str, env: Mapping[str, str]) -> LiveTarget:
     return LiveTarget(name, provider, base_url, credentials(name, base_url, env))
 
 
-def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse settings that are none.
-
-    Raises:
-        Problem: Naming the first of them.
-    """
-    for name in settings:
-        if name not in SETTINGS:
-            raise problem(
-                "unknown-setting",
-                f"`{name}` is not a model setting",
-                hint=did_you_mean(name, SETTINGS) or "see docs/howto-live-models.md",
-            )
-
-
 @lru_cache(maxsize=1)
 def open_litellm() -> Any:
     """Import litellm, quiet: nothing but model requests leaves the machine, nothing is printed."""
@@ -346,10 +319,8 @@ __all__ = [
     "BACKOFF_S",
     "LONGEST_WAIT_S",
     "PATIENCE_S",
-    "SETTINGS",
     "LiveModel",
     "LiveTarget",
-    "check_settings",
     "open_litellm",
     "target_of",
 ]

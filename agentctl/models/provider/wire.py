@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
-from agentctl.core.messages import Message, ModelReply, ToolCall, Usage
-from agentctl.core.text import writable
+from agentctl.core.messages import MOST_TOKENS, Message, ModelReply, ToolCall, Usage
+from agentctl.core.text import shorten, writable
 from agentctl.models.port import ModelFault, Request, ToolOffer
 
 LONGEST_NAME = 64
 """Characters a provider accepts in a tool's name."""
+_MOST_SHOWN = 120
+"""Characters of what a provider says that are shown."""
 
 
 class ToolNames:
@@ -148,13 +150,15 @@ def parse_reply(response: Any, request: Request, names: ToolNames, model: str) -
         text = refusal or ""
     filtered = getattr(choice, "finish_reason", None) == "content_filter"
     wanted = request.output is not None and not calls
+    usage, rejected = _usage(getattr(response, "usage", None))
     return ModelReply(
         text=text or ("" if not calls else None),
         calls=calls,
         output=structured_output(text or "") if wanted else None,
-        usage=_usage(getattr(response, "usage", None)),
+        usage=usage,
         model=model,
         refused=not calls and (filtered or bool(refusal)),
+        usage_rejected=rejected,
     )
 
 
@@ -201,22 +205,30 @@ def _refusal(message: Any) -> str | None:
     return writable(refusal) if isinstance(refusal, str) else None
 
 
-def _usage(usage: Any) -> Usage | None:
-    input_tokens = getattr(usage, "prompt_tokens", None) or 0
-    output_tokens = getattr(usage, "completion_tokens", None) or 0
-    if not input_tokens and not output_tokens:
+def _usage(usage: Any) -> tuple[Usage | None, str | None]:
+    """Return the tokens that a provider counted, or what it said of them that cannot be true."""
+    told = [getattr(usage, f"{side}_tokens", None) for side in ("prompt", "completion")]
+    if not any(told):
         # litellm fills in zeros where the provider counted nothing.
-        return None
-    cached = _part(usage, "prompt_tokens_details", "cached_tokens")
-    reasoning = _part(usage, "completion_tokens_details", "reasoning_tokens")
-    cached, reasoning = min(cached, int(input_tokens)), min(reasoning, int(output_tokens))
-    return Usage(int(input_tokens), int(output_tokens), False, cached, reasoning)
+        return None, None
+    input_tokens, output_tokens = map(_counted, told)
+    if input_tokens is None or output_tokens is None:
+        return None, shorten(f"{told[0]!r} tokens in, {told[1]!r} out", _MOST_SHOWN)
+    cached = _part(usage, "prompt_tokens_details", "cached_tokens", input_tokens)
+    reasoning = _part(usage, "completion_tokens_details", "reasoning_tokens", output_tokens)
+    return Usage(input_tokens, output_tokens, False, cached, reasoning), None
 
 
-def _part(usage: Any, details: str, name: str) -> int:
+def _part(usage: Any, details: str, name: str, whole: int) -> int:
     """Return a part of the tokens that a provider may tell apart."""
-    count = getattr(getattr(usage, details, None), name, None)
-    return max(0, count) if isinstance(count, int) else 0
+    return min(_counted(getattr(getattr(usage, details, None), name, None)) or 0, whole)
+
+
+def _counted(told: Any) -> int | None:
+    """Return a count of tokens; `None` for what is no count: negative, a fraction, too large."""
+    if told is None:
+        return 0
+    return told if type(told) is int and 0 <= told <= MOST_TOKENS else None
 
 
 __all__ = [

@@ -143,9 +143,18 @@ def _number(value: Json) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+_ENDS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z-]*m[a-zA-Z-]*[:)]|\$", re.DOTALL)
+"""What may hold a `$`, a flag that gives it another meaning, and a `$` that ends the text."""
+
+
 @lru_cache(maxsize=1024)
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)
+    """Compile a pattern whose `$` is the end of the text; Python's lets a newline follow."""
+    re.compile(text)
+    found = [part[0] for part in _ENDS.finditer(text)]
+    if any(part.startswith("(?") for part in found):
+        return re.compile(text)
+    return re.compile(_ENDS.sub(lambda part: r"\Z" if part[0] == "$" else part[0], text))
 
 
 def _contains(part: Json, actual: Json) -> bool:

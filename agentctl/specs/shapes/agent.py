@@ -4,10 +4,12 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from agentctl.core.messages import MOST_TOKENS
 from agentctl.specs.shapes.base import (
     Document,
     Dollars,
     ExpressionText,
+    Json,
     JsonObject,
     JsonSchema,
     Many,
@@ -37,6 +39,55 @@ class Price(Spec):
     """Dollars for a million input tokens out of the provider's cache; left out = as any input."""
 
 
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Penalty = Annotated[float, Field(ge=-2, le=2)]
+_MostTokens = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
+
+
+class ModelSettings(Spec):
+    """What the provider is asked to do; each is passed on as it is.
+
+    Nothing here leads a request elsewhere: addresses, keys and callbacks are not settings.
+    """
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: _Share | None = None
+    top_k: Annotated[int, Field(ge=-1)] | None = None
+    min_p: _Share | None = None
+    seed: int | None = None
+    max_tokens: _MostTokens | None = None
+    """Most tokens of one reply."""
+    max_completion_tokens: _MostTokens | None = None
+    """Most tokens of one reply, those of its reasoning included."""
+    stop: Text | Many[Text] | None = None
+    """Text that ends a reply."""
+    frequency_penalty: _Penalty | None = None
+    presence_penalty: _Penalty | None = None
+    repetition_penalty: Annotated[float, Field(gt=0)] | None = None
+    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+    parallel_tool_calls: bool | None = None
+    tool_choice: Text | JsonObject | None = None
+    reasoning_effort: Text | None = None
+    thinking: JsonObject | None = None
+    verbosity: Text | None = None
+    service_tier: Text | None = None
+    store: bool | None = None
+    user: Text | None = None
+    safety_identifier: Text | None = None
+    prompt_cache_key: Text | None = None
+    extra_body: JsonObject | None = None
+    """Sent beside the rest, for what only one provider knows."""
+
+    def given(self) -> dict[str, Json]:
+        """Return the settings that are written, as JSON data."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @property
+    def most_output(self) -> int | None:
+        """Most tokens that one reply may have; `None` = nothing says."""
+        return self.max_completion_tokens or self.max_tokens
+
+
 class ModelSpec(Spec):
     """Which model runs the agent."""
 
@@ -46,7 +97,7 @@ class ModelSpec(Spec):
     """Asked in this order when the model is unavailable."""
     mode: Literal["tools", "json-action"] = "tools"
     """`json-action` asks for one JSON action a turn: for models whose tool calls are unreliable."""
-    settings: JsonObject = {}
+    settings: ModelSettings = ModelSettings()
     """Passed to the provider: temperature, max_tokens and so on."""
     price: Price | None = None
     base_url: Text | None = None

@@ -192,6 +192,9 @@ class ScriptedApproval(Spec):
     reason: Text | None = None
     modify: JsonObject | None = None
     """Arguments laid over the proposed ones."""
+    then: Literal["approve", "reject", "timeout"] = "timeout"
+    """With `modify`: the answer of another queue, where the new arguments ask it; left out = nobody
+    answers."""
 
     @model_validator(mode="before")
     @classmethod
@@ -295,8 +298,9 @@ class GateSpec(Spec):
     min: GateBound | None = None
     max: GateBound | None = None
     max_ratio: GateBound | None = None
-    estimates: Literal["accept"] | None = None
-    """Let a cost made of estimated tokens pass the gate."""
+    estimates: Literal["accept", "refuse"] = "accept"
+    """Whether a cost of estimated tokens can meet the gate: turns without `usage:` are estimated
+    from their text, at four bytes a token. `refuse` leaves such a gate unclear."""
     k: Annotated[int, Field(ge=1)] | None = None
     """Only with `pass_hat_k`, and needed there: how many trials in a row must pass."""
 

@@ -195,6 +195,11 @@ class ToolSpec(Spec):
     description: Text
     input_schema: JsonSchema = Field(default={"type": "object"}, alias="inputSchema")
     output_schema: JsonSchema | None = Field(default=None, alias="outputSchema")
+    unchecked: Many[Text] = ()
+    """What the source of an imported tool demands and no schema here can say: arguments and
+    results are not held against it."""
+    reviewed: bool = False
+    """Whether a person has looked at `unchecked` and accepts it."""
     annotations: Annotations = Annotations()
     effect: EffectKind
     scopes: Many[Text] = ()

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict, field_validator, model_validator
 
+from agentctl.core.messages import MOST_TOKENS
 from agentctl.specs.shapes.base import (
     Dollars,
     Json,
@@ -43,11 +44,11 @@ class TurnCall(Spec):
 class TurnUsage(Spec):
     """Tokens of the turn, where they were recorded."""
 
-    input: Annotated[int, Field(ge=0, alias="in")]
-    output: Annotated[int, Field(ge=0, alias="out")]
-    cached: Annotated[int, Field(ge=0)] = 0
+    input: Annotated[int, Field(ge=0, le=MOST_TOKENS, alias="in")]
+    output: Annotated[int, Field(ge=0, le=MOST_TOKENS, alias="out")]
+    cached: Annotated[int, Field(ge=0, le=MOST_TOKENS)] = 0
     """Of the input: read from the provider's cache."""
-    reasoning: Annotated[int, Field(ge=0)] = 0
+    reasoning: Annotated[int, Field(ge=0, le=MOST_TOKENS)] = 0
     """Of the output: thought and not said."""
 
 

@@ -11,6 +11,7 @@ from agentctl.toolbox.port import BackendCall
 
 _LOST = "lost_acknowledgement"
 """The fault of an effect that happens, and whose answer does not arrive."""
+NOTHING_RECORDED: Mapping[tuple[str, str], ToolResult] = {}
 
 
 class MockBackend:
@@ -23,12 +24,19 @@ class MockBackend:
         mocks: The agent's mocks, compiled.
         world: The world of this run; changed by writes.
         faults: What goes wrong, by tool and number of the call.
+        recorded: What reads answered when the run was recorded, by id of the call and tool; the
+            world is not asked for these.
     """
 
     def __init__(
-        self, mocks: Mapping[str, MockedTool], world: World, faults: Sequence[InjectedFault] = ()
+        self,
+        mocks: Mapping[str, MockedTool],
+        world: World,
+        faults: Sequence[InjectedFault] = (),
+        recorded: Mapping[tuple[str, str], ToolResult] = NOTHING_RECORDED,
     ) -> None:
         self.world = world
+        self._recorded = recorded
         self._mocks = mocks
         self._faults = faults
         self._times: dict[str, int] = {}
@@ -40,6 +48,9 @@ class MockBackend:
 
     def send(self, name: str, call: BackendCall, key: str | None) -> ToolResult:
         """Send one call to the mocked system."""
+        recorded = self._recorded.get((call.call_id, name))
+        if recorded is not None:
+            return recorded
         if name not in self._mocks:
             return ToolResult(error=ToolError("missing_mock", f"tool `{name}` has no mock"))
         fault = self._fault(name)
@@ -82,4 +93,4 @@ class MockBackend:
         return found
 
 
-__all__ = ["MockBackend"]
+__all__ = ["NOTHING_RECORDED", "MockBackend"]

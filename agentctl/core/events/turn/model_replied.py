@@ -18,7 +18,8 @@ MODEL_REPLIED = EventDeclaration(
         content("output", "its answer as an object", optional=True),
         structure(
             "usage",
-            "tokens `in` and `out`, `estimated`, and `cached` and `reasoning` where reported",
+            "tokens `in` and `out`, `estimated`, `cached` and `reasoning` where reported, and what"
+            " was reported where it cannot be true (`rejected`)",
             compared=False,
         ),
         structure("cost", "`usd`, and how it is known (`status`)", compared=False),

@@ -56,6 +56,14 @@ CHECKS = (
         "live: {auth: {token: ${DESK_TOKEN}}}  # used by desk and by night-desk",
     ),
     Check(
+        "too-many-tools",
+        "An agent offers more tools than a model takes",
+        "Most providers refuse a request with more than 128 tools, and a model that is offered"
+        " many chooses worse. Name fewer, or narrow them by intent.",
+        "tools: [...]  # 150 names",
+        "warning",
+    ),
+    Check(
         "unpriced-model",
         "Money is limited, and the price of the model is unknown",
         "Without a price a limit on cost cannot hold. Declare it under `model:`, or under `prices:`"

@@ -40,7 +40,7 @@ CHECKS = (
     Check(
         "bad-schema",
         "A JSON Schema is not valid",
-        "Arguments, results and the output contract are JSON Schemas (draft-07, 2019-09 or"
+        "Arguments, results and the output contract are JSON Schemas (drafts 4, 6, 7, 2019-09 and"
         " 2020-12); the arguments of a tool are an object. References stay within the document.",
         "inputSchema: {type: objcet}",
     ),

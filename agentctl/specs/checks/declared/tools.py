@@ -65,6 +65,13 @@ CHECKS = (
         "mock: {get: orders}  # the tool has no argument order_id",
     ),
     Check(
+        "bad-parameter",
+        "An argument of an HTTP call cannot go where its manifest says",
+        "The place under `parameters:` agrees with the url, the style exists for that place, and no"
+        " argument sets a header that says who calls or how the body is framed.",
+        "parameters: {token: {in: header, name: Authorization}}",
+    ),
+    Check(
         "no-address",
         "An address is not complete",
         "A live HTTP tool has a whole address (https://... or ${NAME}...), or names a server and"
@@ -106,6 +113,15 @@ CHECKS = (
         "query: select 1; drop table orders",
     ),
     Check(
+        "unchecked-constraint",
+        "A constraint of an imported schema is not checked",
+        "The tool's source demands something that no schema here can say, such as a pattern with"
+        " look-ahead. The import left it out and lists it under `unchecked:`. Look at it, then set"
+        " `reviewed: true`.",
+        'unchecked: ["properties.code.pattern: ..."]  # no reviewed: true',
+        "warning",
+    ),
+    Check(
         "undeclared-risk",
         "A tool looks risky and declares no risk",
         "The words of its name and description suggest that it moves money, deletes, cancels,"
@@ -119,6 +135,13 @@ CHECKS = (
         "If one tool shows only the principal's own records and this one shows all of them, the"
         " filter can be avoided. Give it `records:` and `visible_when:`, or bind what it looks up.",
         "name: list_orders  # get_order has visible_when:, this one has not",
+        "warning",
+    ),
+    Check(
+        "unknown-format",
+        "A format of a schema is unknown",
+        "Formats that JSON Schema does not define are ignored: any text fits.",
+        "properties: {mail: {type: string, format: emial}}",
         "warning",
     ),
     Check(
