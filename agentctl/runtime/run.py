@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from agentctl.core.canonical import Json
 from agentctl.core.clock import Clock
 from agentctl.core.events import Event, EventType, StopReason
+from agentctl.core.masking import without_secrets
 from agentctl.core.messages import Message, Principal
 from agentctl.core.money import money_text
 from agentctl.effects.budget import Budget, BudgetLevel
@@ -209,8 +210,14 @@ class Run:
         self.started_at = context.clock.now() - timedelta(seconds=context.session.used_s)
 
     def record(self, kind: EventType, body: dict[str, Json]) -> None:
-        """Append one event; what is played back is recorded already."""
+        """Append one event; what is played back is recorded already.
+
+        Secrets are masked here, before anyone can read the event; what the run works with is left
+        as it is. A trial keeps its events in memory: its trace is masked when it is written.
+        """
         events = self.events
+        if self._recorder is not None:
+            body = without_secrets(body)
         if self.replay is not None and not self.replay.over:
             before, recorded = self.replay.through(kind, body)
             events += before

@@ -13,7 +13,7 @@ from agentctl.core.errors import problem
 from agentctl.core.text import count, did_you_mean
 from agentctl.evals.scorers.evidence import Evidence
 from agentctl.evals.scorers.reasons import MISSING, FailureReason, Score, leaves, shown_pair
-from agentctl.specs.language.matchers import matcher_name, value_differences
+from agentctl.specs.language.matchers import field_differences, matcher_name
 from agentctl.specs.shapes.tools import Compare, TableSpec
 from agentctl.toolbox.mock.world import Record, World
 
@@ -142,7 +142,7 @@ def _record(
             StateDifference(
                 table, key, wrong.path, wrong.expected, MISSING if wrong.missing else wrong.got
             )
-            for wrong in value_differences({name: want}, holder)
+            for wrong in field_differences({name: want}, holder)
         ]
     return found
 
