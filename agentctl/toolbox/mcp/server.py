@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from agentctl.core.masking import masked
+from agentctl.core.text import variables_in
 from agentctl.specs.shapes.live import Server
 from agentctl.toolbox.http.addresses import is_private, resolved
 from agentctl.toolbox.http.auth import MOST_TOKEN_BYTES, identity_of, with_query
@@ -52,6 +54,10 @@ def open_session(
     if server.command:
         command = [variables.fill(part, name) for part in server.command]
         env = {key: variables.fill(f"${{{key}}}", name) for key in server.env}
+        for key in (*server.env, *(key for part in server.command for key in variables_in(part))):
+            value = variables.get(key) or ""
+            if masked({key: value}) != {key: value}:
+                variables.hide(value)
         env.setdefault("PATH", os.environ.get("PATH", os.defpath))
         return McpSession(lambda: stdio_transport(command, env, folder, limit), limit, asked)
     url = variables.address(server.url or "", name)
