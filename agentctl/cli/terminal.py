@@ -5,10 +5,10 @@ import sys
 
 from agentctl.app.running.participants import Participants
 from agentctl.cli.output import note
-from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
+from agentctl.core.masking import masked
 from agentctl.core.messages import Approval, ApprovalRequest
-from agentctl.core.text import shorten
+from agentctl.core.text import neutralised, shorten
 from agentctl.runtime.approvals.standing import person_id
 from agentctl.runtime.run import ScriptedInputs
 from agentctl.specs.language.schemas import Schema, SchemaProblem
@@ -30,8 +30,7 @@ def warn_of_production(environment: str | None) -> None:
 
 def prompt_line(question: str) -> str | None:
     """Ask on stderr and read one line; `None` at the end of input."""
-    sys.stderr.write(question)
-    sys.stderr.flush()
+    note(question, end="")
     line = sys.stdin.readline()
     return line.strip() if line else None
 
@@ -69,7 +68,7 @@ class TerminalApprover:
     def ask(self, request: ApprovalRequest) -> Approval | None:
         """Ask for one call."""
         note(f"\napproval needed: {request.tool} ({request.effect.replace('_', ' ')})")
-        for name, value in request.arguments.items():
+        for name, value in masked(request.arguments).items():
             origin = request.origins.get(name, "model")
             note(f"  {name} = {neutralised(canonical_text(value))}  (from {origin})")
         note(f"  because: {neutralised(request.reason)}; asked of {request.by or 'anybody'}")
@@ -86,7 +85,8 @@ class TerminalApprover:
 
     def _modified(self, request: ApprovalRequest) -> Approval | None:
         own = {k: v for k, v in request.arguments.items() if k not in request.bound}
-        text = prompt_line(f"arguments as JSON, now {canonical_text(own)}\n> ")
+        shown = masked(own)
+        text = prompt_line(f"arguments as JSON, now {canonical_text(shown)}\n> ")
         if text is None:
             return None
         try:
@@ -96,7 +96,9 @@ class TerminalApprover:
             return Approval("reject", self._identity, "the modification was not JSON")
         if not isinstance(arguments, dict):
             return Approval("reject", self._identity, "the modification was not an object")
-        return Approval("modify", self._identity, None, arguments)
+        # What is left as it was shown stays what it is: a secret is shown as a mark.
+        kept = {name: own[name] for name in own if arguments.get(name) == shown[name]}
+        return Approval("modify", self._identity, None, {**arguments, **kept})
 
 
 def elicited(message: str, schema: dict[str, Json]) -> dict[str, Json] | None:

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from agentctl.cli.render.console import neutralised
-from agentctl.core.text import count
+from agentctl.core.text import count, neutralised
 from agentctl.evals.running.cassette_status import CassetteStatus
 
 MOST_SHOWN = 20

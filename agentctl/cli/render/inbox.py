@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from agentctl.app.inbox import Waiting, WaitingApproval, WaitingEffect
-from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.text import neutralised
 
 
 def waiting_line(entry: Waiting) -> str:
