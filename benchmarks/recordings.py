@@ -9,9 +9,9 @@ from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
 
-from agentctl.evals.running.recordings import read_recordings
 from agentctl.evals.running.runner import EvalPlan, SetResult, evaluate_set
 from agentctl.evals.scorers.scoring import TrialRow
+from agentctl.interop.reading import RunsFile, read_runs
 from agentctl.specs.loading.project import Project
 from benchmarks.output import BenchmarkResult, byte_compile, options, show
 
@@ -47,7 +47,7 @@ def score_recordings(project: Path, generated: Generated) -> ScoredRecordings:
     """Evaluate a generated set with its recordings, as `agentctl eval --traces` does."""
     started = process_time()
     loaded = Project.find(project).golden_set(str(generated.golden_set))
-    recordings = read_recordings(generated.recordings, generated.recordings.name, loaded.ids())
+    recordings = read_runs([RunsFile(generated.recordings)], loaded)
     result = evaluate_set(loaded, EvalPlan(recordings=recordings, only_recorded=True, keep="none"))
     return ScoredRecordings(result, process_time() - started)
 

@@ -61,7 +61,7 @@ def eval_command(
     ] = None,
     traces: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Score these recorded runs (JSON Lines)."),
+        typer.Option(metavar="FILE|RUN", help="Score recorded runs: chat logs, traces."),
     ] = None,
     tools: Annotated[
         ToolSource,

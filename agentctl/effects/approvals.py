@@ -13,6 +13,7 @@ from agentctl.core.canonical import Json, canonical_text, parse_strict
 from agentctl.core.clock import stamp
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.masking import masked
 from agentctl.core.messages import ApprovalRequest
 from agentctl.effects.db import prepare, rows, transaction
 from agentctl.effects.ledger import EffectIntent
@@ -88,6 +89,17 @@ class PendingApproval(NamedTuple):
         return (self.policy, self.tools) != (policy, tools)
 
 
+def lapse_of(asked: ApprovalRequest, at: datetime) -> datetime:
+    """Return when a request that was made at a moment lapses, and any answer to it."""
+    return at + timedelta(seconds=asked.within_s or DEFAULT_WITHIN_S)
+
+
+def request_row(asked: ApprovalRequest) -> dict[str, Json]:
+    """Return a request as the inbox keeps it."""
+    kept = {**asked._asdict(), "origins": dict(asked.origins), "bound": list(asked.bound)}
+    return dict(masked(kept))
+
+
 class Approvals:
     """The approvals of one project.
 
@@ -110,8 +122,6 @@ class Approvals:
         Raises:
             Problem: If the database cannot be used.
         """
-        seconds = asked.within_s or DEFAULT_WITHIN_S
-        request = {**asked._asdict(), "origins": dict(asked.origins), "bound": list(asked.bound)}
         with transaction(self._db):
             self._expire(now)
             found = self._all(
@@ -126,10 +136,10 @@ class Approvals:
                         *binding,
                         asked.call_id,
                         asked.call_hash,
-                        canonical_text(request),
+                        canonical_text(request_row(asked)),
                         asked.by,
                         stamp(now),
-                        stamp(now + timedelta(seconds=seconds)),
+                        stamp(lapse_of(asked, now)),
                     ),
                 )
                 found = self._all("id = last_insert_rowid()")
@@ -241,5 +251,7 @@ __all__ = [
     "ApprovalStanding",
     "Approvals",
     "PendingApproval",
+    "lapse_of",
     "not_pending",
+    "request_row",
 ]

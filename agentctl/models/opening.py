@@ -1,7 +1,7 @@
 """The one way to make a model that is really asked: the spec's own, or another named for once.
 
-Whoever runs agents asks here, so that a spec means the same wherever it is run. Nothing is asked
-yet: the model is made ready, or the reason why it cannot be asked is said.
+All that runs agents asks here, so that a spec means the same wherever it is run. Nothing is asked
+yet: the model is made ready, or the reason why it cannot be asked is reported.
 """
 
 from collections.abc import Callable, Mapping

@@ -9,12 +9,13 @@ import re
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from agentctl.core.text import UNSAFE
 from agentctl.evals.results.gates import GateResult, VerdictOutcome
 from agentctl.evals.running.runner import SetResult
 from agentctl.evals.scorers.scoring import TrialRow
 
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 cannot hold, not even escaped."""
+_FORBIDDEN = re.compile(f"{UNSAFE.pattern}|[\ufffe\uffff]")
+"""Characters that XML 1.0 cannot hold, not even escaped, and those that are unsafe to show."""
 
 
 def junit_text(results: Sequence[SetResult]) -> str:
@@ -54,6 +55,8 @@ def _trial(suite: Element, set_name: str, row: TrialRow, outcome: VerdictOutcome
 
 def _gate(suite: Element, group: str, gate: GateResult) -> None:
     name = f"{gate.name} {gate.bound} {gate.limit:g}"
+    if gate.population is not None:
+        name += f" ({gate.population})"
     case = SubElement(suite, "testcase", classname=_clean(group), name=_clean(name))
     observed = gate.observed.as_json()["value"]
     if gate.status == "failed":

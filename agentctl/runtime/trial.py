@@ -57,6 +57,8 @@ class Trial(NamedTuple):
     recorded_end: RecordedEnd | None
     model_fault: ModelFault | None = None
     """What the model could not do, where that is why."""
+    agent: str | None = None
+    """The agent that a recording names; left out = that of the set."""
 
 
 def play_trial(
@@ -113,6 +115,7 @@ def play_trial(
         scenario={"set": set_name, "id": scenario.id, "trial": number, "kind": kind},
         session=session,
         recorded_end=end if model is None else None,
+        recorded=scripted if kind == "recorded" else None,
         recorded_cost=recording.cost if recording is not None else None,
     )
     effects = {name: tool.effect for name, tool in harness.bundle.tools.items()}
@@ -121,6 +124,8 @@ def play_trial(
     run, met = run_agent(harness, context, backend)
     if met is not None:
         fault = _fault(met, recorded_end=end is not None, left_out=turns is None)
+        if fault is not None and met.kind == OUT_OF_TURNS and kind == "recorded":
+            fault += "; where the run ended with that, its recording says so: `end: answered`"
     if run.missing_mock is not None:
         fault = f"missing mock: {run.missing_mock}"
     elif kind == "written" and run.unknown_tools:
@@ -128,7 +133,8 @@ def play_trial(
     elif model is None and fault is None and scripted.left and _user_ended(run.events):
         left = count(scripted.left, "recorded turn")
         fault = f"{left} left unplayed: the user's lines ran out first"
-    return Trial(scenario.id, number, kind, name, run.events, world, fault, end, met)
+    agent = recording.agent if recording is not None else None
+    return Trial(scenario.id, number, kind, name, run.events, world, fault, end, met, agent)
 
 
 def _parts(

@@ -8,6 +8,7 @@ import pytest
 
 from agentctl.app.evaluating.evaluation import EvalRequest, evaluate_sets
 from agentctl.app.evaluating.turn_sources import TurnSourceOptions
+from agentctl.cli.render.eval import population_lines
 from agentctl.core.errors import Problem
 from agentctl.evals.results.report import report_data
 from agentctl.evals.running.runner import SetResult
@@ -149,3 +150,101 @@ def test_a_recorded_cost_takes_the_place_of_estimates(tmp_path: Path):
     assert (row.status, row.cost_usd, row.cost_status) == ("passed", "0.05", "recorded")
     shown = report_data([score(tmp_path, {"turns": turns, "cost": "0.05"})])
     assert shown["sets"][0]["trials"][0]["cost"] == {"usd": "0.05", "status": "recorded"}
+
+
+def played(model: str, *won: bool, **more: Any) -> list[dict[str, Any]]:
+    """Return trials of a model, each with whether it does what is wanted."""
+    return [
+        {"trial": n, "model": model, "turns": [GET, CANCEL, SAY] if good else [GET, SAY], **more}
+        for n, good in enumerate(won, start=1)
+    ]
+
+
+def test_trials_of_different_models_are_never_one_population(tmp_path: Path):
+    """pass^k is of each model by itself; the set as a whole has none, and no interval."""
+    make(tmp_path, [passing("a")])
+    runs = [*played("good", True, True), *played("poor", True, False)]
+    result = score(tmp_path, *runs)
+    powers = {
+        one.name: {k: figure.value for k, figure in one.summary.pass_hat.items()}
+        for one in result.populations
+    }
+    assert powers == {"good": {1: 1.0, 2: 1.0}, "poor": {1: 0.5, 2: 0.0}}
+    assert result.summary.pass_hat == {}
+    assert result.summary.figures["pass_rate"].interval is None
+    assert (result.summary.trials, result.summary.passed) == (4, 3)
+    assert [(row.trial, row.model) for row in result.rows] == [
+        (1, "good"),
+        (2, "good"),
+        (3, "poor"),
+        (4, "poor"),
+    ]
+
+
+def test_agents_on_one_model_are_told_apart(tmp_path: Path):
+    """Two agents of one model are two populations, named in rows, report and gates."""
+    make(tmp_path, [passing("a")])
+    runs = [*played("m", True, agent="old"), *played("m", False, agent="new")]
+    result = score(tmp_path, *runs)
+    assert [one.name for one in result.populations] == ["new on m", "old on m"]
+    shown = report_data([result])["sets"][0]
+    assert {trial["agent"]: trial["status"] for trial in shown["trials"]} == {
+        "old": "passed",
+        "new": "failed",
+    }
+    assert [one["agent"] for one in shown["populations"]] == ["new", "old"]
+    rates = {g["population"]: g["status"] for g in shown["gates"] if g["gate"] == "pass_rate"}
+    assert rates == {"new on m": "failed", "old on m": "passed"}
+
+
+def test_a_gate_holds_for_each_model(tmp_path: Path):
+    """A model that is bad enough fails the set, however good another pulls the mean."""
+    make(tmp_path, [passing("a")], gates={"pass_rate": {"min": 0.6}})
+    good, poor = played("good", *[True] * 8), played("poor", True, False)
+    assert score(tmp_path, *good).verdict.outcome == "passed"
+    assert score(tmp_path, *good, *poor).verdict.outcome == "failed"
+
+
+def test_a_figure_that_no_model_has_data_for_is_decided_once(tmp_path: Path):
+    """Where no population can say anything, the gate is unclear, and not left out."""
+    make(tmp_path, [passing("a")], gates={"escalation_recall": {"min": 1}})
+    result = score(tmp_path, *played("one", True), *played("two", True))
+    (gate,) = [g for g in result.verdict.gates if g.name == "escalation_recall"]
+    assert (gate.status, gate.population) == ("not_evaluated", None)
+    assert result.verdict.outcome == "inconclusive"
+
+
+def test_one_model_alone_is_reported_as_before(tmp_path: Path):
+    """With one agent and model there is no table, and gates name nobody."""
+    make(tmp_path, [passing("a")])
+    result = score(tmp_path, *played("m", True, True))
+    assert result.populations == ()
+    assert set(result.summary.pass_hat) == {1, 2}
+    assert "populations" not in report_data([result])["sets"][0]
+    assert {gate.population for gate in result.verdict.gates} == {None}
+
+
+def test_the_table_of_models_fits_the_terminal(tmp_path: Path):
+    """Each model has a line; of pass^k as many columns are shown as fit."""
+    make(tmp_path, [passing("a")])
+    result = score(tmp_path, *played("good", *[True] * 5), *played("poor" * 20, *[False] * 5))
+    for width in (60, 80, 120):
+        lines = list(population_lines(result.populations, width))
+        assert len(lines) == 4
+        assert all(len(line) <= width for line in lines)
+    assert "pass^3" in lines[0]
+    assert "1.0000" in lines[1]
+
+
+def test_trials_without_a_number_are_numbered_in_their_order(tmp_path: Path):
+    """`trial` may be left out: a line gets the next number of its scenario."""
+    make(tmp_path, [passing("a"), passing("b")])
+    turns = [GET, CANCEL, SAY]
+    runs = [{"turns": turns}, {"scenario": "b", "turns": turns}, {"turns": turns, "trial": 3}]
+    result = score(tmp_path, *runs, {"turns": turns})
+    assert [(row.scenario, row.trial) for row in result.rows] == [
+        ("a", 1),
+        ("a", 3),
+        ("a", 4),
+        ("b", 1),
+    ]

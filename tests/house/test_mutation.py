@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation import ROOT, Target, equivalent, mutants_of, survivors, targets
+from tests.mutation import ROOT, Target, equivalent, mutants_of, targets
 from tests.mutation.__main__ import main
+from tests.mutation.playing import sampled, survivors
 
 SOURCE = '''"""A module."""
 
@@ -45,12 +46,30 @@ def test_what_is_explained_is_there():
         assert all(listed.values())
 
 
-def test_every_file_of_the_authorizer_is_broken():
-    """The authorizer, its rules, rights and loops are named with tests that exist."""
+def test_every_file_that_decides_is_broken():
+    """What authorizes, counts, scores, gates, runs and replays is named with tests that exist."""
     named = {target.file: target.tests for target in targets()}
-    for name in ("authorizer", "rules", "rights", "loops"):
-        assert f"agentctl/policy/{name}.py" in named
+    decides = {
+        "policy": ("authorizer", "loops", "rights", "rules"),
+        "effects": ("approvals", "ledger"),
+        "runtime/approvals": ("queue",),
+        "runtime/replay": ("replay",),
+        "evals/scorers": ("answers", "calls", "escalation", "matching", "scoring", "state"),
+        "evals/results": ("gates",),
+        "app/running": ("resume", "runs"),
+    }
+    listed = {f"agentctl/{room}/{name}.py" for room, names in decides.items() for name in names}
+    assert listed - named.keys() == set()
     assert all((ROOT / test).is_file() for tests in named.values() for test in tests)
+
+
+def test_a_sample_is_drawn_by_its_seed():
+    """The same seed draws the same mutants, in the order of the file, and another draws others."""
+    every = mutants_of("door.py", SOURCE)
+    names = [[mutant.name for mutant in sampled(every, 5, seed)] for seed in (1, 1, 2)]
+    assert names[0] == names[1] != names[2]
+    assert [name for name in [mutant.name for mutant in every] if name in names[0]] == names[0]
+    assert sampled(every, 99, 1) == every
 
 
 def test_each_mutant_is_one_small_change():

@@ -8,12 +8,8 @@ can catch, because it decides nothing, is listed in `equivalent.yaml` with the r
 
 import ast
 import copy
-import os
-import shutil
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,10 +18,6 @@ import yaml
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-COPIED = ("agentctl", "tests", "benchmarks", "pyproject.toml")
-"""What of the project the tests need."""
-SLOWEST_S = 120
-"""Seconds after which a mutant is taken to run for ever: that is noticed too."""
 _OPPOSITES: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
     ast.Eq: (ast.NotEq,),
     ast.NotEq: (ast.Eq,),
@@ -193,75 +185,4 @@ def _is_none(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-class Copy:
-    """A copy of the project in which mutants are played, one after the other.
-
-    Args:
-        folder: Empty.
-        root: The project.
-    """
-
-    def __init__(self, folder: Path, root: Path = ROOT) -> None:
-        self._folder = folder
-        ignored = shutil.ignore_patterns("__pycache__")
-        for name in COPIED:
-            source = root / name
-            if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=ignored)
-            elif source.exists():
-                shutil.copy(source, folder / name)
-
-    def holds(self, tests: Sequence[str], *, write_bytecode: bool = True) -> bool:
-        """Whether the tests pass; a run that takes too long is stopped and has failed."""
-        # Plugins that happen to be installed cost more than the tests, and so do their options.
-        plain = ("-o", "addopts=", "-p", "no:cacheprovider", "-m", "not soak")
-        command = [sys.executable, "-m", "pytest", "-x", "-q", *plain, *tests]
-        env = {
-            **os.environ,
-            "PYTHONPATH": str(self._folder),
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        }
-        if not write_bytecode:
-            env["PYTHONDONTWRITEBYTECODE"] = "1"
-        try:
-            done = subprocess.run(
-                command,
-                cwd=self._folder,
-                env=env,
-                capture_output=True,
-                timeout=SLOWEST_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return False
-        return done.returncode == 0
-
-    def survives(self, mutant: Mutant, tests: Sequence[str]) -> bool:
-        """Whether no test notices the mutant."""
-        path = self._folder / mutant.file
-        before = path.read_text(encoding="utf-8")
-        # Byte code is looked up by second and size: a mutant could be taken for the one before.
-        for stale in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
-            stale.unlink()
-        path.write_text(mutant.render(), encoding="utf-8")
-        try:
-            return self.holds(tests, write_bytecode=False)
-        finally:
-            path.write_text(before, encoding="utf-8")
-
-
-def survivors(target: Target, folder: Path, root: Path = ROOT) -> Iterator[tuple[Mutant, bool]]:
-    """Play every mutant of a file; yield each with whether it survives.
-
-    Raises:
-        RuntimeError: If the tests do not pass without any mutant.
-    """
-    source = (root / target.file).read_text(encoding="utf-8")
-    place = Copy(folder, root)
-    if not place.holds(target.tests):
-        raise RuntimeError(f"{', '.join(target.tests)}: red without any mutant")
-    for mutant in mutants_of(target.file, source):
-        yield mutant, place.survives(mutant, target.tests)
-
-
-__all__ = ["Copy", "Mutant", "Target", "equivalent", "mutants_of", "survivors", "targets"]
+__all__ = ["HERE", "ROOT", "Mutant", "Target", "equivalent", "mutants_of", "targets"]

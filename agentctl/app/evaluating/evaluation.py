@@ -21,15 +21,14 @@ from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.files import replacing
 from agentctl.core.text import count, did_you_mean
 from agentctl.evals.results.gates import Verdict, combined
-from agentctl.evals.running.recordings import read_recordings
 from agentctl.evals.running.runner import NOTHING_SELECTED, EvalPlan, SetResult, evaluate_set
 from agentctl.evals.running.selection import ScenarioSelection
 from agentctl.evals.running.stamp import stamp_of, write_stamp
 from agentctl.evals.running.trial_runner import KeptTraces
+from agentctl.interop.reading import RunsFile, find_runs, read_runs
 from agentctl.runtime.trial import ToolSource
 from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedSet
-from agentctl.specs.reading.locate import shown_path
 from agentctl.traces.audit.project import file_head
 from agentctl.traces.log.journal import journal_head
 from agentctl.traces.log.store import evals_folder, journal_file
@@ -43,7 +42,7 @@ class EvalRequest(NamedTuple):
     select: Sequence[str] = ()
     """Ids of scenarios with `*`, or `tag:NAME`; none = all."""
     traces: Path | None = None
-    """Recorded runs (JSON Lines) to score in place of the set's own turns."""
+    """Recorded runs to score in place of the set's own turns: a file, a folder, or a run."""
     jobs: int = 1
     """Processes."""
     keep: KeptTraces = "failed"
@@ -143,8 +142,15 @@ def load_golden_sets(project: Project, names: Sequence[str] = ()) -> list[Loaded
             f"no golden set in {project.spec.paths.golden_sets}/",
             hint="`agentctl init DIR` starts a project with one",
         )
-    found = [project.golden_set(name) for name in chosen]
-    return list({one.name: one for one in found}.values())
+    found = {one.path.resolve(): one for one in map(project.golden_set, chosen)}
+    named: dict[str, LoadedSet] = {}
+    for one in found.values():
+        other = named.setdefault(one.name, one)
+        if other is not one:
+            # Traces and reports tell sets apart by name.
+            message = f"two golden sets are called `{one.name}`: {other.file} and {one.file}"
+            raise problem("two-sets", message, hint="give one of them another `name:`")
+    return list(named.values())
 
 
 def trace_heads(evaluation: Evaluation, root: Path) -> TraceHeads:
@@ -193,10 +199,11 @@ def _check_selection(select: Sequence[str], loaded: Sequence[LoadedSet]) -> None
 
 
 def _plan(loaded: LoadedSet, request: EvalRequest) -> EvalPlan:
-    file = request.traces or loaded.recordings
     recordings = None
-    if file is not None:
-        recordings = read_recordings(file, shown_path(file), loaded.ids())
+    if request.traces is not None:
+        recordings = read_runs(find_runs(request.traces, loaded.bundle.root), loaded)
+    elif loaded.recordings is not None:
+        recordings = read_runs([RunsFile(loaded.recordings)], loaded)
     return EvalPlan(
         ScenarioSelection(tuple(request.select)),
         recordings,

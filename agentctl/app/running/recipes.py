@@ -8,6 +8,7 @@ from typing import NamedTuple
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.effects.paused_runs import RunRecipe
+from agentctl.runtime.approvals.standing import person_id
 from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.bundle import Bundle
@@ -120,7 +121,7 @@ def principal_of(
     role = bundle.agent.acts_as
     if acting_as is not None:
         given_role, _, given_id = acting_as.rpartition(":")
-        if not given_id:
+        if not given_id.strip():
             message = f"`--as {acting_as}` names no person"
             raise problem("bad-principal", message, hint="--as ROLE:ID")
         role = given_role or role
@@ -130,7 +131,7 @@ def principal_of(
                 f"the policy of `{bundle.agent.name}` has no role `{role}`",
                 hint=f"roles: {', '.join(sorted(bundle.policy.roles))}",
             )
-        return {"id": given_id, "role": role}
+        return {"id": person_id(given_id), "role": role}
     if live:
         raise problem(
             "no-principal",

@@ -1,6 +1,6 @@
 """Play a kept trace again: what the model, the user and approvers said is taken from the trace.
 
-Everything else happens anew on mocks: authorizer, limits, tools, escalation. So the difference
+Everything else happens again on mocks: authorizer, limits, tools, escalation. So the difference
 between the two runs is what changed in the agent's files, or in agentctl, since then.
 """
 

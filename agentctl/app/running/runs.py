@@ -246,7 +246,7 @@ def _play_scenario(
         set_name=parts.lender.name,
         now=parts.lender.head.now,
         model=parts.model,
-        kind="cassette" if isinstance(parts.model, CassetteModel) else None,
+        kind=parts.model.kind if isinstance(parts.model, CassetteModel) else None,
         approver=begun.approver,
         recorder=recorder,
         session=begun.session,

@@ -7,10 +7,9 @@ import typer
 
 from agentctl.app.tools.importing import ImportOptions, import_tools, update_pins
 from agentctl.cli.output import note, write
-from agentctl.cli.render.console import neutralised
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
-from agentctl.core.text import count, shorten
+from agentctl.core.text import count, neutralised, shorten
 from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.locate import shown_path
 

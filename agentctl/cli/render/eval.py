@@ -3,11 +3,12 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from agentctl.cli.render.console import neutralised, paint
-from agentctl.core.text import count, shorten
+from agentctl.cli.render.console import paint
+from agentctl.core.text import count, neutralised, shorten
 from agentctl.evals.results.figure import Figure, FigureUnit
 from agentctl.evals.results.figures import FIGURES, Summary
 from agentctl.evals.results.gates import GateResult, Verdict, combined
+from agentctl.evals.results.populations import Population
 from agentctl.evals.results.quality import PASS_HAT_K
 from agentctl.evals.running.runner import SetResult
 from agentctl.evals.scorers.scoring import TrialRow
@@ -17,6 +18,8 @@ MOST_ROWS = 60
 MOST_WHY = 20
 """Trials that are explained."""
 _NARROW = 70
+_COLUMN, _COST = 8, 10
+"""Widths in the table by agent and model."""
 _WORDS = {"passed": "passed", "failed": "FAILED", "inconclusive": "UNCLEAR"}
 _COLOURS = {
     "passed": "green",
@@ -44,6 +47,10 @@ def set_lines(result: SetResult, width: int, *, traces: bool) -> Iterator[str]:
     yield ""
     yield "summary"
     yield from _summary(result.summary, width)
+    if result.populations:
+        yield ""
+        yield "by agent and model"
+        yield from population_lines(result.populations, width)
     if result.summary.untested:
         yield ""
         yield "not tested"
@@ -177,6 +184,44 @@ def _summary(summary: Summary, width: int) -> Iterator[str]:
     )
 
 
+def population_lines(found: Sequence[Population], width: int) -> Iterator[str]:
+    """Yield a line for each agent and model: its trials, its pass rate, pass^k as far as it fits.
+
+    Args:
+        found: The results.
+        width: Columns of the terminal.
+    """
+    names = [neutralised(one.name) for one in found]
+    first = min(max([15, *map(len, names)]), max(15, width // 4))
+    powers = sorted({k for one in found for k in one.summary.pass_hat})
+    # Where not even pass^1 fits, the cost does not either.
+    powers = powers[: max(0, (width - first - 2 - _COST) // _COLUMN - 5)]
+    cost = width - first - 2 >= 5 * _COLUMN + _COST
+    heads = ["trials", "passed", "failed", "unclear", "rate", *(f"pass^{k}" for k in powers)]
+    yield f"  {'agent and model':<{first}}{_row_of(heads)}" + ("cost".rjust(_COST) if cost else "")
+    for name, one in zip(names, found, strict=True):
+        summary = one.summary
+        counts = (summary.trials, summary.passed, summary.failed, summary.inconclusive)
+        cells = [*map(str, counts), _share(summary.figures["pass_rate"])]
+        cells += [_share(summary.pass_hat.get(k)) for k in powers]
+        money = _money(summary.figures["cost_per_scenario_usd"]).rjust(_COST) if cost else ""
+        yield f"  {shorten(name, first):<{first}}{_row_of(cells)}{money}"
+    yield "  rate: passed of the scored trials" + ("; cost: per scored trial" if cost else "")
+
+
+def _row_of(cells: Sequence[str]) -> str:
+    return "".join(cell.rjust(_COLUMN) for cell in cells)
+
+
+def _share(figure: Figure | None) -> str:
+    return "-" if figure is None or figure.value is None else f"{figure.value:.4f}"
+
+
+def _money(figure: Figure) -> str:
+    mark = "~" if figure.status == "estimated" else ""
+    return "-" if figure.value is None else f"{mark}${figure.value:.4f}"
+
+
 def _figure(unit: FigureUnit, figure: Figure) -> str:
     shown = figure.as_json()
     mark = "~" if figure.status == "estimated" else ""
@@ -202,7 +247,8 @@ def _gate(gate: GateResult, width: int) -> Iterator[str]:
     value = gate.observed.as_json()["value"]
     mark = "~" if gate.observed.status == "estimated" else ""
     seen = f", is {mark}{value}" if value is not None else ""
-    bound = f"{gate.name} {_MARKS[gate.bound]} {gate.limit:g}{seen}"
+    of = f" ({gate.population})" if gate.population is not None else ""
+    bound = f"{gate.name}{of} {_MARKS[gate.bound]} {gate.limit:g}{seen}"
     text = f"{bound}: {gate.note}" if gate.note else bound
     lines = list(_wrapped(neutralised(text), width - 11, "", ""))
     yield f"  {paint(word, _COLOURS[gate.status])} {lines[0]}"
@@ -220,4 +266,4 @@ def _wrapped(text: str, width: int, first: str, other: str) -> Iterator[str]:
     ) or [first.rstrip()]
 
 
-__all__ = ["MOST_ROWS", "MOST_WHY", "set_lines", "trial_name", "verdict_line"]
+__all__ = ["MOST_ROWS", "MOST_WHY", "population_lines", "set_lines", "trial_name", "verdict_line"]

@@ -6,11 +6,10 @@ from typing import Any
 from agentctl.app.observer import Observer
 from agentctl.app.running.runs import FinishedRun
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
-from agentctl.cli.render.console import neutralised
 from agentctl.cli.render.events import event_note
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import PHASES, Event
-from agentctl.core.text import shorten
+from agentctl.core.text import neutralised, shorten
 from agentctl.specs.reading.locate import shown_path
 
 _WIDTH = 100

@@ -40,7 +40,8 @@ class Summary(NamedTuple):
     offered: int
     figures: dict[str, Figure]
     pass_hat: dict[int, Figure]
-    """pass^k for each k that every scenario has trials for; empty with one trial each."""
+    """pass^k for each k that every scenario has trials for; empty with one trial each, and over
+    trials of different agents or models."""
     untested: tuple[str, ...]
     """What a green verdict does not prove, one sentence each."""
 
@@ -88,6 +89,10 @@ def summarise(rows: Sequence[TrialRow], baseline: HumanBaseline | None = None) -
         baseline: What the case costs when a person does it.
     """
     tally = Tally(rows, baseline)
+    figures = {name: spec.work_out(tally) for name, spec in FIGURES.items()}
+    one_population = len({(row.agent, row.model) for row in rows}) < 2
+    if not one_population:
+        figures = {name: figure._replace(interval=None) for name, figure in figures.items()}
     cells = ("needed_done", "needed_not_done", "not_needed_done", "not_needed_not_done")
     modes: Counter[str] = Counter(row.mode for row in rows)
     freshness: Counter[str] = Counter(row.freshness for row in rows)
@@ -102,8 +107,8 @@ def summarise(rows: Sequence[TrialRow], baseline: HumanBaseline | None = None) -
         freshness=dict(sorted(freshness.items())),
         confusion={cell: tally.confusion[cell] for cell in cells},
         offered=sum(row.offered for row in tally.scored),
-        figures={name: spec.work_out(tally) for name, spec in FIGURES.items()},
-        pass_hat=pass_hats(tally),
+        figures=figures,
+        pass_hat=pass_hats(tally) if one_population else {},
         untested=_untested(rows, modes, freshness),
     )
 

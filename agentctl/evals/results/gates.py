@@ -48,6 +48,8 @@ class GateResult(NamedTuple):
     observed: Figure
     status: GateStatus
     note: str | None = None
+    population: str | None = None
+    """The agent and model it is about, where a set was played by several."""
 
     def as_json(self) -> dict[str, Json]:
         """Return the result as reports hold it."""
@@ -58,6 +60,8 @@ class GateResult(NamedTuple):
             "observed": self.observed.as_json()["value"],
             "status": self.status,
         }
+        if self.population is not None:
+            row["population"] = self.population
         return row if self.note is None else {**row, "note": self.note}
 
 

@@ -123,6 +123,7 @@ class _Trial(msgspec.Struct):
     model_calls: int
     duration_s: str
     calls: _Calls | None = None
+    agent: str | None = None
 
     def row(self) -> TrialRow:
         counts = self.calls
@@ -147,6 +148,7 @@ class _Trial(msgspec.Struct):
             model_calls=self.model_calls,
             duration_s=self.duration_s,
             calls=None if counts is None else msgspec.structs.astuple(counts),
+            agent=self.agent,
         )
 
 

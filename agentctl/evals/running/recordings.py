@@ -1,100 +1,105 @@
-"""Read recorded model turns: JSON Lines, one `Recording` (one trial of one scenario) a line.
+"""Gather recorded runs by scenario: each is validated, numbered, and held to its set.
 
-A line that cannot be read ends the command with its place; a trial that stands twice does too, or
+A run that cannot be read ends the command with its place; a trial that stands twice does too, or
 one answer would be counted as two.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 
 from pydantic import ValidationError
 
-from agentctl.core.canonical import Json, NotCanonical, parse_strict
+from agentctl.core.canonical import Json
 from agentctl.core.errors import Diagnostic, Location, Problem, problem
 from agentctl.core.text import did_you_mean
 from agentctl.specs.reading.compiled import compiled, normalised
 from agentctl.specs.shapes.turns import Recording
 
-_MOST_TOLD = 20
-"""Problems shown of one file."""
-
-
-def read_recordings(
-    path: Path, shown: str, scenarios: Collection[str]
-) -> Mapping[str, list[Recording]]:
-    """Return the recordings of a file by scenario, each scenario's in order of its trials.
-
-    Args:
-        path: The file.
-        shown: Its name in messages.
-        scenarios: The ids that exist in the golden set.
-
-    Raises:
-        Problem: All broken lines of the file at once.
-    """
-    known = frozenset(scenarios)
-    found: dict[str, list[Recording]] = {}
-    wrong: list[Diagnostic] = []
-    seen: dict[tuple[str, int], int] = {}
-    for number, recording in _lines(path, shown, wrong):
-        at = Location(shown, number)
-        key = (recording.scenario, recording.trial)
-        if recording.scenario not in known:
-            wrong.append(
-                Diagnostic(
-                    "unknown-scenario",
-                    f"the golden set has no scenario `{recording.scenario}`",
-                    at,
-                    did_you_mean(recording.scenario, sorted(known)),
-                )
-            )
-        elif key in seen:
-            message = f"trial {key[1]} of `{key[0]}` is already on line {seen[key]}"
-            wrong.append(Diagnostic("repeated-trial", message, at, "number the trials from 1"))
-        else:
-            seen[key] = number
-            found.setdefault(recording.scenario, []).append(recording)
-        if len(wrong) >= _MOST_TOLD:
-            break
-    if wrong:
-        raise Problem(*wrong)
-    if not found:
-        raise problem("no-recordings", f"no recording in {shown}", at=Location(shown, 1))
-    for trials in found.values():
-        trials.sort(key=lambda recording: recording.trial)
-    return found
-
-
-def _lines(path: Path, shown: str, wrong: list[Diagnostic]) -> Iterator[tuple[int, Recording]]:
-    """Yield the numbered recordings; what cannot be read is added to `wrong`."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, start=1):
-                if len(wrong) >= _MOST_TOLD:
-                    return
-                if line.strip():
-                    try:
-                        recording = Recording.model_validate(_object(line))
-                    except NotCanonical as error:
-                        wrong.append(Diagnostic("bad-line", str(error), Location(shown, number)))
-                    except ValidationError as error:
-                        wrong.extend(explained(error, Location(shown, number)))
-                    else:
-                        yield number, _compiled(normalised(recording))
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise problem("unreadable-file", f"cannot read {shown}: {why}") from error
-
-
+MOST_PROBLEMS = 20
+"""Problems shown of recorded runs."""
 _compiled = compiled(Recording)
 """The form that is quick to play and quick to send to another process."""
+_Played = tuple[str, str | None, str | None, int]
+"""Scenario, agent, model and number of a trial."""
 
 
-def _object(line: str) -> Json:
-    value = parse_strict(line)
-    if value is None:
-        raise NotCanonical("not a JSON object")
-    return value
+class RecordingCollector:
+    """The recordings found so far, and what is wrong with others.
+
+    Args:
+        scenarios: The ids that exist in the golden set.
+    """
+
+    def __init__(self, scenarios: Collection[str]) -> None:
+        self.wrong: list[Diagnostic] = []
+        self._scenarios = frozenset(scenarios)
+        self._found: dict[str, dict[int, Recording]] = {}
+        self._seen: dict[_Played, Location] = {}
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many problems as are shown."""
+        return len(self.wrong) >= MOST_PROBLEMS
+
+    def add(self, data: Json, at: Location) -> None:
+        """Keep one recording.
+
+        A trial without a number gets the next one of its scenario; so does one whose number was
+        given to another agent or model before.
+
+        Args:
+            data: What it says, in the shape of `Recording`.
+            at: Where it stands.
+        """
+        try:
+            recording = Recording.model_validate(data)
+        except ValidationError as error:
+            self.wrong.extend(explained(error, at))
+            return
+        name, trial = recording.scenario, recording.trial
+        if name not in self._scenarios:
+            message = f"the golden set has no scenario `{name}`"
+            hint = did_you_mean(name, sorted(self._scenarios))
+            self.wrong.append(Diagnostic("unknown-scenario", message, at, hint))
+            return
+        trials = self._found.setdefault(name, {})
+        key = (name, recording.agent, recording.model, trial)
+        if "trial" not in recording.model_fields_set:
+            trial = _free(trials)
+        elif key in self._seen:
+            before = self._seen[key]
+            where = f"on line {before.line}" if before.file == at.file else f"in {before}"
+            message = f"trial {trial} of `{name}` is already {where}"
+            hint = "number the trials from 1, or leave `trial` out"
+            self.wrong.append(Diagnostic("repeated-trial", message, at, hint))
+            return
+        else:
+            self._seen[key] = at
+            trial = _free(trials) if trial in trials else trial
+        if trial != recording.trial:
+            recording = recording.model_copy(update={"trial": trial})
+        trials[trial] = _compiled(normalised(recording))
+
+    def recordings(self, shown: str) -> Mapping[str, list[Recording]]:
+        """Return the recordings by scenario, each scenario's in order of its trials.
+
+        Args:
+            shown: Name of the file or folder in messages.
+
+        Raises:
+            Problem: Everything that is wrong, or that there is nothing.
+        """
+        if self.wrong:
+            raise Problem(*self.wrong[:MOST_PROBLEMS])
+        if not self._found:
+            raise problem("no-recordings", f"no recording in {shown}", at=Location(shown, 1))
+        return {
+            name: [trials[number] for number in sorted(trials)]
+            for name, trials in self._found.items()
+        }
+
+
+def _free(trials: Collection[int]) -> int:
+    return max(trials, default=0) + 1
 
 
 def explained(error: ValidationError, at: Location) -> list[Diagnostic]:
@@ -107,4 +112,4 @@ def explained(error: ValidationError, at: Location) -> list[Diagnostic]:
     return found
 
 
-__all__ = ["explained", "read_recordings"]
+__all__ = ["MOST_PROBLEMS", "RecordingCollector", "explained"]

@@ -19,7 +19,8 @@ from agentctl.core.concurrency import interrupts_held
 from agentctl.core.errors import Diagnostic, Problem, problem
 from agentctl.core.exits import ExitCode
 from agentctl.evals.results.figures import Summary, summarise
-from agentctl.evals.results.gates import Verdict, decide_gates
+from agentctl.evals.results.gates import Verdict
+from agentctl.evals.results.populations import Population, decide_all_gates, populations
 from agentctl.evals.running.in_flight import UnlockedModel, in_flight
 from agentctl.evals.running.selection import ScenarioSelection
 from agentctl.evals.running.set_checks import set_problems
@@ -50,6 +51,8 @@ class SetResult(NamedTuple):
     """By scenario, then trial."""
     summary: Summary
     verdict: Verdict
+    populations: tuple[Population, ...] = ()
+    """Results by agent and model, where there are several."""
 
 
 class EvalPlan(NamedTuple):
@@ -103,8 +106,9 @@ def evaluate_set(
     rows.sort(key=lambda row: (row.scenario, row.trial))
     summary = _with_untested(summarise(rows, loaded.head.human_baseline), loaded, plan)
     part = bool(plan.selection.patterns)
-    verdict = decide_gates(summary, loaded.head.gates, part=part)
-    return SetResult(loaded, tuple(rows), summary, verdict)
+    apart = populations(rows, loaded.head.human_baseline)
+    verdict = decide_all_gates(summary, apart, loaded.head.gates, part=part)
+    return SetResult(loaded, tuple(rows), summary, verdict, apart)
 
 
 def _with_untested(summary: Summary, loaded: LoadedSet, plan: EvalPlan) -> Summary:

@@ -53,6 +53,8 @@ class TrialRow(NamedTuple):
     """Virtual seconds."""
     calls: tuple[int, int, int, float] | None
     """Expected, matched, scored, sum of argument shares; `None` where no calls are expected."""
+    agent: str | None = None
+    """The agent a recording names; left out = the set's."""
 
     def as_json(self) -> dict[str, Json]:
         """Return the row as reports hold it."""
@@ -75,6 +77,8 @@ class TrialRow(NamedTuple):
             "model_calls": self.model_calls,
             "duration_s": self.duration_s,
         }
+        if self.agent is not None:
+            row["agent"] = self.agent
         if self.calls is not None:
             expected, matched, scored, arguments = self.calls
             row["calls"] = {
@@ -121,10 +125,15 @@ def score_trial(
     reasons = [*breaches, *wrong]
     if faults:
         status, reasons = "inconclusive", [*faults, *breaches]
-    elif trial.recorded_end in ("error", "limit"):
+    elif trial.recorded_end in ("error", "limit") and not _met_again(evidence):
         message = f"recorded run ended: {trial.recorded_end}"
         status, reasons = "failed", [FailureReason("recorded-end", message), *reasons]
     return _row(trial, evidence, status, reasons, checks, notes, len(breaches))
+
+
+def _met_again(evidence: Evidence) -> bool:
+    """Whether the replay met a limit itself: then its end is judged, and not that of the record."""
+    return evidence.trajectory.ended.get("stop") in ("limit", "loop")
 
 
 def _ask(evidence: Evidence, entry: ScorerEntry, faults: list[FailureReason]) -> Score | None:
@@ -198,6 +207,7 @@ def _row(
         model_calls=trajectory.steps,
         duration_s=str(ended.get("duration_s", "0.000")),
         calls=calls.detail if calls is not None else None,
+        agent=trial.agent,
     )
 
 

@@ -87,6 +87,8 @@ class ScriptedApprover:
 
     def __init__(self, answers: Mapping[str, ScriptedApproval]) -> None:
         self._answers = answers
+        self._modified: set[str] = set()
+        """Calls whose arguments the script changed."""
 
     def ask(self, request: ApprovalRequest) -> Approval | None:
         """Return the scripted answer."""
@@ -94,7 +96,12 @@ class ScriptedApprover:
         if scripted is None:
             return Approval("timeout")
         arguments = None
+        if request.call_id in self._modified:
+            # The script spoke for the queue that was asked first.
+            by = None if scripted.then == "timeout" else request.by
+            return Approval(scripted.then, by, scripted.reason)
         if scripted.modify is not None:
+            self._modified.add(request.call_id)
             own = {k: v for k, v in request.arguments.items() if k not in request.bound}
             arguments = {**own, **scripted.modify}
         by = None if scripted.answer == "timeout" else scripted.by or request.by or "approver"

@@ -44,6 +44,11 @@ class Replay:
         return self._next >= len(self._events)
 
     @property
+    def at(self) -> datetime:
+        """When the event was recorded that was played back last."""
+        return datetime.fromisoformat(self._events[max(self._next - 1, 0)].at)
+
+    @property
     def inputs_recorded(self) -> int:
         """How many inputs of the user were recorded."""
         heard = (e.body for e in self._events if e.type == "input.received")
@@ -124,7 +129,7 @@ class Replay:
                 error = body["error"]
                 failed = ToolError(error["error"], error["message"])
                 return ToolResult(None, failed, body["attempts"]), state
-            elif event.type in ("call.decided", "model.replied", "run.ended"):
+            elif event.type in ("call.decided", "model.replied"):
                 return None
         return None
 

@@ -11,6 +11,9 @@ from typing import Any
 _SILENT = frozenset({"system", "developer"})
 """Roles that instruct the agent; what they say is no turn of the dialogue."""
 
+_CALLS = frozenset({"tool_use", "tool_result", "tool-call", "tool-result", "function_call"})
+"""Parts by which other formats write calls and results among the words: not to be lost."""
+
 
 def turns_of_messages(messages: Any) -> list[dict[str, Any]]:
     """Return chat messages as turns, in order, results of tools on the calls they answer.
@@ -99,6 +102,13 @@ def _text(message: Mapping[str, Any], number: int) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
+        for part in content:
+            kind = part.get("type") if isinstance(part, Mapping) else None
+            if kind in _CALLS:
+                raise ValueError(
+                    f"message {number}: a `{kind}` part is of another format; calls stand under"
+                    " `tool_calls`, results in messages of role `tool`"
+                )
         texts = (part.get("text") for part in content if isinstance(part, Mapping))
         return "\n".join(text for text in texts if isinstance(text, str))
     raise ValueError(f"message {number}: `content` must be text or a list of parts")

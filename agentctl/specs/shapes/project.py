@@ -18,7 +18,7 @@ class Paths(Spec):
 
 
 class Person(Spec):
-    """Somebody who may approve. Identity is asserted, not proven."""
+    """A person who may approve. Identity is asserted, not proven."""
 
     name: Text | None = None
     roles: Many[Name] = ()

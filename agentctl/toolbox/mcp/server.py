@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from agentctl.specs.shapes.live import Server
 from agentctl.toolbox.http.addresses import is_private, resolved
-from agentctl.toolbox.http.auth import MOST_TOKEN_BYTES, identity_of
+from agentctl.toolbox.http.auth import MOST_TOKEN_BYTES, identity_of, with_query
 from agentctl.toolbox.http.exchange import HttpFailure, HttpLimits
 from agentctl.toolbox.mcp.session import CONNECT_S, McpFault, McpSession
 from agentctl.toolbox.mcp.wire import MessageLimit, Streams, http_transport, stdio_transport
@@ -68,7 +68,8 @@ def open_session(
             shown = identity.headers(limits) if identity is not None else {}
         except HttpFailure as failed:
             raise McpFault(failed.kind, failed.message, lost=True, sent=False) from failed
-        return http_transport(url, {**headers, **shown}, limit)
+        address = with_query(url, identity.query if identity is not None else "")
+        return http_transport(address, {**headers, **shown}, limit)
 
     return McpSession(transport, limit, asked)
 

@@ -12,7 +12,7 @@ from agentctl.core.errors import Diagnostic
 from agentctl.core.masking import masked
 from agentctl.specs.checks.values import CheckedPlace
 from agentctl.specs.reading.yaml import Source
-from agentctl.specs.shapes.live import Auth, HeaderAuth
+from agentctl.specs.shapes.live import Auth, HeaderAuth, auth_parts
 from agentctl.specs.shapes.tools import ToolManifest
 
 PATH = re.compile(r"\$(?:\.\w+)*")
@@ -41,8 +41,9 @@ def caller_problems(
     """Yield what is wrong with how a system knows who calls."""
     yield from _header_problems(headers, source, (*here, "headers"))
     yield from _userinfo_problems(url, source, (*here, "url"))
-    if isinstance(auth, HeaderAuth):
-        yield from header_name_problems(auth.header, source, (*here, "auth", "header"))
+    for part in auth_parts(auth):
+        if isinstance(part, HeaderAuth):
+            yield from header_name_problems(part.header, source, (*here, "auth", "header"))
 
 
 def _header_problems(
