@@ -74,6 +74,15 @@ class Inputs(Protocol):
         ...
 
 
+class RecordedTurns(Protocol):
+    """The turns of a recorded agent, which nothing that is said now can change."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the agent has another turn before its user speaks again."""
+        ...
+
+
 class RunSession(NamedTuple):
     """What ties a run to other processes: those before it, after it and beside it."""
 
@@ -121,6 +130,9 @@ class RunContext(NamedTuple):
     """Where live tools are: staging or production, where the project has both."""
     recorded_end: RecordedEnd | None = None
     """How the run ended that is played back, once its recorded turns are over."""
+    recorded: RecordedTurns | None = None
+    """Whose turns are played back, where they are those of a recorded run: such an agent is not
+    told to try again, it did or it did not."""
     recorded_cost: Decimal | None = None
     """What that run cost, in US dollars; left out = priced from tokens."""
 
@@ -154,8 +166,8 @@ class Run:
         self.rights = harness.rights(context.principal.role)
         self.principal = context.principal.facts()
         self.events: list[Event] = []
-        recorded = context.scenario is not None and context.scenario["kind"] == "recorded"
-        self.triggers = harness.declared_triggers if recorded else harness.triggers
+        played_back = context.recorded is not None
+        self.triggers = harness.declared_triggers if played_back else harness.triggers
         self.loops = LoopDetector(harness.agent.limits.repeats)
         self.messages: list[Message] = []
         self.steps = 0

@@ -149,9 +149,7 @@ def load_golden_sets(project: Project, names: Sequence[str] = ()) -> list[Loaded
         if other is not one:
             # Traces and reports tell sets apart by name.
             message = f"two golden sets are called `{one.name}`: {other.file} and {one.file}"
-            raise problem(
-                "two-sets", message, hint="give one another `name:`, or evaluate it alone"
-            )
+            raise problem("two-sets", message, hint="give one of them another `name:`")
     return list(named.values())
 
 
