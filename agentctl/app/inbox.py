@@ -29,7 +29,7 @@ from agentctl.runtime.approvals.recorded import (
     effect_differences,
     find_effect,
     find_request,
-    request_differences,
+    row_differences,
 )
 from agentctl.runtime.approvals.standing import check_standing
 from agentctl.specs.loading.project import Project
@@ -235,7 +235,7 @@ def _approval(root: Path, row: PendingApproval) -> WaitingApproval:
         request, environment = request_row(asked.request), asked.environment
         agent, principal = asked.binding.agent, asked.binding.principal
         expires = stamp(row.lapses(asked.request))
-        differs = request_differences(row, asked)
+        differs = row_differences(row, asked)
     return WaitingApproval(
         kind="approval",
         id=row.id,
