@@ -29,12 +29,12 @@ from agentctl.toolbox.importing.definitions import (
     variable,
 )
 from agentctl.toolbox.importing.manifests import to_yaml
-from agentctl.toolbox.importing.openapi import import_openapi
+from agentctl.toolbox.importing.openapi.importer import import_openapi
+from agentctl.toolbox.importing.openapi.reading import openapi_document
 from agentctl.toolbox.importing.sources import (
     is_inside_a_network,
     is_url,
     listed_tools,
-    openapi_document,
 )
 
 

@@ -36,6 +36,8 @@ class Imported(NamedTuple):
 
     manifest: dict[str, Json]
     notes: Sequence[str]
+    tags: Mapping[str, str] = {}
+    """Tool -> the group its document puts it in; a large import is split by it."""
 
 
 def clean_name(text: str) -> str:
