@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple
 from agentctl.app.running.state import state_file, state_of
 from agentctl.core.canonical import Json
 from agentctl.core.clock import stamp
-from agentctl.core.errors import Problem
+from agentctl.core.errors import Problem, problem
 from agentctl.core.events import Event
-from agentctl.core.masking import masked
+from agentctl.core.exits import ExitCode
+from agentctl.core.masking import masked, secret_in
 from agentctl.core.messages import Approval
 from agentctl.effects.approvals import (
     ApprovalStanding,
@@ -139,6 +140,14 @@ def answer(project: Project, approval_id: int, given: Approval, identity: str) -
     asked = find_request(row.run, _events(project.root, row.run), row)
     principal = asked.binding.principal
     person = check_standing(project.spec.people, identity, asked.request.by, principal)
+    secret = secret_in(given.arguments or {})
+    if secret is not None:
+        raise problem(
+            "secret-waits",
+            f"`{secret}` holds a secret, which must not wait on disk",
+            hint="reject the call, then run the task at a terminal",
+            exit_code=ExitCode.NO,
+        )
     if row.standing == "pending" and given.answer != "reject":
         check_request(row, asked)
         prints = project.agent(state.sessions.find(row.run).agent).fingerprints

@@ -77,6 +77,11 @@ def masked(value: Json) -> Json:
     return value
 
 
+def without_secrets(body: dict[str, Json]) -> dict[str, Json]:
+    """Return an object as it may be shown and kept; itself where it holds no secret."""
+    return dict(masked(body)) if suspicious(canonical_text(body)) else body
+
+
 def secret_in(fields: Mapping[str, Json]) -> str | None:
     """Return the name of the first field that holds a secret, or the mark of one.
 
@@ -112,4 +117,4 @@ def _without(value: Json, secrets: re.Pattern[str]) -> Json:
     return value
 
 
-__all__ = ["MASK", "masked", "secret_in", "suspicious", "without"]
+__all__ = ["MASK", "masked", "secret_in", "suspicious", "without", "without_secrets"]

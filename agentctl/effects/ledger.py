@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple, Protocol
 from agentctl.core.canonical import Json, canonical_text, digest, parse_strict
 from agentctl.core.clock import stamp
 from agentctl.core.errors import problem
+from agentctl.core.masking import masked
 from agentctl.core.messages import ToolError, ToolResult
 from agentctl.effects.db import prepare, rows, transaction
 
@@ -58,7 +59,7 @@ class EffectIntent(NamedTuple):
     """What makes two calls the same effect."""
     tool: str
     arguments: dict[str, Json]
-    """Canonical: those that were decided on."""
+    """Canonical: those that were decided on. Their secrets are masked in the ledger."""
     approval: int | None = None
     """The approval it uses up, where it needed one that waited."""
     remembered_s: float = 0.0
@@ -146,10 +147,12 @@ class Ledger:
         Raises:
             Problem: If the database cannot be used; then nothing may be sent.
         """
+        kept = masked(intent.arguments)
         with transaction(self._db):
             own = self._one("run = ? AND key = ?", (intent.run, intent.key))
             if own is not None and own.state != "failed":
-                if own.arguments != intent.arguments:
+                # A secret is not kept, so that two of them cannot be compared.
+                if own.arguments != kept or kept != intent.arguments:
                     return LedgerClaim(None, False, _other_arguments(own))
                 return LedgerClaim(own, own.state == "intended")
             refusal = self._elsewhere(intent, now)
@@ -159,7 +162,7 @@ class Ledger:
                 refusal = self._approvals.use(self._db, intent.approval, intent, now)
                 if refusal is not None:
                     return LedgerClaim(None, False, refusal, unapproved=True)
-            self._write(intent, own, now)
+            self._write(intent._replace(arguments=kept), own, now)
             return LedgerClaim(self._one("run = ? AND key = ?", (intent.run, intent.key)), True)
 
     def _elsewhere(self, intent: EffectIntent, now: datetime) -> str | None:
@@ -224,7 +227,7 @@ class Ledger:
         Raises:
             Problem: If it cannot be recorded; the effect then stays dispatched, for `reconcile`.
         """
-        known = result.error.as_json() if result.error else {"value": result.value}
+        known = masked(result.error.as_json() if result.error else {"value": result.value})
         with transaction(self._db):
             self._db.execute(
                 "UPDATE effects SET state = ?, result = ?, settled_at = ?, settled_by = ?,"

@@ -11,7 +11,6 @@ from agentctl.cli.program import run_cli as command
 from agentctl.core.errors import Problem
 from agentctl.specs.reading.yaml import parse_yaml
 from agentctl.specs.shapes.tools import ToolManifest
-from agentctl.toolbox.importing.definitions import import_definitions, imported_rules, policy_for
 from agentctl.toolbox.importing.manifests import to_yaml
 from agentctl.toolbox.importing.openapi.importer import import_openapi
 from agentctl.toolbox.mcp.definitions import definition_hash
@@ -327,32 +326,10 @@ def test_a_read_that_sounds_like_a_write_is_taken_for_one():
     assert (tool["effect"], tool["risk"]) == ("external_write", ["deletes"])
 
 
-def test_what_a_server_says_of_itself_gives_it_no_right():
-    """`readOnlyHint` makes no read, and `destructiveHint` makes a write worse."""
-    hints = {"readOnlyHint": True, "destructiveHint": True}
-    listing = [{**TOOLS[0], "annotations": {"readOnlyHint": True}},
-               {**TOOLS[0], "name": "other", "annotations": hints}]  # fmt: skip
-    found = import_definitions("files", {"command": ["x"]}, listing)
-    effects = [(tool["effect"], tool["trust"]) for tool in found.manifest["tools"]]
-    assert effects == [("external_write", "untrusted"), ("irreversible", "untrusted")]
-    assert imported_rules("files", found.manifest) == [
-        {"id": "files-writes", "ask": ["read_file", "other"]}
-    ]
-    assert policy_for("files", found.manifest)["roles"]["user"]["tools"] == ["read_file", "other"]
-
-
-def test_names_that_look_alike_are_not_imported():
-    """Neither of them: nobody could tell which was meant."""
-    listing = [TOOLS[0], {**TOOLS[0], "name": "Read_File"}, TOOLS[1]]
-    found = import_definitions("files", {"command": ["x"]}, listing)
-    assert [tool["name"] for tool in found.manifest["tools"]] == ["write_file"]
-    assert len([line for line in found.notes if "looks the same" in line]) == 2
-
-
 def test_an_mcp_server_becomes_a_manifest_and_is_pinned_anew_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """What changed is shown; what people decided stays; new tools are named and not taken up."""
+    """What changed is shown, and a read that changed is reviewed again; new tools are named."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "state").mkdir()
     state = State(tmp_path / "state")
@@ -374,8 +351,9 @@ def test_an_mcp_server_becomes_a_manifest_and_is_pinned_anew_when_asked(
     said = capsys.readouterr().err
     assert "read_file: description was 'Read one file.'" in said
     assert "new at the server, not imported: 'greet', 'answer'" in said
+    assert "`effect: none` was said of another definition" in said
     (read, write) = parse_yaml(file.read_text(), "-").data["tools"]
-    assert read["effect"] == "none" and read["description"].endswith("And mail it.")
+    assert read["effect"] == "external_write" and read["description"].endswith("And mail it.")
     assert read["live"]["definition"] != pins["read_file"]
     assert write["live"]["definition"] == pins["write_file"]
 

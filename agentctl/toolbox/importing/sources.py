@@ -12,6 +12,7 @@ from typing import Any
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.masking import masked
 from agentctl.specs.shapes.live import Server
 from agentctl.toolbox.mcp.definitions import Definition
 from agentctl.toolbox.variables import ManifestVariables
@@ -43,13 +44,14 @@ def listed_tools(
     declared = Server.model_validate(dict(server))
     fault = _late("agentctl.toolbox.mcp.session").McpFault
     opened = _late("agentctl.toolbox.mcp.server").open_session
-    with closing(opened(name, declared, folder, ManifestVariables({}, {}, env, {}))) as session:
+    variables = ManifestVariables({}, {}, env, {})
+    with closing(opened(name, declared, folder, variables)) as session:
         try:
             found: list[Definition] = session.listing(_WITHIN_S)
         except fault as error:
             raise problem(
                 "unreachable-server",
-                f"MCP server `{name}`: {error}",
+                f"MCP server `{name}`: {masked(variables.masked_text(str(error)))}",
                 hint="start it by hand to see what it says",
                 exit_code=ExitCode.UNKNOWN,
             ) from error

@@ -167,9 +167,9 @@ class _Importer:
         wrong = unreadable(schema)
         if wrong is not None:
             raise Unusable(wrong)
-        lost = [*arguments.notes, *references.losses]
+        unchecked = list(references.losses)
         answer = answer_of(spec.get("responses") or {}, references)
-        self._notes += [f"`{tool}`: {why}" for why in lost]
+        self._notes += [f"`{tool}`: {why}" for why in (*arguments.notes, *unchecked)]
         # What is read off the method is no word of the document: it must not pass for "get ...".
         bare = f"{operation.path} ({operation.method.upper()})"
         words = clean_description(str(spec.get("summary") or spec.get("description") or ""))
@@ -180,6 +180,8 @@ class _Importer:
         }
         if answer.schema is not None:
             found["outputSchema"] = answer.schema
+        if unchecked:
+            found["unchecked"] = unchecked
         found["effect"] = _EFFECTS.get(operation.method, "external_write")
         mock = drafted_mock(answer.schema, *answer.examples)
         if mock is not None:
