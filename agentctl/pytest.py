@@ -6,7 +6,7 @@ one is an error, never a pass. The gates of a set are decided by `agentctl eval`
 nothing of agentctl is loaded beyond this file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,7 +107,8 @@ class ScenarioItem(pytest.Item):
             trial = f"{row.scenario}#{row.trial}" if len(self._rows) > 1 else row.scenario
             lines += [f"{trial}: {reason.message}" for reason in row.reasons]
             lines.append(f"agentctl trace show {self.parent.golden_set.name}/{trial}")
-        return "\n".join(lines)
+        neutralised: Callable[[str], str] = import_module("agentctl.core.text").neutralised
+        return neutralised("\n".join(lines))
 
 
 def _api() -> Any:

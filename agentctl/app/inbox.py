@@ -5,16 +5,35 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from agentctl.app.running.state import RunState, state_file, state_of
+from agentctl.app.running.rebuilding import is_lost, state_file
+from agentctl.app.running.state import state_of
 from agentctl.core.canonical import Json
-from agentctl.core.errors import Problem
-from agentctl.core.masking import masked
+from agentctl.core.clock import stamp
+from agentctl.core.errors import Problem, problem
+from agentctl.core.events import Event
+from agentctl.core.exits import ExitCode
+from agentctl.core.masking import masked, secret_field
 from agentctl.core.messages import Approval
-from agentctl.effects.approvals import ApprovalStanding, PendingApproval
+from agentctl.effects.approvals import (
+    ApprovalStanding,
+    PendingApproval,
+    not_pending,
+    request_row,
+)
 from agentctl.effects.ledger import EffectRecord, EffectState
 from agentctl.runtime.approvals.inbox import Responder, TracePlace, answer_approval, settle_effect
-from agentctl.runtime.approvals.queue import held_back, may_approve
+from agentctl.runtime.approvals.queue import held_back
+from agentctl.runtime.approvals.recorded import (
+    check_effect,
+    check_request,
+    effect_differences,
+    find_effect,
+    find_request,
+    row_differences,
+)
+from agentctl.runtime.approvals.standing import check_standing
 from agentctl.specs.loading.project import Project
+from agentctl.traces.log.recovery import verified_events
 from agentctl.traces.log.store import journal_file, read_events, trace_of, traces_folder
 from agentctl.traces.views.fold import fold
 
@@ -45,6 +64,8 @@ class WaitingApproval(NamedTuple):
     decided_at: str | None
     said: str | None
     """What the person said about their answer."""
+    differs: tuple[str, ...] = ()
+    """Where the inbox differs from the trace, a line each; nothing can be approved then."""
 
 
 class WaitingEffect(NamedTuple):
@@ -58,6 +79,8 @@ class WaitingEffect(NamedTuple):
     """With secrets masked."""
     state: EffectState
     since: str
+    differs: tuple[str, ...] = ()
+    """Where the ledger differs from the trace, a line each; it cannot be settled then."""
 
 
 class WaitingRun(NamedTuple):
@@ -71,23 +94,32 @@ class WaitingRun(NamedTuple):
     question: str | None
 
 
-Waiting = WaitingApproval | WaitingEffect | WaitingRun
+class WaitingHold(NamedTuple):
+    """Effects that are not sent: what was sent before is not known for sure."""
+
+    kind: Literal["hold"]
+    reason: str
+
+
+Waiting = WaitingApproval | WaitingEffect | WaitingRun | WaitingHold
 
 
 def waiting(root: Path) -> list[Waiting]:
     """Return what waits for a person in a project: approvals, effects in doubt, runs."""
-    if not state_file(root).is_file():
+    if not state_file(root).is_file() and not is_lost(root):
         return []
     state = state_of(root)
-    approvals = [_approval(row, state) for row in state.approvals.pending(datetime.now(UTC))]
-    effects = [_effect(row) for row in state.ledger.open_effects()]
+    approvals = [_approval(root, row) for row in state.approvals.pending(datetime.now(UTC))]
+    effects = [_effect(root, row) for row in state.ledger.open_effects()]
     asked = {entry.run for entry in approvals}
     runs = [
         _run(root, run)
         for run in sorted(state.sessions.all() - asked)
         if trace_of(root, run).is_file()
     ]
-    return [*approvals, *effects, *runs]
+    held = state.ledger.held()
+    holds = [WaitingHold("hold", held)] if held is not None else []
+    return [*holds, *approvals, *effects, *runs]
 
 
 def approval_of(root: Path, approval_id: int) -> WaitingApproval:
@@ -97,7 +129,7 @@ def approval_of(root: Path, approval_id: int) -> WaitingApproval:
         Problem: If there is no such approval.
     """
     state = state_of(root)
-    return _approval(state.approvals.current(approval_id, datetime.now(UTC)), state)
+    return _approval(root, state.approvals.current(approval_id, datetime.now(UTC)))
 
 
 def answer(project: Project, approval_id: int, given: Approval, identity: str) -> PendingApproval:
@@ -110,17 +142,31 @@ def answer(project: Project, approval_id: int, given: Approval, identity: str) -
         identity: Who answers. Asserted, not proven.
 
     Raises:
-        Problem: If they may not, it does not wait any more, or what it was decided under changed.
+        Problem: If they may not, it does not wait any more, the inbox differs from the trace, or
+            what it was decided under changed.
     """
     state = state_of(project.root)
     row = state.approvals.find(approval_id)
-    may_approve(project.spec.people, identity, row.queue, row.principal)
+    asked = find_request(row.run, _events(project.root, row.run), row)
+    principal = asked.binding.principal
+    person = check_standing(project.spec.people, identity, asked.request.by, principal)
+    secret = secret_field(given.arguments or {})
+    if secret is not None:
+        raise problem(
+            "secret-waits",
+            f"`{secret}` holds a secret, which must not wait on disk",
+            hint="reject the call, then run the task at a terminal",
+            exit_code=ExitCode.NO,
+        )
     if row.standing == "pending" and given.answer != "reject":
+        check_request(row, asked)
         prints = project.agent(state.sessions.find(row.run).agent).fingerprints
         changed = held_back(row, prints.policy, prints.tools)
         if changed is not None:
             raise changed
-    answer_approval(_place(project), state.approvals, row, given, _responder(identity))
+        if datetime.now(UTC) >= row.lapses(asked.request):
+            raise not_pending(row._replace(standing="expired"))
+    answer_approval(_place(project), state.approvals, row, given, _responder(person))
     return row
 
 
@@ -137,13 +183,36 @@ def settle(
         identity: Who says so. Asserted, not proven.
 
     Raises:
-        Problem: If they may not, or it is settled already.
+        Problem: If they may not, it is settled already, or the ledger differs from the trace.
     """
     ledger = state_of(project.root).ledger
-    found = ledger.find(effect_id)
-    may_approve(project.spec.people, identity, None, "")
-    settle_effect(_place(project), ledger, found, state, reason, _responder(identity))
-    return found
+    row = ledger.find(effect_id)
+    sent = find_effect(row.run, _events(project.root, row.run), row)
+    person = check_standing(project.spec.people, identity, sent.queue, sent.principal)
+    check_effect(row, sent)
+    settle_effect(_place(project), ledger, row, sent.call_id, state, reason, _responder(person))
+    return row
+
+
+def _events(root: Path, run: str) -> list[Event]:
+    return verified_events(trace_of(root, run), run, journal_file(root))
+
+
+def confirm(project: Project, identity: str) -> str | None:
+    """Let effects be sent again that are held back; return why they were, if they were.
+
+    Args:
+        project: Whose state was rebuilt.
+        identity: Who says so: one of the people of the project. Asserted, not proven.
+
+    Raises:
+        Problem: If they may not.
+    """
+    person = check_standing(project.spec.people, identity, None, "")
+    ledger = state_of(project.root).ledger
+    held = ledger.held()
+    ledger.confirm(person, datetime.now(UTC))
+    return held
 
 
 def _place(project: Project) -> TracePlace:
@@ -154,35 +223,60 @@ def _responder(identity: str) -> Responder:
     return Responder(identity, getpass.getuser())
 
 
-def _approval(row: PendingApproval, state: RunState) -> WaitingApproval:
-    request = row.request
-    recipe = state.sessions.known(row.run)
+def _approval(root: Path, row: PendingApproval) -> WaitingApproval:
+    """Return a request as its trace says it; the row alone says it only where that is lost."""
+    request, agent, principal, environment = row.request, row.agent, row.principal, None
+    expires, differs = row.expires_at, list[str]()
+    try:
+        asked = find_request(row.run, _events(root, row.run), row)
+    except Problem as met:
+        differs = [one.message for one in met.diagnostics]
+    else:
+        request, environment = request_row(asked.request), asked.environment
+        agent, principal = asked.binding.agent, asked.binding.principal
+        expires = stamp(row.lapses(asked.request))
+        differs = row_differences(row, asked)
     return WaitingApproval(
         kind="approval",
         id=row.id,
         run=row.run,
-        agent=row.agent,
-        principal=row.principal,
-        environment=recipe.environment if recipe is not None else None,
+        agent=agent,
+        principal=principal,
+        environment=environment,
         tool=request["tool"],
         effect=request["effect"],
         arguments=masked(request["arguments"]),
         origins=request["origins"],
         rule=request["rule"],
         reason=request["reason"],
-        queue=row.queue,
+        queue=request["by"],
         standing=row.standing,
         requested_at=row.requested_at,
-        expires_at=row.expires_at,
+        expires_at=expires,
         decided_by=row.decided_by,
         decided_at=row.decided_at,
         said=row.reason,
+        differs=tuple(differs),
     )
 
 
-def _effect(row: EffectRecord) -> WaitingEffect:
+def _effect(root: Path, row: EffectRecord) -> WaitingEffect:
+    arguments, differs = row.arguments, list[str]()
+    try:
+        sent = find_effect(row.run, _events(root, row.run), row)
+    except Problem as met:
+        differs = [one.message for one in met.diagnostics]
+    else:
+        arguments, differs = sent.arguments, effect_differences(row, sent)
     return WaitingEffect(
-        "effect", row.id, row.run, row.tool, masked(row.arguments), row.state, row.intended_at
+        "effect",
+        row.id,
+        row.run,
+        row.tool,
+        masked(arguments),
+        row.state,
+        row.intended_at,
+        tuple(differs),
     )
 
 
@@ -209,9 +303,11 @@ __all__ = [
     "Waiting",
     "WaitingApproval",
     "WaitingEffect",
+    "WaitingHold",
     "WaitingRun",
     "answer",
     "approval_of",
+    "confirm",
     "settle",
     "waiting",
 ]

@@ -4,19 +4,20 @@ A reader that closes the pipe early is not an error: the rest is dropped, and th
 the command's own.
 """
 
-import json
 import os
 import sys
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from agentctl.cli.render.console import shown
 from agentctl.core.errors import Problem
+from agentctl.core.text import json_text
 
 Format = Literal["text", "json", "jsonl"]
 
 
 def write(text: str) -> bool:
-    """Write payload to stdout; `False` when its reader has just gone."""
+    """Write payload to stdout as it is; `False` when its reader has just gone."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -27,27 +28,27 @@ def write(text: str) -> bool:
 
 
 def write_line(text: str = "") -> None:
-    """Write one line of payload."""
-    write(text + "\n")
+    """Write one line of payload, with nothing in it that commands a terminal."""
+    write(shown(text, sys.stdout) + "\n")
 
 
 def write_json(value: Any) -> None:
     """Write one JSON document, in the order given."""
-    write_line(json.dumps(value, ensure_ascii=False, indent=2))
+    write(json_text(value, indent=2) + "\n")
 
 
 def write_jsonl(values: Iterable[Any]) -> bool:
     """Write one JSON document a line; `False` when the reader goes."""
     heard = True
     for value in values:
-        heard = write(json.dumps(value, ensure_ascii=False) + "\n") and heard
+        heard = write(json_text(value) + "\n") and heard
     return heard
 
 
 def note(text: str, end: str = "\n") -> None:
-    """Write progress, a warning or a hint to stderr."""
+    """Write progress, a warning, a question or a hint to stderr; nothing commands a terminal."""
     try:
-        sys.stderr.write(text + end)
+        sys.stderr.write(shown(text, sys.stderr) + end)
         sys.stderr.flush()
     except BrokenPipeError:
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - stands in until the end

@@ -6,9 +6,9 @@ One scan of the text decides whether there is anything to look at; nearly always
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from agentctl.core.canonical import Json
+from agentctl.core.canonical import Json, canonical_text
 
 MASK = "[secret]"
 
@@ -77,6 +77,24 @@ def masked(value: Json) -> Json:
     return value
 
 
+def without_secrets(body: dict[str, Json]) -> dict[str, Json]:
+    """Return an object as it may be shown and kept; itself where it holds no secret."""
+    return dict(masked(body)) if suspicious(canonical_text(body)) else body
+
+
+def secret_field(fields: Mapping[str, Json]) -> str | None:
+    """Return the name of the first field that holds a secret, or the mark of one.
+
+    >>> secret_field({"order": "o_1", "api_key": "abc"})
+    'api_key'
+    """
+    for name, value in fields.items():
+        clean = canonical_text(masked({name: value}))
+        if MASK in clean or clean != canonical_text({name: value}):
+            return name
+    return None
+
+
 def without(value: Json, secrets: Iterable[str]) -> Json:
     """Return `value` with every occurrence of known secrets replaced by a mark, in keys too.
 
@@ -99,4 +117,4 @@ def _without(value: Json, secrets: re.Pattern[str]) -> Json:
     return value
 
 
-__all__ = ["MASK", "masked", "suspicious", "without"]
+__all__ = ["MASK", "masked", "secret_field", "suspicious", "without", "without_secrets"]

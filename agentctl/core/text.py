@@ -7,6 +7,7 @@ the Cyrillic and Greek letters that look Latin make no difference; letters writt
 """
 
 import difflib
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +20,12 @@ _LOOK_ALIKES = str.maketrans(
     "ABESIJKMHOPCTYXGQWabekmhopctyxsijhdqwlvABEZHIKMNOPTYXabeikvoptuxcigil",
 )
 """The letters of other scripts that pass for Latin ones."""
+UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but tab and line feed
+    "\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"  # direction, and what is not seen
+    "\ud800-\udfff\U000e0000-\U000e007f]"  # halves of characters, and tags
+)
+"""Characters that a terminal or a reader may take for something else than text."""
 _ACCENT_OR_INVISIBLE = ("Mn", "Me", "Cf")
 
 
@@ -59,6 +66,32 @@ def writable(text: str) -> str:
     'h\\\\ud83d'
     """
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def neutralised(text: str) -> str:
+    """Return text in which nothing commands a terminal or hides the direction of writing.
+
+    Text of models, tools and providers passes here, or through `json_text`, wherever it is shown.
+
+    >>> print(neutralised("a\\x1b[2Jb"))
+    a\\x1b[2Jb
+    """
+    return UNSAFE.sub(lambda found: ascii(found.group())[1:-1], text)
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """Return JSON for people and programs: keys in the order given, what is unsafe as its escape.
+
+    >>> json_text({"b": "é\\x9b"})
+    '{"b": "é\\\\u009b"}'
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return text if text.isascii() and "\x7f" not in text else json_escaped(text)
+
+
+def json_escaped(text: str) -> str:
+    """Return JSON text in which what is unsafe to show is escaped as JSON does it."""
+    return UNSAFE.sub(lambda found: json.dumps(found.group())[1:-1], text)
 
 
 def keyword_pattern(words: Iterable[str]) -> re.Pattern[str]:
@@ -137,11 +170,15 @@ def fill_variables(text: str, value: Callable[[str], str]) -> str:
 
 
 __all__ = [
+    "UNSAFE",
     "count",
     "did_you_mean",
     "fill_variables",
     "folded",
+    "json_escaped",
+    "json_text",
     "keyword_pattern",
+    "neutralised",
     "plain",
     "shorten",
     "unmasked",

@@ -13,6 +13,7 @@ from agentctl.core.canonical import Json, canonical_text, parse_strict
 from agentctl.core.clock import stamp
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.masking import masked
 from agentctl.core.messages import ApprovalRequest
 from agentctl.effects.db import prepare, rows, transaction
 from agentctl.effects.ledger import EffectIntent
@@ -83,9 +84,25 @@ class PendingApproval(NamedTuple):
     decided_at: str | None
     reason: str | None
 
+    def lapses(self, asked: ApprovalRequest) -> datetime:
+        """Return when this request, and an answer to it, lapses: never later than its rule says."""
+        latest = lapse_of(asked, datetime.fromisoformat(self.requested_at))
+        return min(latest, datetime.fromisoformat(self.expires_at))
+
     def changed_since(self, policy: str, tools: str) -> bool:
         """Whether the call was decided under another policy or other tools than these."""
         return (self.policy, self.tools) != (policy, tools)
+
+
+def lapse_of(asked: ApprovalRequest, at: datetime) -> datetime:
+    """Return when a request that was made at a moment lapses, and any answer to it."""
+    return at + timedelta(seconds=asked.within_s or DEFAULT_WITHIN_S)
+
+
+def request_row(asked: ApprovalRequest) -> dict[str, Json]:
+    """Return a request as the inbox keeps it."""
+    kept = {**asked._asdict(), "origins": dict(asked.origins), "bound": list(asked.bound)}
+    return dict(masked(kept))
 
 
 class Approvals:
@@ -110,8 +127,6 @@ class Approvals:
         Raises:
             Problem: If the database cannot be used.
         """
-        seconds = asked.within_s or DEFAULT_WITHIN_S
-        request = {**asked._asdict(), "origins": dict(asked.origins), "bound": list(asked.bound)}
         with transaction(self._db):
             self._expire(now)
             found = self._all(
@@ -126,14 +141,29 @@ class Approvals:
                         *binding,
                         asked.call_id,
                         asked.call_hash,
-                        canonical_text(request),
+                        canonical_text(request_row(asked)),
                         asked.by,
                         stamp(now),
-                        stamp(now + timedelta(seconds=seconds)),
+                        stamp(lapse_of(asked, now)),
                     ),
                 )
                 found = self._all("id = last_insert_rowid()")
         return found[0]
+
+    def restore(self, row: PendingApproval) -> None:
+        """Enter a request as its trace says it; its number is kept where it has one.
+
+        Raises:
+            Problem: If the database cannot be used.
+        """
+        values = [*row._replace(request={})]
+        values[0], values[8] = row.id or None, canonical_text(row.request)
+        places = ", ".join("?" * len(values))
+        with transaction(self._db):
+            self._db.execute(
+                f"INSERT OR IGNORE INTO approvals ({_COLUMNS}) VALUES ({places})",
+                values,
+            )
 
     def decide(
         self, approval_id: int, answer: ApprovalAnswer, by: str, reason: str | None, now: datetime
@@ -241,5 +271,7 @@ __all__ = [
     "ApprovalStanding",
     "Approvals",
     "PendingApproval",
+    "lapse_of",
     "not_pending",
+    "request_row",
 ]

@@ -7,7 +7,7 @@ answer as it is kept, so that a replay is the same run.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, digest, parse_strict
 from agentctl.core.masking import MASK, masked, suspicious
@@ -21,6 +21,9 @@ from agentctl.specs.shapes.turns import TapedTurn, Turn
 
 _NOT_ASKED = {"name", "fallbacks", "price", "base_url"}
 """Keys of `model:` that say where to ask and what it costs, not what is asked."""
+
+
+_ANSWER = {"calls", "say", "output", "usage", "by", "refused"}
 
 
 class Rendered(NamedTuple):
@@ -41,6 +44,11 @@ class Exchange(NamedTuple):
 
     request: Rendered
     turn: TapedTurn
+
+    @property
+    def edited(self) -> bool:
+        """Whether the answer is not the one that was recorded."""
+        return self.turn.digest not in (None, answer_digest(self.turn))
 
 
 class Renderer:
@@ -109,6 +117,21 @@ class CassetteModel:
         self._answers = {one.request.key(*self._of): one.turn for one in recorded}
         self._model = model
 
+    @property
+    def edited(self) -> tuple[int, ...]:
+        """The turns whose answers were edited by hand after they were recorded, from 1."""
+        return tuple(one.turn.turn for one in self._recorded if one.edited)
+
+    @property
+    def unverified(self) -> bool:
+        """Whether a recorded turn does not say what its answer was."""
+        return any(one.turn.digest is None for one in self._recorded)
+
+    @property
+    def kind(self) -> Literal["written", "cassette"]:
+        """What a trial with these turns tests: where a person edited one, no model said it."""
+        return "written" if self.edited else "cassette"
+
     def reply(self, request: Request, timeout_s: float) -> ModelReply:
         """Return the recorded answer to `request`, or the other model's.
 
@@ -157,7 +180,14 @@ class CassetteModel:
         if reply.model is not None and reply.model != self.name:
             kept["by"] = reply.model
         where = {"scenario": scenario, "trial": trial, "turn": len(self.exchanges) + 1}
-        return TapedTurn.model_validate({**where, **kept})
+        turn = TapedTurn.model_validate({**where, **kept})
+        return turn.model_copy(update={"digest": answer_digest(turn)})
+
+
+def answer_digest(turn: TapedTurn) -> str:
+    """Return the digest of what the model said in a recorded turn, as 16 hex digits."""
+    answer = turn.model_dump(mode="json", by_alias=True, exclude_defaults=True, include=_ANSWER)
+    return digest(answer)[:16]
 
 
 def message_data(message: Message) -> dict[str, Json]:
@@ -209,6 +239,7 @@ __all__ = [
     "Exchange",
     "Rendered",
     "Renderer",
+    "answer_digest",
     "call_data",
     "message_data",
     "reply_message",

@@ -26,6 +26,11 @@ class ScriptedModel:
         """How many turns were not played."""
         return len(self._turns) - self._next
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the agent has another turn."""
+        return self.left > 0
+
     def reply(self, request: Request, timeout_s: float) -> ModelReply:  # noqa: ARG002
         """Return the next recorded turn; the request is not looked at.
 

@@ -9,12 +9,13 @@ import re
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from agentctl.core.text import UNSAFE
 from agentctl.evals.results.gates import GateResult, VerdictOutcome
 from agentctl.evals.running.runner import SetResult
 from agentctl.evals.scorers.scoring import TrialRow
 
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 cannot hold, not even escaped."""
+_FORBIDDEN = re.compile(f"{UNSAFE.pattern}|[\ufffe\uffff]")
+"""Characters that XML 1.0 cannot hold, not even escaped, and those that are unsafe to show."""
 
 
 def junit_text(results: Sequence[SetResult]) -> str:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from agentctl.core.canonical import Json
+from agentctl.core.text import json_escaped, neutralised
 from agentctl.evals.running.runner import SetResult
 from agentctl.evals.scorers.scoring import TrialRow
 
@@ -16,10 +17,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 TableKind = Literal["csv", "tsv", "records", "html"]
 _WRITERS: dict[TableKind, Callable[[Any], str]] = {
-    "csv": lambda frame: frame.to_csv(index=False, lineterminator="\n"),
-    "tsv": lambda frame: frame.to_csv(index=False, sep="\t", lineterminator="\n"),
-    "records": lambda frame: frame.to_json(orient="records", indent=2, force_ascii=False) + "\n",
-    "html": lambda frame: frame.to_html(index=False, border=0) + "\n",
+    "csv": lambda frame: neutralised(frame.to_csv(index=False, lineterminator="\n")),
+    "tsv": lambda frame: neutralised(frame.to_csv(index=False, sep="\t", lineterminator="\n")),
+    "records": lambda frame: json_escaped(
+        frame.to_json(orient="records", indent=2, force_ascii=False) + "\n"
+    ),
+    "html": lambda frame: neutralised(frame.to_html(index=False, border=0)) + "\n",
 }
 
 

@@ -8,10 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from agentctl.core.canonical import Json
+from agentctl.core.canonical import Json, canonical_text, digest
+from agentctl.core.masking import MASK, without_secrets
 from agentctl.core.messages import ToolError, ToolResult, call_key
 from agentctl.core.waiting import pause_s
-from agentctl.effects.ledger import EffectIntent
+from agentctl.effects.ledger import EffectIntent, ledger_key
 from agentctl.runtime.exactly_once import SendResult, send_once
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import Run
@@ -92,11 +93,10 @@ def dispatch(
     if tool.effect == "none":
         return _played_back(call, recorded) if recorded else call.read()
     key = effect_key(tool, ask.args)
-    # Without a key of its own, an effect is known by its place in its run.
-    ledger_key = key or f"{tool.name} {session.run_id} {len(run.events)}"
-    if run.context.environment is not None:
-        # What was done in staging has not been done in production.
-        ledger_key = f"{run.context.environment} {ledger_key}"
+    if key is not None and MASK in key and run.replay is not None:
+        intended = run.replay.peek("effect.intended")
+        key = intended["key"] if intended is not None else key
+    known = ledger_key(tool.name, key, session.run_id, len(run.events), run.context.environment)
     run.record(
         "effect.intended",
         {"call_id": call_id, "tool": tool.name, "effect": tool.effect, "key": key},
@@ -111,7 +111,7 @@ def dispatch(
     else:
         remembered = duration(tool.idempotency.within).total_seconds() if tool.idempotency else 0.0
         intent = EffectIntent(
-            session.run_id, ledger_key, tool.name, ask.args, run.approvals.get(call_id), remembered
+            session.run_id, known, tool.name, ask.args, run.approvals.get(call_id), remembered
         )
         sent = send_once(session.ledger, intent, call)
         outcome = DispatchOutcome(sent.result, sent.state, sent.by)
@@ -123,10 +123,16 @@ def dispatch(
 
 
 def effect_key(tool: ToolSpec, arguments: dict[str, Json]) -> str | None:
-    """Return what makes two calls the same effect: the fields the manifest names."""
+    """Return what makes two calls the same effect: the fields the manifest names.
+
+    It is kept, in the trace and in the ledger: of a secret only the hash.
+    """
     if tool.idempotency is None:
         return None
-    return call_key(tool.name, [arguments.get(name) for name in tool.idempotency.key])
+    named = {name: arguments.get(name) for name in tool.idempotency.key}
+    if without_secrets(named) != named:
+        return f"{tool.name}#{digest(named)}"
+    return call_key(tool.name, list(named.values()))
 
 
 def _played_back(
@@ -150,14 +156,26 @@ class _DispatchedCall:
 
     @property
     def resendable(self) -> bool:
-        return self.tool.idempotency is not None and self.backend.idempotent(self.tool.name)
+        known = self.tool.idempotency is not None and self.backend.idempotent(self.tool.name)
+        return known and self._lost() is None
 
     def read(self) -> DispatchOutcome:
         """Send a call that changes nothing."""
         result = _attempt(self.run, self.backend, self.tool, self.ask, None)
         return DispatchOutcome(_checked(self.run.harness, self.tool, result))
 
+    def _lost(self) -> str | None:
+        """Return the argument of a live call that was a secret before a restart."""
+        if self.run.context.session.ledger is None:
+            return None
+        marked = (name for name, value in self.ask.args.items() if MASK in canonical_text(value))
+        return next(marked, None)
+
     def send(self, provider_key: str | None) -> SendResult:
+        lost = self._lost()
+        if lost is not None:
+            why = f"`{lost}` was a secret, which no trace keeps; the call cannot be sent"
+            return SendResult(ToolResult(error=ToolError("invalid", why), sent=False), "failed")
         result = _attempt(self.run, self.backend, self.tool, self.ask, provider_key)
         error = result.error
         if error is not None:

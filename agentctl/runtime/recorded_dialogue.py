@@ -43,6 +43,11 @@ class RecordedDialogue:
         """How many turns of the agent were not played."""
         return sum(turn.user is None for turn in self._turns[self._next :])
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the agent has another turn before its user speaks again."""
+        return self._next < len(self._turns) and not self._is_user()
+
     def next(self, question: str | None) -> str | AgentSpeaks | None:  # noqa: ARG002
         """Return the user's next line, or that the agent goes on without one."""
         if self._next == len(self._turns):

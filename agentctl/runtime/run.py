@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from agentctl.core.canonical import Json
 from agentctl.core.clock import Clock
 from agentctl.core.events import Event, EventType, StopReason
+from agentctl.core.masking import without_secrets
 from agentctl.core.messages import Message, Principal
 from agentctl.core.money import money_text
 from agentctl.effects.budget import Budget, BudgetLevel
@@ -73,6 +74,15 @@ class Inputs(Protocol):
         ...
 
 
+class RecordedTurns(Protocol):
+    """The turns of a recorded agent, which nothing that is said now can change."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the agent has another turn before its user speaks again."""
+        ...
+
+
 class RunSession(NamedTuple):
     """What ties a run to other processes: those before it, after it and beside it."""
 
@@ -89,6 +99,8 @@ class RunSession(NamedTuple):
     """What a person says to a run that had passed to them."""
     by: str | None = None
     """Who that person is."""
+    recipe: Mapping[str, Json] | None = None
+    """How the run was started, where that is all it takes to take it up again."""
     forked_from: Mapping[str, Json] | None = None
     """The run whose start this one begins with: run, step, head."""
 
@@ -118,6 +130,9 @@ class RunContext(NamedTuple):
     """Where live tools are: staging or production, where the project has both."""
     recorded_end: RecordedEnd | None = None
     """How the run ended that is played back, once its recorded turns are over."""
+    recorded: RecordedTurns | None = None
+    """Whose turns are played back, where they are those of a recorded run: such an agent is not
+    told to try again, it did or it did not."""
     recorded_cost: Decimal | None = None
     """What that run cost, in US dollars; left out = priced from tokens."""
 
@@ -151,8 +166,8 @@ class Run:
         self.rights = harness.rights(context.principal.role)
         self.principal = context.principal.facts()
         self.events: list[Event] = []
-        recorded = context.scenario is not None and context.scenario["kind"] == "recorded"
-        self.triggers = harness.declared_triggers if recorded else harness.triggers
+        played_back = context.recorded is not None
+        self.triggers = harness.declared_triggers if played_back else harness.triggers
         self.loops = LoopDetector(harness.agent.limits.repeats)
         self.messages: list[Message] = []
         self.steps = 0
@@ -197,8 +212,14 @@ class Run:
         self.started_at = context.clock.now() - timedelta(seconds=context.session.used_s)
 
     def record(self, kind: EventType, body: dict[str, Json]) -> None:
-        """Append one event; what is played back is recorded already."""
+        """Append one event; what is played back is recorded already.
+
+        Secrets are masked here, before anyone can read the event; what the run works with is left
+        as it is. A trial keeps its events in memory: its trace is masked when it is written.
+        """
         events = self.events
+        if self._recorder is not None:
+            body = without_secrets(body)
         if self.replay is not None and not self.replay.over:
             before, recorded = self.replay.through(kind, body)
             events += before

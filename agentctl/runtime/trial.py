@@ -115,6 +115,7 @@ def play_trial(
         scenario={"set": set_name, "id": scenario.id, "trial": number, "kind": kind},
         session=session,
         recorded_end=end if model is None else None,
+        recorded=scripted if kind == "recorded" else None,
         recorded_cost=recording.cost if recording is not None else None,
     )
     effects = {name: tool.effect for name, tool in harness.bundle.tools.items()}
@@ -123,6 +124,8 @@ def play_trial(
     run, met = run_agent(harness, context, backend)
     if met is not None:
         fault = _fault(met, recorded_end=end is not None, left_out=turns is None)
+        if fault is not None and met.kind == OUT_OF_TURNS and kind == "recorded":
+            fault += "; where the run ended with that, its recording says so: `end: answered`"
     if run.missing_mock is not None:
         fault = f"missing mock: {run.missing_mock}"
     elif kind == "written" and run.unknown_tools:

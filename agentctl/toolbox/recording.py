@@ -21,7 +21,6 @@ from agentctl.core.masking import masked
 from agentctl.core.messages import ToolResult
 from agentctl.specs.checks.values import arguments_of
 from agentctl.specs.language.expressions import MOST_CHARACTERS
-from agentctl.specs.language.matchers import matcher_name
 from agentctl.specs.reading.locate import shown_path, state_folder
 from agentctl.specs.reading.yaml import read_yaml
 from agentctl.specs.shapes.tools import ToolSpec
@@ -147,12 +146,7 @@ def fitting(tool: ToolSpec, args: dict[str, Json]) -> dict[str, Json]:
     for name in arguments_of(tool.input_schema):
         if name not in own and name not in tool.bind:
             fit[name] = {"absent": True}
-    if matcher_name(fit) is None:
-        return fit
-    # A single argument called like a matcher.
-    return (
-        {**fit, **{name: {"present": True} for name in tool.bind}} if tool.bind else {"equals": own}
-    )
+    return fit
 
 
 def _passing(reply: RecordedReply) -> bool:

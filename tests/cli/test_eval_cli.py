@@ -370,3 +370,15 @@ def test_ctrl_c_leaves_no_traceback_and_no_broken_file(agentctl, tmp_path, jobs)
     assert list(folder.iterdir()) == []
     assert not list(tmp_path.rglob("*.tmp"))
     assert agentctl("orders", "--select", "s-1")[0] == 1
+
+
+def test_two_sets_of_one_name_are_refused(agentctl, tmp_path):
+    """Neither is left out in silence: reports and traces know a set by its name."""
+    first = make(tmp_path, [passing("a")])
+    (tmp_path / "more").mkdir()
+    second = tmp_path / "more/orders.yaml"
+    second.write_text(first.read_text().replace("worlds/", "../golden_sets/worlds/"))
+    code, out, err = agentctl(first, second)
+    assert (code, out) == (2, "")
+    assert "two golden sets are called `orders`" in err
+    assert agentctl(first, first)[0] == 0

@@ -57,6 +57,20 @@ def done(
     return ledger.find(effect.id)
 
 
+def test_the_ledger_keeps_no_secret(ledger: Ledger, db: sqlite3.Connection):
+    """Arguments and results are masked; an effect with a secret is never taken for another."""
+    wanted = intent(arguments={"order_id": "o_1", "token": "tulip"})
+    effect = begun(ledger, wanted)
+    assert effect.arguments == {"order_id": "o_1", "token": "[secret]"}
+    assert ledger.dispatched(effect)
+    ledger.settle(effect, "succeeded", ToolResult({"password": "rose"}), NOW)
+    assert "tulip" not in "".join(db.iterdump()) and "rose" not in "".join(db.iterdump())
+    again = ledger.claim(wanted, NOW)
+    assert again.effect is None and "with other arguments" in (again.refusal or "")
+    marked = ledger.claim(wanted._replace(arguments=effect.arguments), NOW)
+    assert marked.effect is not None and not marked.send, "as a run knows it after a restart"
+
+
 def test_an_effect_goes_from_intended_to_settled(ledger: Ledger):
     """Each step is one commit; the last one holds what came back."""
     effect = begun(ledger, intent())

@@ -1,6 +1,7 @@
 """Recording what a model says, and playing it back: the same words to the same request only."""
 
 import json
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -449,6 +450,66 @@ def test_the_status_of_a_cassette(tmp_path, agentctl, desk):
     assert (code, one["recorded"], one["unused"]) == (0, 3, [])
     assert not any('"case-000"' in line for line in lines(tmp_path))
     assert agentctl("eval", "orders", "--replay")[0] == 0
+
+
+def edit(root: Path, old: str, new: str) -> None:
+    """Change a cassette as a person with an editor does."""
+    file = root / CASSETTE
+    before = file.read_text()
+    assert old in before
+    file.write_text(before.replace(old, new))
+
+
+def test_an_answer_that_was_edited_by_hand_is_not_what_the_model_said(tmp_path, agentctl, desk):
+    """Its trial counts as written, says which turn it was, and `golden status` lists it."""
+    make_desk(tmp_path, desk, 2)
+    agentctl("eval", "orders", "--record", "all")
+    edit(tmp_path, "Order o_1 is cancelled.", "Order o_1 is gone.")
+    assert agentctl("golden", "status", "orders")[0] == 0
+    code, out, _ = agentctl("eval", "orders", "--replay", "--format", "jsonl")
+    assert code == 0
+    assert [row["mode"] for row in rows(out)] == ["written", "written"]
+    edited = "turn 3 of the recording was edited by hand"
+    assert [note["message"] for note in rows(out)[0]["notes"]] == [edited]
+    _, out, _ = agentctl("eval", "orders", "--replay")
+    assert "2 of 2 trials played turns written by hand" in " ".join(out.split())
+    assert "the model's own answers" not in " ".join(out.split())
+    assert status(agentctl)[1]["edited"][0] == {"scenario": "case-000", "trial": 1, "turns": [3]}
+    _, out, _ = agentctl("golden", "status", "orders")
+    assert "0 unused, 2 edited" in out.splitlines()[0]
+    assert "  edited   case-001#1: turn 3, by hand; played as written turns" in out.splitlines()
+
+
+def test_recording_what_is_missing_does_not_make_an_edited_answer_the_models(
+    tmp_path, agentctl, desk
+):
+    """The turns of a trial that still fit are kept as they are, edited ones too."""
+    make_desk(tmp_path, desk, 1)
+    agentctl("eval", "orders", "--record", "all")
+    edit(tmp_path, '"in":20', '"in":21')
+    world = tmp_path / "golden_sets/worlds/shop.yaml"
+    world.write_text(world.read_text().replace("total: 49.9", "total: 50"))
+    agentctl("eval", "orders", "--record", "missing")
+    assert status(agentctl)[1]["edited"] == [{"scenario": "case-000", "trial": 1, "turns": [1]}]
+    agentctl("eval", "orders", "--record", "all")
+    assert status(agentctl)[1]["edited"] == []
+
+
+def test_a_cassette_without_digests_is_played_as_before_and_called_unverified(
+    tmp_path, agentctl, desk
+):
+    """It is still a cassette, and the report says that nothing is known of edits."""
+    make_desk(tmp_path, desk, 1)
+    agentctl("eval", "orders", "--record", "all")
+    file = tmp_path / CASSETTE
+    file.write_text(re.sub(r',"digest":"[0-9a-f]{16}"', "", file.read_text()))
+    code, out, _ = agentctl("eval", "orders", "--replay", "--format", "jsonl")
+    (row,) = rows(out)
+    assert (code, row["mode"]) == (0, "cassette")
+    assert [note["kind"] for note in row["notes"]] == ["unverified"]
+    assert status(agentctl)[1]["unverified"] == [{"scenario": "case-000", "trial": 1}]
+    _, out, _ = agentctl("golden", "status", "orders")
+    assert out.splitlines()[0].endswith("0 unused, 1 unverified")
 
 
 def test_a_stale_turn_is_found_wherever_it_is(tmp_path, agentctl, desk):

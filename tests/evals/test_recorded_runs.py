@@ -248,3 +248,15 @@ def test_trials_without_a_number_are_numbered_in_their_order(tmp_path: Path):
         ("a", 4),
         ("b", 1),
     ]
+
+
+def test_recordings_of_some_scenarios_are_gated_like_a_selection(tmp_path: Path):
+    """A figure about scenarios that were not recorded is left out; one about all is not."""
+    escalated = passing("b", expect={"escalation": "any"}, turns=[SAY])
+    gates = {"escalation_recall": {"min": 1}}
+    make(tmp_path, [passing("a"), escalated], gates=gates)
+    result = score(tmp_path, *played("m", True))
+    assert result.verdict.outcome == "passed"
+    assert "escalation_recall" not in {gate.name for gate in result.verdict.gates}
+    make(tmp_path, [passing("a")], gates=gates)
+    assert score(tmp_path, *played("m", True)).verdict.outcome == "inconclusive"

@@ -152,6 +152,16 @@ def test_from_calls_fails_another_state():
     assert row.calls == (1, 0, 0, 0.0)
 
 
+def test_an_expected_read_that_fails_is_a_note_of_the_row():
+    """A read changes nothing, so one that cannot succeed in this world is told without weight."""
+    gone = {"get_order": {"order_id": "o_99"}}
+    expect = {**ANY_PATH, "calls": [gone, {"cancel_order": {"order_id": "o_1"}}]}
+    row = score(LOOK_AND_CANCEL, expect)
+    assert row.status == "passed"
+    (note,) = [note for note in row.notes if note.kind == "expected-call"]
+    assert 'get_order {"order_id":"o_99"} should succeed, and in this world: ' in note.message
+
+
 def test_from_calls_still_matches_what_leaves_no_mark():
     """With `state: from_calls` an unexpected letter fails: no table would show it."""
     turns = [*LOOK_AND_CANCEL[:2], {"call": {"send_email": {"order_id": "o_1"}}}, {"say": "Ok."}]

@@ -112,6 +112,14 @@ def test_the_order_of_rows_counts_only_where_it_is_declared():
     assert compare_worlds(world(orders=rows), world(orders=turned)) == []
 
 
+def test_a_field_may_be_named_like_a_matcher():
+    """`present: true` asks for the value of the field `present`, not that anything stands there."""
+    reached = world(orders={"o_1": {"present": False, "prefix": "+49"}})
+    (wrong,) = compare_fields({"orders": {"o_1": {"present": True}}}, reached)
+    assert (wrong.field, wrong.got) == ("present", False)
+    assert compare_fields({"orders": {"o_1": {"prefix": "+49"}}}, reached) == []
+
+
 @pytest.mark.parametrize(
     ("left", "right", "equal"),
     [(1, 1.0, True), (1, True, False), (0, False, False), ("1", 1, False), (None, 0, False)],

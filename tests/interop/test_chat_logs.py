@@ -1,6 +1,7 @@
 """Chat logs as people have them: whose scenario a line is, and what it holds."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,25 @@ def test_a_chat_log_gets_a_verdict_from_the_command_line(
     trials = json.loads(capsys.readouterr().out)["sets"][0]["trials"]
     assert code == 1
     assert [(t["scenario"], t["status"]) for t in trials] == [("a", "passed"), ("b", "failed")]
+
+
+def test_a_log_of_fifty_megabytes_is_streamed(tmp_path: Path):
+    """Of a line only what is played is kept, and no two lines are in memory at once."""
+    make(tmp_path, [passing("a")])
+    path = tmp_path / "log.jsonl"
+    line = log()
+    line["messages"][0]["content"] = "You help. " * 50_000
+    text = json.dumps(line) + "\n"
+    with path.open("w") as file:
+        for _ in range(100):
+            file.write(text)
+    assert path.stat().st_size > 50_000_000
+    loaded = Project.find(tmp_path).golden_set("orders")
+    tracemalloc.start()
+    try:
+        found = read_runs([RunsFile(path)], loaded)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found["a"]) == 100
+    assert peak < 15_000_000

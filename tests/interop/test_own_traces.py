@@ -54,7 +54,11 @@ def test_a_trial_that_is_scored_again_gets_the_verdict_it_had(tmp_path: Path, go
 def test_a_run_that_met_a_limit_meets_it_again(tmp_path: Path):
     """A limit or loop that the replay meets itself is scored as a stop, and fails nothing else."""
     loop = passing("a", turns=[GET] * 5, expect={"stop": "loop", "escalation": "none"})
-    trace = kept(tmp_path, loop)
+    make(tmp_path, [loop])
+    agent = tmp_path / "agents/order-desk.yaml"
+    agent.write_text(agent.read_text().replace("escalation: {queue: desk}\n", ""))
+    assert evaluated(tmp_path, "orders", keep="all").rows[0].status == "passed"
+    trace = evals_folder(tmp_path) / "orders.jsonl"
     assert [one.end for one in read(tmp_path, trace)["a"]] == ["limit"]
     (row,) = evaluated(tmp_path, "orders", traces=trace).rows
     assert (row.status, row.stop) == ("passed", "loop")
@@ -62,7 +66,8 @@ def test_a_run_that_met_a_limit_meets_it_again(tmp_path: Path):
 
 def test_a_trace_becomes_turns_with_results_usage_end_and_cost(tmp_path: Path):
     """Nothing that a recording can hold is lost."""
-    refused = {"calls": [{"get_order": {"order_id": "o_9"}}, {"nope": "not json"}]}
+    no_object = {"tool": "get_order", "args": "not json"}
+    refused = {"calls": [{"get_order": {"order_id": "o_9"}}, no_object]}
     turns = [{**GET, "say": "One moment."}, refused, CANCEL, SAY]
     usage = {"in": 1, "out": 1}
     turns = [{**turn, "usage": turn.get("usage", usage)} for turn in turns]
@@ -76,7 +81,7 @@ def test_a_trace_becomes_turns_with_results_usage_end_and_cost(tmp_path: Path):
     assert missing.calls[1].args == "not json"
     assert cancel.calls[0].result["status"] == "cancelled"
     assert (said.usage.input, said.usage.output) == (800, 50)
-    assert str(found.cost) == "0.000308"
+    assert str(found.cost) == "0.000307"
 
 
 def test_a_run_of_another_set_is_found_by_what_its_user_says(tmp_path: Path):

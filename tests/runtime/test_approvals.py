@@ -13,7 +13,8 @@ from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.effects.approvals import ApprovalBinding, Approvals
 from agentctl.effects.db import open_db
 from agentctl.runtime.approvals.approver import answer_in, given
-from agentctl.runtime.approvals.queue import QueueApprover, held_back, may_approve
+from agentctl.runtime.approvals.queue import QueueApprover, held_back
+from agentctl.runtime.approvals.standing import check_standing
 from agentctl.runtime.replay.replay import Replay
 from agentctl.specs.shapes.project import Person
 
@@ -125,14 +126,14 @@ PEOPLE = {
     ("identity", "queue", "principal"),
     [("dana", "legal", "cus_7"), ("boss", "desk", "dana"), ("intern", None, "cus_7")],
 )
-def test_who_serves_the_queue_may_approve(identity: str, queue: str | None, principal: str):
+def test_who_serves_the_queue_check_standing(identity: str, queue: str | None, principal: str):
     """Anyone of the project where no queue is asked."""
-    may_approve(PEOPLE, identity, queue, principal)
+    check_standing(PEOPLE, identity, queue, principal)
 
 
-def test_without_people_anyone_but_the_principal_may_approve():
+def test_without_people_anyone_but_the_principal_check_standing():
     """A project that names nobody has not said who may."""
-    may_approve({}, "anyone", "desk", "cus_7")
+    check_standing({}, "anyone", "desk", "cus_7")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_who_may_not_approve_is_refused_with_who_may(
 ):
     """Nobody approves for themselves, whatever the case of their name."""
     with pytest.raises(Problem) as met:
-        may_approve(people, identity, queue, "dana")
+        check_standing(people, identity, queue, "dana")
     (diagnostic,) = met.value.diagnostics
     assert (diagnostic.code, diagnostic.hint) == (code, hint)
     assert met.value.exit_code is ExitCode.NO

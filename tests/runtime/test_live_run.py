@@ -288,7 +288,7 @@ def test_a_question_waits_for_its_answer(desk: Desk, model: Loopback):
     _, err = desk("resume", run, "--note", "hm", exits=2)
     assert "leave out --note" in err
     model.script(says("Thank you."))
-    assert desk("resume", run, "--reply", "o_1")[0] == "Thank you.\n"
+    assert desk("resume", run, "--reply", "o_1", "--as", "cus_7")[0] == "Thank you.\n"
 
 
 def test_a_write_whose_receipt_breaks_its_schema_is_not_repeated(

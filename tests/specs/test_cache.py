@@ -25,7 +25,9 @@ def scenarios(root):
 
 
 def cached(root):
-    return root / ".agentctl" / "cache" / "orders.set"
+    """Return the one file of the cache."""
+    (file,) = (root / ".agentctl" / "cache").glob("orders-*.set")
+    return file
 
 
 def count_readings(monkeypatch) -> list[str]:
@@ -87,8 +89,9 @@ def test_no_damage_is_fatal_or_believed(root):
     for content in damaged:
         cached(root).write_bytes(content)
         assert scenarios(root) == wanted
-    cached(root).unlink()
-    cached(root).mkdir()
+    file = cached(root)
+    file.unlink()
+    file.mkdir()
     assert scenarios(root) == wanted
 
 
@@ -101,13 +104,26 @@ def test_a_cache_of_another_version_is_not_used(root, monkeypatch):
     assert read == ["read"]
 
 
+def test_sets_of_one_name_in_two_folders_do_not_share_a_cache(root, monkeypatch):
+    """Two files called alike are each parsed once, whichever is asked for first."""
+    other = root / "elsewhere" / "orders.yaml"
+    other.parent.mkdir()
+    text = (root / "golden_sets" / "orders.yaml").read_text()
+    other.write_text(text.replace('"one"', '"uno"').replace("worlds/", "../golden_sets/worlds/"))
+    read = count_readings(monkeypatch)
+    for _ in range(2):
+        assert Project.find(root).golden_set("orders").ids() == ["one", "two"]
+        assert Project.find(root).golden_set(str(other)).ids() == ["uno", "two"]
+    assert read == ["read", "read"]
+
+
 def test_a_set_with_problems_is_not_kept(root):
     """Problems are told every time."""
     make(root, [passing("one", faults=[{"tool": "nope", "fault": "timeout"}])], name="bad")
     for _ in range(2):
         with pytest.raises(Exception, match="no tool `nope`"):
             Project.find(root).golden_set("bad")
-    assert not (root / ".agentctl" / "cache" / "bad.set").exists()
+    assert list((root / ".agentctl" / "cache").glob("bad-*")) == []
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(root, monkeypatch):
@@ -121,7 +137,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(root, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.replace", full)
     assert len(scenarios(root)) == 2
-    assert list(cached(root).parent.iterdir()) == []
+    assert list((root / ".agentctl" / "cache").iterdir()) == []
 
 
 def test_a_set_that_changes_while_it_is_streamed_stays_what_it_was(root):
@@ -138,7 +154,7 @@ def test_the_cache_moves_with_the_folder_for_state(root, tmp_path, monkeypatch):
     """`AGENTCTL_HOME` moves what is generated."""
     monkeypatch.setenv("AGENTCTL_HOME", str(tmp_path / "home"))
     scenarios(root)
-    assert (tmp_path / "home" / "cache" / "orders.set").is_file()
+    assert len(list((tmp_path / "home" / "cache").glob("orders-*.set"))) == 1
     assert not (root / ".agentctl").exists()
 
 

@@ -105,6 +105,37 @@ def test_a_policy_may_serve_several_agents(root):
     assert codes(lambda: Project.find(root).agent("order-desk")) == ["unknown-tool"]
 
 
+ESCALATES = """\
+tools:
+  - name: transfer
+    description: Pass the case to a person.
+    inputSchema: {type: object, additionalProperties: false, properties: {summary: {type: string}}}
+    effect: escalation
+"""
+
+
+@pytest.mark.parametrize("selector", ["[transfer]", "{effects: [escalation]}"])
+@pytest.mark.parametrize("lists", [True, False])
+def test_a_policy_may_serve_agents_with_and_without_an_escalation_tool(root, selector, lists):
+    """A shared policy is held against the tools of all its agents, not of the one that is loaded,
+    where agents list their manifests too."""
+    (root / "tools" / "desk.yaml").write_text(ESCALATES)
+    policy = root / "agents" / "policy.yaml"
+    rights = policy.read_text().replace('["*"]', "[get_order, cancel_order, transfer]")
+    policy.write_text(f"{rights}  - {{id: to-a-person, allow: {selector}}}\n")
+    agent = root / "agents" / "order-desk.yaml"
+    text = agent.read_text()
+    lead = text.replace("order-desk", "order-lead").replace("cancel_order]", "transfer]")
+    own, more = "../tools/orders.yaml", "../tools/desk.yaml"
+    agent.write_text(f"{text}manifests: [{own}]\n")
+    lead += f"manifests: [{own}, {more}]\n" if lists else ""
+    (root / "agents" / "order-lead.yaml").write_text(lead)
+    assert "transfer" not in Project.find(root).agent("order-desk").tools
+    assert "transfer" in Project.find(root).agent("order-lead").tools
+    policy.write_text(policy.read_text() + "  - {id: shop, allow: [shop]}\n")
+    assert codes(lambda: Project.find(root).agent("order-desk")) == ["unknown-tool"]
+
+
 def test_tables_are_declared_alike_everywhere(root):
     """Two manifests of one agent cannot disagree about the one world they share."""
     agent = root / "agents" / "order-desk.yaml"

@@ -10,10 +10,13 @@ from agentctl.core.canonical import same_value
 from agentctl.specs.language.matchers import (
     MATCHERS,
     ValueDifference,
+    field_differences,
+    field_problems,
     matcher_problems,
     matches,
     value_differences,
 )
+from agentctl.specs.language.schemas import path_text
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 KEYS = st.text(max_size=5).filter(lambda key: key not in MATCHERS)
@@ -52,6 +55,21 @@ VALUES = st.recursive(
 def test_what_matches(expected, actual, holds):
     """Numbers compare by value, booleans and text equal no number, mappings match by field."""
     assert matches(expected, actual) is holds
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "holds"),
+    [
+        ("^o_[0-9]+$", "o_1\n", False), ("^o_[0-9]+$", "o_1", True), ("(a|b$)", "b\n", False),
+        (r"cost \$", "cost $\n", True), ("[$]", "$\n", True), ("[^]$]x", "ax", True),
+        (r"\\$", "\\\n", False), (r"\\$", "\\", True), (r"[\]$]", "$", True),
+        ("(?m)^a$", "a\nb", True), ("^a$", "a\nb", False), ("(?i)^A$", "a\n", False),
+        ("(?m:^a$)", "a\nb", True),
+    ],
+)  # fmt: skip
+def test_the_end_of_a_pattern_is_the_end_of_the_text(pattern: str, text: str, holds: bool):
+    """A rule `^...$` admits no trailing newline; a pattern that says `(?m)` means lines."""
+    assert matches({"regex": pattern}, text) is holds
 
 
 def test_differences_name_the_place_and_both_sides():
@@ -111,12 +129,22 @@ def test_not_turns_a_match_around(expected, actual):
 def test_matchers_that_are_written_wrongly_are_found(expected, path, says):
     """A matcher that could only fail is found at any depth, before anything runs."""
     ((where, fault),) = matcher_problems(expected)
-    assert where == path
+    assert path_text(where) == path
     assert says in fault
 
 
 def test_literal_data_is_no_matcher():
     """What stands under `equals` or `one_of` is data, and not checked as matchers."""
-    assert matcher_problems({"equals": {"regex": "("}}) == []
-    assert matcher_problems({"one_of": [{"regex": "("}]}) == []
-    assert matcher_problems({"regex": "x", "lt": True}) == []
+    assert not list(matcher_problems({"equals": {"regex": "("}}))
+    assert not list(matcher_problems({"one_of": [{"regex": "("}]}))
+    assert not list(matcher_problems({"regex": "x", "lt": True}))
+
+
+def test_the_name_of_a_field_is_no_matcher():
+    """Where names are expected, `present`, `any` and `prefix` are names like all others."""
+    assert not field_differences({"present": True}, {"present": True})
+    assert [wrong.got for wrong in field_differences({"present": True}, {"present": False})] == [
+        False
+    ]
+    assert not list(field_problems({"approx": 1990, "prefix": 5}))
+    assert [path for path, _ in field_problems({"approx": {"approx": 1}})] == [("approx",)]

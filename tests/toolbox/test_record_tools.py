@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agentctl.core.canonical import canonical_text
 from agentctl.core.messages import ToolError, ToolResult
-from agentctl.specs.language.matchers import matches
+from agentctl.specs.language.matchers import fields_test
 from agentctl.specs.reading.yaml import parse_yaml, read_yaml
 from agentctl.specs.shapes.bundle import WorldSnapshot
 from agentctl.specs.shapes.tools import ToolSpec
@@ -202,12 +202,12 @@ def test_a_single_argument_may_be_called_like_a_matcher():
     made = ToolSpec.model_validate(tool(inputSchema=schema, bind={"who": "principal.id"}))
     fit = fitting(made, {"prefix": "+49", "who": "cus_7"})
     assert "cus_7" not in canonical_text(fit)
-    assert matches(fit, {"prefix": "+49", "who": "cus_8"})
-    assert not matches(fit, {"prefix": "+491", "who": "cus_8"})
+    assert fields_test(fit)({"prefix": "+49", "who": "cus_8"})
+    assert not fields_test(fit)({"prefix": "+491", "who": "cus_8"})
     schema = {"type": "object", "properties": {"prefix": {"type": "string"}}}
     fit = fitting(ToolSpec.model_validate(tool(inputSchema=schema)), {"prefix": "+49"})
-    assert matches(fit, {"prefix": "+49"})
-    assert not matches(fit, {"prefix": "+491"})
+    assert fields_test(fit)({"prefix": "+49"})
+    assert not fields_test(fit)({"prefix": "+491"})
 
 
 def test_an_outage_gives_way_and_a_later_answer_does_not(tmp_path: Path):

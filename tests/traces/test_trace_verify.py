@@ -74,6 +74,94 @@ def written_anew(desk: Path, *, keep: int) -> None:
     forged.replace(journal(desk))
 
 
+def test_a_run_under_the_name_of_another_is_named(desk, verify):
+    """The id in the file, the file's name and the journal must agree; also for one run alone."""
+    first, second, _ = traces(desk)
+    first.write_bytes(second.read_bytes())
+    code, said = verify(first.stem)
+    assert (code, f"{first.name} holds run {second.stem}" in said) == (1, True)
+    code, said = verify(str(first))
+    assert code == 1
+    code, said = verify()
+    assert (code, f"{first.name} holds run {second.stem}" in said) == (1, True)
+
+
+def test_two_traces_that_changed_names_are_named(desk, verify):
+    """Each is whole and sealed, and neither is what its name says."""
+    first, second, _ = traces(desk)
+    aside = first.with_suffix(".aside")
+    first.rename(aside)
+    second.rename(first)
+    aside.rename(second)
+    code, said = verify()
+    assert code == 1
+    assert f"{first.name} holds run {second.stem}" in said
+    assert f"{second.name} holds run {first.stem}" in said
+
+
+def test_a_copy_of_a_trace_under_a_new_name_is_named(desk, verify):
+    """A run that was made up of another's trace is no run; a copy elsewhere is just a copy."""
+    first, *_ = traces(desk)
+    shutil.copy(first, first.with_name("1kezf7c0000000.jsonl"))
+    code, said = verify()
+    assert (code, f"1kezf7c0000000.jsonl holds run {first.stem}" in said) == (1, True)
+    first.with_name("1kezf7c0000000.jsonl").unlink()
+    shutil.copy(first, desk / "copy.jsonl")
+    assert verify("copy.jsonl")[0] == 0
+
+
+def test_the_trials_of_another_set_are_named(desk, verify, capsys):
+    """The file of a golden set holds trials of that set alone."""
+    run_cli(["eval", "--keep", "all"])
+    folder = desk / ".agentctl" / "traces" / "evals"
+    (folder / "library-desk.jsonl").rename(folder / "other.jsonl")
+    code, said = verify()
+    assert (code, "other.jsonl holds trial library-desk/" in said) == (1, True)
+
+
+def test_one_run_that_was_never_sealed_is_named(desk, verify):
+    """The journal does not know it: exit code 3, as for the whole project."""
+    first, *_ = traces(desk)
+    journal(desk).unlink()
+    code, said = verify(first.stem)
+    assert (code, first.stem in said) == (3, True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}", "[]", "5", "garbage", '{"seq":0}', '{"seq":"x","type":5,"at":3,"body":7,"run":"r"}',
+        '{"seq":0,"type":"run.started","at":"x","body":{},"run":"r"}',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("place", [0, 3, -1])
+def test_a_damaged_line_is_named_by_every_reader(desk, capsys, line: str, place: int):
+    """File and line, exit code 3; never an internal error."""
+    first, second, _ = traces(desk)
+    held = lines(first)
+    held[place] = line.encode() + b"\n"
+    first.write_bytes(b"".join(held))
+    number = place % len(held) + 1
+    for words in (("show", first.stem), ("diff", first.stem, second.stem), ("cost",)):
+        capsys.readouterr()
+        code = run_cli(["trace", *words])
+        said = capsys.readouterr().err
+        assert "error[bug]" not in said
+        if words[0] != "cost":
+            assert (code, f"{first.name}:{number}" in said) == (3, True), (words, said)
+    assert run_cli(["trace", "list"]) == 0
+    assert run_cli(["trace", "report"]) in (0, 1, 3)
+    assert "error[bug]" not in capsys.readouterr().err
+
+
+def test_a_line_that_says_something_else_than_it_was_written_with_is_damage(desk, capsys):
+    """`trace show` does not show what nobody wrote."""
+    first, *_ = traces(desk)
+    first.write_bytes(first.read_bytes().replace(b"Sea Road", b"Sea Roar", 1))
+    assert run_cli(["trace", "show", first.stem]) == 3
+    assert "error[damaged-trace]" in capsys.readouterr().err
+
+
 def test_a_project_nobody_touched_is_intact(desk, verify):
     """The summary names runs and seals, and the journal's head."""
     code, said = verify()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +17,11 @@ from agentctl.core.canonical import canonical_text
 from agentctl.core.errors import Problem
 from agentctl.core.events import Event
 from agentctl.core.masking import MASK, masked, suspicious
+from agentctl.traces.audit.project import file_head
 from agentctl.traces.audit.verify import verify_file
 from agentctl.traces.log.chain import START, chain_lines
 from agentctl.traces.log.file import FileTrace
+from agentctl.traces.log.journal import read_journal
 from agentctl.traces.log.store import find, list_runs, new_run_id, read_events, traces_folder
 from tests.support.build import bundle, trial
 
@@ -286,14 +289,37 @@ def test_ids_sort_by_time():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs /dev/zero")
-def test_a_line_without_end_is_refused_after_its_longest(tmp_path: Path):
-    """A trace that is a link to an endless device costs one line's memory, not all there is."""
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
+def test_a_trace_that_is_not_a_regular_file_is_refused(tmp_path: Path, kind: str):
+    """A link to an endless device or a pipe without a writer would never be read to its end."""
     path = tmp_path / "r.jsonl"
-    path.symlink_to("/dev/zero")
+    match kind:
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+    for read in (verify_file, read_events, file_head, read_journal):
+        with pytest.raises(Problem, match=r"not a regular file|directory"):
+            read(path)
+    with pytest.raises(Problem, match=r"not a regular file|directory"):
+        FileTrace.reopen(path, "r")
+
+
+def test_a_line_without_end_is_refused_after_its_longest(tmp_path: Path):
+    """A line of 300 MB costs the memory of the longest line that is read, not its own."""
+    path = tmp_path / "r.jsonl"
+    with path.open("wb") as file:
+        file.truncate(300 * 1024**2)
+    tracemalloc.start()
     (check,) = verify_file(path)
-    assert check.tampering == (1, 0, "the line is longer than 64 MiB")
     with pytest.raises(Problem, match="the line is longer than 64 MiB"):
         read_events(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert check.tampering == (1, 0, "the line is longer than 64 MiB")
+    assert most < 200 * 1024**2
 
 
 def test_a_line_that_is_no_text_is_damage(tmp_path: Path):

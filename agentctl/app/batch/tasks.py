@@ -21,6 +21,7 @@ from pydantic import Field, model_validator
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.errors import Diagnostic, Location, Problem, problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.text import json_text
 from agentctl.specs.reading.decode import decode
 from agentctl.specs.reading.locate import shown_path
 from agentctl.specs.reading.yaml import MOST_PROBLEMS, Source
@@ -240,7 +241,7 @@ class Results:
             Problem: If it cannot be written; the run itself is in its trace.
         """
         try:
-            append(self._file, (json.dumps(line, ensure_ascii=False) + "\n").encode())
+            append(self._file, (json_text(line) + "\n").encode())
             os.fsync(self._file)
         except OSError as error:
             raise self._failure(error) from error

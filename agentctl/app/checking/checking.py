@@ -162,9 +162,11 @@ class _Checking:
         said = source.data.get("kind") if isinstance(source.data, dict) else None
         if said is not None:
             models = {name: model for name, model in KINDS.items() if model in _NOUNS}
+            if not isinstance(said, str):
+                raise problem("wrong-type", "`kind` should be text", at=source.at("kind"))
             if said in models:
                 return models[said]
-            hint = did_you_mean(str(said), models) or f"there are: {', '.join(models)}"
+            hint = did_you_mean(said, models) or f"there are: {', '.join(models)}"
             raise problem("unknown-kind", f"no kind `{said}`", at=source.at("kind"), hint=hint)
         folder = path.resolve().parent
         if folder == self.project.agents:

@@ -142,8 +142,15 @@ def load_golden_sets(project: Project, names: Sequence[str] = ()) -> list[Loaded
             f"no golden set in {project.spec.paths.golden_sets}/",
             hint="`agentctl init DIR` starts a project with one",
         )
-    found = [project.golden_set(name) for name in chosen]
-    return list({one.name: one for one in found}.values())
+    found = {one.path.resolve(): one for one in map(project.golden_set, chosen)}
+    named: dict[str, LoadedSet] = {}
+    for one in found.values():
+        other = named.setdefault(one.name, one)
+        if other is not one:
+            # Traces and reports tell sets apart by name.
+            message = f"two golden sets are called `{one.name}`: {other.file} and {one.file}"
+            raise problem("two-sets", message, hint="give one of them another `name:`")
+    return list(named.values())
 
 
 def trace_heads(evaluation: Evaluation, root: Path) -> TraceHeads:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from agentctl.core.errors import Problem
 from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.runtime.approvals.approver import Approver, NoApprover
-from agentctl.runtime.approvals.queue import may_approve
+from agentctl.runtime.approvals.standing import check_standing
 from agentctl.runtime.run import Inputs
 from agentctl.specs.shapes.project import Person
 from agentctl.toolbox.port import Elicit
@@ -50,11 +50,14 @@ class _EntitledApprover:
 
     def ask(self, request: ApprovalRequest) -> Approval | None:
         try:
-            may_approve(self.known, self.identity, request.by, self.principal)
+            person = check_standing(self.known, self.identity, request.by, self.principal)
         except Problem as refused:
             self.note(str(refused))
             return None
-        return self.approver.ask(request)
+        answer = self.approver.ask(request)
+        if answer is None or answer.answer == "timeout":
+            return answer
+        return answer._replace(by=person)
 
 
 __all__ = ["Participants"]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.effects.paused_runs import RunRecipe
+from agentctl.runtime.approvals.standing import person_id
 from agentctl.specs.loading.project import Project
 from agentctl.specs.loading.sets import LoadedSet
 from agentctl.specs.shapes.bundle import Bundle
@@ -120,7 +121,7 @@ def principal_of(
     role = bundle.agent.acts_as
     if acting_as is not None:
         given_role, _, given_id = acting_as.rpartition(":")
-        if not given_id:
+        if not given_id.strip():
             message = f"`--as {acting_as}` names no person"
             raise problem("bad-principal", message, hint="--as ROLE:ID")
         role = given_role or role
@@ -130,7 +131,7 @@ def principal_of(
                 f"the policy of `{bundle.agent.name}` has no role `{role}`",
                 hint=f"roles: {', '.join(sorted(bundle.policy.roles))}",
             )
-        return {"id": given_id, "role": role}
+        return {"id": person_id(given_id), "role": role}
     if live:
         raise problem(
             "no-principal",
@@ -148,13 +149,18 @@ def principal_of(
     return {"id": os.environ.get("USER") or "local", "role": role}
 
 
+def resumable(project: Project) -> bool:
+    """Whether the traces of a project can be played back: hashes of content are not enough."""
+    return project.spec.audit.content == "full"
+
+
 def check_resumable(project: Project) -> None:
     """Refuse to start runs that wait where their traces could not be played back.
 
     Raises:
         Problem: If the project keeps hashes of content only.
     """
-    if project.spec.audit.content != "full":
+    if not resumable(project):
         raise problem(
             "not-resumable",
             "this project keeps only hashes of content, and a run cannot be resumed from hashes",
@@ -162,4 +168,12 @@ def check_resumable(project: Project) -> None:
         )
 
 
-__all__ = ["TaskOptions", "Whose", "lender_of", "principal_of", "scenario_recipe", "task_recipe"]
+__all__ = [
+    "TaskOptions",
+    "Whose",
+    "lender_of",
+    "principal_of",
+    "resumable",
+    "scenario_recipe",
+    "task_recipe",
+]

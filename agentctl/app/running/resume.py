@@ -14,6 +14,7 @@ from agentctl.core.clock import stamp
 from agentctl.core.errors import Problem, problem
 from agentctl.core.events import Event
 from agentctl.effects.paused_runs import RunRecipe
+from agentctl.runtime.approvals.standing import check_standing, person_id
 from agentctl.runtime.run import RunSession, ScriptedInputs
 from agentctl.specs.loading.project import Project
 from agentctl.traces.log.file import FileTrace
@@ -69,7 +70,7 @@ def resume_run(
     state = state_of(project.root)
     trace, events = FileTrace.reopen(paused.path, paused.run_id, journal_file(project.root))
     try:
-        _check_words(events, words)
+        words = words._replace(by=_checked(project, events, words))
         if words.did is not None:
             events.append(_corrected(trace, len(events), words))
     except Problem:
@@ -86,13 +87,25 @@ def resume_run(
     return play_run(project.root, begun, observer)
 
 
-def _check_words(events: Sequence[Event], words: ResumeWords) -> None:
-    """Refuse words that the run would not read."""
+def _checked(project: Project, events: Sequence[Event], words: ResumeWords) -> str:
+    """Return who brings these words; refuse words that the run would not read, or from others.
+
+    A case is handed back by those who serve its queue. A question is answered by the user it was
+    asked, or by one of the people of the project on their behalf.
+    """
     stop = fold(events).ended.get("stop")
     if words.reply is not None and stop != "waiting_reply":
         raise problem("nobody-asked", "the run is not waiting for a reply: leave out --reply")
     if words.note is not None and stop != "escalated":
         raise problem("not-handed-over", "the run was not handed to a person: leave out --note")
+    if words.reply is words.note is words.did is None:
+        return person_id(words.by)
+    queue = next((e.body["queue"] for e in reversed(events) if e.type == "escalated"), None)
+    principal = events[0].body["principal"]["id"]
+    own = words.reply is not None and words.did is None
+    return check_standing(
+        project.spec.people, words.by, queue if stop == "escalated" else None, principal, own=own
+    )
 
 
 def _corrected(trace: FileTrace, seq: int, words: ResumeWords) -> Event:

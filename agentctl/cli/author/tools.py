@@ -7,10 +7,9 @@ import typer
 
 from agentctl.app.tools.listing import find_tool, list_tools
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
-from agentctl.cli.render.console import neutralised
 from agentctl.cli.render.tools import row_json, show_lines, tool_json, tool_lines
 from agentctl.core.exits import ExitCode
-from agentctl.core.text import count
+from agentctl.core.text import count, neutralised
 from agentctl.specs.loading.project import Project
 
 ToolsFormat = Annotated[Format, typer.Option("--format", help="What stdout gets.")]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from agentctl.cli.render.console import neutralised
+from agentctl.core.text import neutralised
 from agentctl.traces.audit.report import EVIDENCE, Gaps, Report
 
 _NOTES = (

@@ -4,21 +4,13 @@ Meaning never hangs on colour: it only repeats what the words say.
 """
 
 import os
-import re
 import sys
 from typing import TextIO
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-_COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
+from agentctl.core.text import UNSAFE, neutralised
 
-
-def neutralised(text: str) -> str:
-    """Return text in which nothing commands a terminal or hides the direction of writing.
-
-    >>> plain("a\\x1b[2Jb")
-    'a\\\\x1b[2Jb'
-    """
-    return _CONTROL.sub(lambda found: ascii(found.group())[1:-1], text)
+_COLOURS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
+_PLAIN = 0
 
 
 def coloured(stream: TextIO) -> bool:
@@ -29,10 +21,29 @@ def coloured(stream: TextIO) -> bool:
 
 
 def paint(text: str, colour: str, stream: TextIO | None = None) -> str:
-    """Return `text` in a colour where that helps, else as it is."""
+    """Return `text` in a colour where that helps, else as it is.
+
+    A colour is marked by half of a character, which no text from elsewhere holds; `shown` writes
+    it for the terminal.
+    """
     if not coloured(stream or sys.stdout):
         return text
-    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+    return f"{_mark(_COLOURS[colour])}{text}{_mark(_PLAIN)}"
 
 
-__all__ = ["coloured", "neutralised", "paint"]
+def shown(text: str, stream: TextIO) -> str:
+    """Return text as a stream gets it: our own colours, and no other command of a terminal."""
+    if UNSAFE.search(text) is None:
+        return text
+    marked = _MARKS if coloured(stream) else {}
+    return UNSAFE.sub(lambda found: marked.get(found.group()) or neutralised(found.group()), text)
+
+
+def _mark(code: int) -> str:
+    return chr(0xDC00 + code)
+
+
+_MARKS = {_mark(code): f"\x1b[{code}m" for code in (_PLAIN, *_COLOURS.values())}
+
+
+__all__ = ["coloured", "paint", "shown"]

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from agentctl.cli.render.console import neutralised, paint
+from agentctl.cli.render.console import paint
 from agentctl.core.money import money_text
-from agentctl.core.text import count
+from agentctl.core.text import count, neutralised
 from agentctl.traces.views.cost import Dimension, Total
 from agentctl.traces.views.trend import HISTORY_DAYS, SPIKE_FACTOR, BudgetUse, Forecast, Spike
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from agentctl.app.doctor.machine import HealthFinding
-from agentctl.cli.render.console import neutralised, paint
-from agentctl.core.text import count
+from agentctl.cli.render.console import paint
+from agentctl.core.text import count, neutralised
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "unknown": "yellow"}
 

@@ -3,8 +3,8 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from agentctl.cli.render.console import neutralised, paint
-from agentctl.core.text import count, shorten
+from agentctl.cli.render.console import paint
+from agentctl.core.text import count, neutralised, shorten
 from agentctl.evals.results.figure import Figure, FigureUnit
 from agentctl.evals.results.figures import FIGURES, Summary
 from agentctl.evals.results.gates import GateResult, Verdict, combined

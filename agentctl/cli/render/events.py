@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from agentctl.cli.render.console import neutralised, paint
+from agentctl.cli.render.console import paint
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import EVENTS, PHASES, Event
+from agentctl.core.text import neutralised
 from agentctl.traces.log.store import ERASED
 
 Body = Mapping[str, Json]

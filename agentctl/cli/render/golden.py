@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from agentctl.cli.render.console import neutralised
-from agentctl.core.text import count
+from agentctl.core.text import count, neutralised
 from agentctl.evals.running.cassette_status import CassetteStatus
 
 MOST_SHOWN = 20
@@ -17,15 +16,23 @@ def status_lines(one: CassetteStatus) -> Iterator[str]:
         return
     stale = {stale.scenario for stale in one.stale}
     unused = {scenario for scenario, _ in one.unused}
+    edited = f", {len(one.edited)} edited" if one.edited else ""
+    edited += f", {len(one.unverified)} unverified" if one.unverified else ""
     yield (
         f"{neutralised(one.name)}: {one.recorded} of {count(one.scenarios, 'scenario')} recorded,"
-        f" {len(one.missing)} missing, {len(stale)} stale, {len(unused)} unused"
+        f" {len(one.missing)} missing, {len(stale)} stale, {len(unused)} unused{edited}"
     )
     yield f"  {neutralised(one.file)}"
     yield from _listed([f"missing  {name}" for name in one.missing])
     yield from _listed([f"stale    {s.scenario}#{s.trial}: {s.why}" for s in one.stale])
     yield from _listed([f"unused   {name}#{trial}" for name, trial in one.unused])
+    yield from _listed([f"edited   {e.scenario}#{e.trial}: {_turns(e.turns)}" for e in one.edited])
+    yield from _listed([f"unverified {name}#{trial}" for name, trial in one.unverified])
     yield ""
+
+
+def _turns(turns: Sequence[int]) -> str:
+    return f"turn {', '.join(map(str, turns))}, by hand; played as written turns"
 
 
 def way_out(found: Sequence[CassetteStatus]) -> str:

@@ -1,10 +1,10 @@
 """What waits for a person, as they read it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from agentctl.app.inbox import Waiting, WaitingApproval, WaitingEffect
-from agentctl.cli.render.console import neutralised
+from agentctl.app.inbox import Waiting, WaitingApproval, WaitingEffect, WaitingHold
 from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.text import neutralised
 
 
 def waiting_line(entry: Waiting) -> str:
@@ -15,9 +15,14 @@ def waiting_line(entry: Waiting) -> str:
             return (
                 f"approval {entry.id}  {entry.tool} {_json(entry.arguments)}{place}"
                 f"  asked of {entry.queue or 'anybody'} until {entry.expires_at}"
+                f"{_differs(entry.differs)}"
             )
         case WaitingEffect():
-            return f"effect {entry.id}  {entry.tool} {_json(entry.arguments)}  {entry.state}"
+            return f"effect {entry.id}  {entry.tool} {_json(entry.arguments)}  {entry.state}" + (
+                _differs(entry.differs)
+            )
+        case WaitingHold():
+            return f"effects held back  {neutralised(entry.reason)}  agentctl inbox confirm"
     match entry.kind:
         case "question":
             asks = neutralised(entry.question or "")
@@ -40,9 +45,15 @@ def approval_lines(entry: WaitingApproval) -> Iterator[str]:
     place = f" in {entry.environment}" if entry.environment else ""
     yield f"  run {entry.run} of {entry.agent}, acting for {entry.principal}{place}"
     yield f"  asked of {entry.queue or 'anybody'}, until {entry.expires_at}"
+    for difference in entry.differs:
+        yield f"  changed: {neutralised(difference)}"
     if entry.decided_by:
         said = f": {neutralised(entry.said)}" if entry.said else ""
         yield f"  answered by {entry.decided_by} at {entry.decided_at}{said}"
+
+
+def _differs(differences: Sequence[str]) -> str:
+    return f"  changed: {neutralised('; '.join(differences))}" if differences else ""
 
 
 def _json(value: Json) -> str:

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agentctl.cli.render.console import neutralised
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import Event
+from agentctl.core.text import neutralised
 
 _SPECIAL = re.compile(
     r"[\\`*<>\[\]|~&]"  # code, emphasis, HTML, links, tables, fences, entities

@@ -6,11 +6,10 @@ from typing import Any
 from agentctl.app.observer import Observer
 from agentctl.app.running.runs import FinishedRun
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
-from agentctl.cli.render.console import neutralised
 from agentctl.cli.render.events import event_note
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import PHASES, Event
-from agentctl.core.text import shorten
+from agentctl.core.text import neutralised, shorten
 from agentctl.specs.reading.locate import shown_path
 
 _WIDTH = 100
@@ -74,9 +73,11 @@ def show_result(done: FinishedRun, format: Format) -> int:
     for pending in result["pending"]:
         note(f"waiting for {pending['by']}: {pending['tool']} {pending['arguments']}")
     paused = done.events[-1].type != "run.ended"
-    following = f"agentctl resume {run_id}" if paused else f"agentctl trace show {run_id}"
-    if paused and stop == "waiting_approval":
+    following = f"agentctl trace show {run_id}"
+    if paused:
         following = "agentctl inbox list"
+        if stop == "waiting_reply":
+            following = f"agentctl resume {run_id} --reply TEXT"
     note(f"trace {run_id}, head {done.head}, journal {done.journal[:16]}. Next: {following}")
     return done.code
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agentctl.cli.render.console import neutralised, paint
+from agentctl.cli.render.console import paint
 from agentctl.cli.render.events import as_text, event_lines
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import PHASES, Event
-from agentctl.core.text import shorten
+from agentctl.core.text import neutralised, shorten
 from agentctl.traces.log.store import ERASED, StoredRun
 from agentctl.traces.views.diff import Change, StepDifference, TraceDiff
 

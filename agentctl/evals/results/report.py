@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from agentctl.core.canonical import Json
+from agentctl.core.text import json_escaped, json_text
 from agentctl.evals.results.gates import Verdict, combined
 from agentctl.evals.running.runner import SetResult
 
@@ -48,16 +49,16 @@ def report_json_text(results: Sequence[SetResult]) -> str:
     """Return the report as it stands in a file: indented, with a line a trial."""
     whole = report_data(results)
     sets = whole.pop("sets")
-    head = json.dumps(whole, ensure_ascii=False, indent=2).removesuffix("\n}")
+    head = json_text(whole, indent=2).removesuffix("\n}")
     parts = ",\n".join(_set_text(one) for one in sets)
     return f'{head},\n  "sets": [\n{parts}\n  ]\n}}\n'
 
 
 def _set_text(one: dict[str, Json]) -> str:
     trials = one.pop("trials")
-    head = json.dumps(one, ensure_ascii=False, indent=2).removesuffix("\n}")
+    head = json_text(one, indent=2).removesuffix("\n}")
     # Indenting is done in Python and costs more than scoring: only what is read by eye gets it.
-    rows = ",\n".join(map(_compact, trials))
+    rows = json_escaped(",\n".join(map(_compact, trials)))
     return f'{head},\n  "trials": [\n{rows}\n  ]\n}}'
 
 

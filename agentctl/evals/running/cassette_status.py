@@ -25,6 +25,14 @@ class StaleRecording(NamedTuple):
     """Which turn makes another request, and where it differs."""
 
 
+class EditedRecording(NamedTuple):
+    """One recorded trial with answers that a person edited after they were recorded."""
+
+    scenario: str
+    trial: int
+    turns: tuple[int, ...]
+
+
 class CassetteStatus(NamedTuple):
     """The cassette of one golden set, held against the set."""
 
@@ -41,6 +49,9 @@ class CassetteStatus(NamedTuple):
     stale: tuple[StaleRecording, ...]
     unused: tuple[TrialKey, ...]
     """Recordings of scenarios that do not exist any more."""
+    edited: tuple[EditedRecording, ...] = ()
+    unverified: tuple[TrialKey, ...] = ()
+    """Recordings without digests: whether they were edited is not known."""
 
     @property
     def sound(self) -> bool:
@@ -58,6 +69,8 @@ class CassetteStatus(NamedTuple):
             "missing": list(self.missing),
             "stale": [one._asdict() for one in self.stale],
             "unused": [{"scenario": name, "trial": trial} for name, trial in self.unused],
+            "edited": [{**one._asdict(), "turns": list(one.turns)} for one in self.edited],
+            "unverified": [{"scenario": name, "trial": trial} for name, trial in self.unverified],
         }
 
 
@@ -89,9 +102,19 @@ def cassette_status(
         else:
             stale += [StaleRecording(scenario.id, trial, why) for trial, why in missed.items()]
     known = frozenset(loaded.ids())
-    unused = tuple(trial for trial in cassette if trial[0] not in known)
-    sizes = len(loaded), len(cassette)
-    return CassetteStatus(loaded.name, file, *sizes, recorded, tuple(missing), tuple(stale), unused)
+    tapes = [(key, trial_models.cassette_model(*key)) for key in cassette]
+    return CassetteStatus(
+        name=loaded.name,
+        file=file,
+        scenarios=len(loaded),
+        trials=len(cassette),
+        recorded=recorded,
+        missing=tuple(missing),
+        stale=tuple(stale),
+        unused=tuple(trial for trial in cassette if trial[0] not in known),
+        edited=tuple(EditedRecording(*key, tape.edited) for key, tape in tapes if tape.edited),
+        unverified=tuple(key for key, tape in tapes if tape.unverified),
+    )
 
 
 def _missed(
@@ -119,4 +142,4 @@ def _missed(
     return found
 
 
-__all__ = ["CassetteStatus", "StaleRecording", "cassette_status"]
+__all__ = ["CassetteStatus", "EditedRecording", "StaleRecording", "cassette_status"]

@@ -13,6 +13,7 @@ from agentctl.evals.scorers.context import ScoringContext
 from agentctl.evals.scorers.reasons import FailureReason
 from agentctl.evals.scorers.registry import scorer_table
 from agentctl.evals.scorers.scoring import TrialRow, score_trial
+from agentctl.models.cassette import CassetteModel
 from agentctl.models.port import Model
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import ToolSource, Trial, TurnSourceKind, play_trial
@@ -107,16 +108,30 @@ class TrialRunner:
             match task.turn_source:
                 case "cassette":
                     tape = trial_models.cassette_model(scenario.id, number)
-                    yield self._trial(scenario, number, "cassette", model=tape)
+                    yield self._replayed(scenario, number, tape)
                 case "live":
                     yield self._trial(scenario, number, "live", model=trial_models.asked())
                 case "record":
                     yield self._recorded(scenario, number)
 
+    def _replayed(
+        self, scenario: Scenario, number: int, tape: CassetteModel
+    ) -> tuple[TrialRow, Trial | None]:
+        """Play a trial from the cassette, and note what of it is not known to be the model's."""
+        row, trial = self._trial(scenario, number, tape.kind, model=tape)
+        notes = [
+            FailureReason("edited", f"turn {turn} of the recording was edited by hand")
+            for turn in tape.edited
+        ]
+        if tape.unverified:
+            why = "whether this recording was edited is not known: it has no digests"
+            notes.append(FailureReason("unverified", why))
+        return row._replace(notes=(*row.notes, *notes)), trial
+
     def _recorded(self, scenario: Scenario, number: int) -> tuple[TrialRow, Trial | None]:
         """Play a trial from the cassette; where that does not do, ask the model and keep it."""
         tape = self._trial_models.cassette_model(scenario.id, number)
-        row, trial = self._trial(scenario, number, "cassette", model=tape)
+        row, trial = self._replayed(scenario, number, tape)
         if trial is None or trial.model_fault is None:
             return row, trial
         recorder = self._trial_models.recorder(scenario.id, number)

@@ -8,7 +8,7 @@ from agentctl.core.canonical import Json
 from agentctl.core.text import folded, keyword_pattern
 from agentctl.evals.scorers.evidence import Evidence
 from agentctl.evals.scorers.reasons import MISSING, FailureReason, Score, shown_value
-from agentctl.specs.language.matchers import matches, value_differences
+from agentctl.specs.language.matchers import field_differences, matches
 from agentctl.specs.shapes.golden import ExpectedAnswer
 
 UNWANTED_STOPS = frozenset(
@@ -107,7 +107,7 @@ def _output(expected: Mapping[str, Json], output: Json) -> list[FailureReason]:
             FailureReason("output", message, None, shown_value(dict(expected)), shown_value(output))
         ]
     found = []
-    for wrong in value_differences(dict(expected), output):
+    for wrong in field_differences(expected, output):
         want = shown_value(wrong.expected)
         have = shown_value(MISSING if wrong.missing else wrong.got)
         message = f"output: `{wrong.path}`: expected {want}, got {have}"

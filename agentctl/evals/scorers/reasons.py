@@ -34,8 +34,10 @@ ReasonKind = Literal[
     "expected-call",
     "fault",
     "miss",
+    "edited",
+    "unverified",
 ]
-"""`miss`: a cassette holds no answer to what was asked.
+"""`miss`: a cassette holds no answer to what was asked. `edited`, `unverified`: notes on one.
 `failed-write` is reported and never counted: a write that failed changed nothing."""
 
 Freshness = Literal["fresh", "stale", "unstamped", "not_stamped"]

@@ -13,7 +13,7 @@ from agentctl.core.errors import problem
 from agentctl.core.text import count, did_you_mean
 from agentctl.evals.scorers.evidence import Evidence
 from agentctl.evals.scorers.reasons import MISSING, FailureReason, Score, leaves, shown_pair
-from agentctl.specs.language.matchers import matcher_name, value_differences
+from agentctl.specs.language.matchers import field_differences, matcher_name
 from agentctl.specs.shapes.tools import Compare, TableSpec
 from agentctl.toolbox.mock.world import Record, World
 
@@ -50,13 +50,16 @@ def score_state(evidence: Evidence) -> Score | None:
     expect, world = evidence.scenario.expect, evidence.world
     if expect.state is None:
         return None
+    notes: tuple[FailureReason, ...] = ()
     if expect.state == "from_calls":
         worlds = evidence.context.expected_worlds(evidence.scenario)
-        found = min((compare_worlds(wanted.world, world) for wanted in worlds), key=len)
+        compared = ((wanted, compare_worlds(wanted.world, world)) for wanted in worlds)
+        nearest, found = min(compared, key=lambda one: len(one[1]))
+        notes = tuple(FailureReason("expected-call", note) for note in nearest.notes)
     else:
         free = expect.calls is None and not expect.any_of
         found = compare_fields(expect.state, world, closed=free)
-    return Score.of(difference.reason() for difference in found)
+    return Score.of((difference.reason() for difference in found), notes)
 
 
 def compare_fields(
@@ -139,7 +142,7 @@ def _record(
             StateDifference(
                 table, key, wrong.path, wrong.expected, MISSING if wrong.missing else wrong.got
             )
-            for wrong in value_differences({name: want}, holder)
+            for wrong in field_differences({name: want}, holder)
         ]
     return found
 

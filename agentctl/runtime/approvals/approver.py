@@ -62,6 +62,22 @@ class NoApprover:
         return None
 
 
+class FirstAnswer:
+    """Asks several, one after the other, until one answers.
+
+    Args:
+        approvers: In the order in which they are asked.
+    """
+
+    def __init__(self, *approvers: Approver) -> None:
+        self._approvers = approvers
+
+    def ask(self, request: ApprovalRequest) -> Approval | None:
+        """Return the first answer, or `None` when all are asked and none is there."""
+        answers = (approver.ask(request) for approver in self._approvers)
+        return next((answer for answer in answers if answer is not None), None)
+
+
 class ScriptedApprover:
     """Answers as a scenario says; what it does not mention times out.
 
@@ -71,6 +87,8 @@ class ScriptedApprover:
 
     def __init__(self, answers: Mapping[str, ScriptedApproval]) -> None:
         self._answers = answers
+        self._modified: set[str] = set()
+        """Calls whose arguments the script changed."""
 
     def ask(self, request: ApprovalRequest) -> Approval | None:
         """Return the scripted answer."""
@@ -78,11 +96,24 @@ class ScriptedApprover:
         if scripted is None:
             return Approval("timeout")
         arguments = None
+        if request.call_id in self._modified:
+            # The script spoke for the queue that was asked first.
+            by = None if scripted.then == "timeout" else request.by
+            return Approval(scripted.then, by, scripted.reason)
         if scripted.modify is not None:
+            self._modified.add(request.call_id)
             own = {k: v for k, v in request.arguments.items() if k not in request.bound}
             arguments = {**own, **scripted.modify}
         by = None if scripted.answer == "timeout" else scripted.by or request.by or "approver"
         return Approval(scripted.answer, by, scripted.reason, arguments)
 
 
-__all__ = ["Approver", "NoApprover", "ScriptedApprover", "answer_in", "given", "requested"]
+__all__ = [
+    "Approver",
+    "FirstAnswer",
+    "NoApprover",
+    "ScriptedApprover",
+    "answer_in",
+    "given",
+    "requested",
+]

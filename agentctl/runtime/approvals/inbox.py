@@ -102,6 +102,7 @@ def settle_effect(
     place: TracePlace,
     ledger: Ledger,
     effect: EffectRecord,
+    call_id: str,
     state: EffectState,
     reason: str | None,
     person: Responder,
@@ -129,7 +130,7 @@ def settle_effect(
     body: dict[str, Json] = {
         "by": person.id,
         "os_user": person.os_user,
-        "call_id": None,
+        "call_id": call_id,
         "before": {"effect": effect.id, "tool": effect.tool, "state": effect.state},
         "after": {"state": state, "reason": reason},
     }

@@ -4,16 +4,14 @@ A person's answer is an event in the trace of the paused run; the inbox keeps it
 it count once. Both must agree before the call runs.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.messages import Approval, ApprovalRequest
-from agentctl.core.text import did_you_mean
 from agentctl.effects.approvals import ApprovalBinding, Approvals, PendingApproval
 from agentctl.runtime.replay.replay import Replay
-from agentctl.specs.shapes.project import Person
 
 
 class QueueApprover:
@@ -64,6 +62,8 @@ class QueueApprover:
             wrong = "the policy or a tool changed since"
         elif row.standing != given.answer:
             wrong = f"the inbox says {row.standing}, and the trace {given.answer}"
+        elif self._now() >= row.lapses(request):
+            wrong = "it has expired"
         if wrong is not None:
             raise _void(wrong)
 
@@ -75,34 +75,6 @@ def _void(why: str) -> Problem:
         hint="nothing was done; start the task again and ask for a new approval",
         exit_code=ExitCode.NO,
     )
-
-
-def may_approve(
-    people: Mapping[str, Person], identity: str, queue: str | None, principal: str
-) -> None:
-    """Hold an approver against the people of the project. Identity is asserted, not proven.
-
-    Raises:
-        Problem: If they are unknown, do not serve the queue, or would approve for themselves.
-    """
-    if identity.casefold() == principal.casefold():
-        raise _not_allowed("self-approval", f"`{identity}` is who the agent acts for")
-    if not people:
-        return
-    person = people.get(identity)
-    servers = sorted(name for name, who in people.items() if queue is None or queue in who.queues)
-    hint = f"people who may: {', '.join(servers) or 'nobody'} (agentctl.yaml)"
-    if person is None:
-        hint = did_you_mean(identity, servers) or hint
-        raise _not_allowed(
-            "unknown-approver", f"no person named `{identity}` in agentctl.yaml", hint
-        )
-    if queue is not None and queue not in person.queues:
-        raise _not_allowed("not-their-queue", f"`{identity}` does not serve `{queue}`", hint)
-
-
-def _not_allowed(code: str, message: str, hint: str | None = None) -> Problem:
-    return problem(code, f"{message}: not approved", hint=hint, exit_code=ExitCode.NO)
 
 
 def held_back(row: PendingApproval, policy: str, tools: str) -> Problem | None:
@@ -117,4 +89,4 @@ def held_back(row: PendingApproval, policy: str, tools: str) -> Problem | None:
     )
 
 
-__all__ = ["QueueApprover", "held_back", "may_approve"]
+__all__ = ["QueueApprover", "held_back"]

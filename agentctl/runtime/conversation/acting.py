@@ -5,6 +5,7 @@ any other.
 """
 
 from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.masking import secret_field
 from agentctl.core.messages import (
     Approval,
     ApprovalRequest,
@@ -95,6 +96,10 @@ def save_draft(run: Run, backend: Backend, call: ToolCall, decision: Decision) -
 def approved(run: Run, call: ToolCall, decision: Decision) -> Decision | Ending | None:
     """Ask a person; return the decision to carry out, or how the run goes on without it."""
     request = approval_request(run, call, decision)
+    secret = secret_field(request.arguments) if run.context.session.waits else None
+    if secret is not None:
+        reason = f"`{secret}` holds a secret, which must not wait on disk: ask at a terminal"
+        return refused(run, call, decision._replace(verdict="deny", reason=reason))
     run.record("approval.requested", requested(request))
     answer = run.context.approver.ask(request)
     if answer is None:
@@ -117,14 +122,15 @@ def approved(run: Run, call: ToolCall, decision: Decision) -> Decision | Ending 
             error = ToolError("declined", reason)
             return observe(run, call, decision, DispatchOutcome(ToolResult(error=error)))
         case "modify":
-            return modified(run, call, decision, answer)
+            return modified(run, call, decision, request, answer)
 
 
 def modified(
-    run: Run, call: ToolCall, decision: Decision, answer: Approval
+    run: Run, call: ToolCall, decision: Decision, request: ApprovalRequest, answer: Approval
 ) -> Decision | Ending | None:
-    """Decide again, on the arguments a person chose; their approval covers what asks again."""
-    after = decide_call(run, call._replace(arguments=answer.arguments or {}))
+    """Decide again, on the arguments a person chose; what asks another queue is asked there."""
+    changed = call._replace(arguments=answer.arguments or {})
+    after = decide_call(run, changed)
     run.record(
         "correction.made",
         {
@@ -136,6 +142,10 @@ def modified(
     )
     if after.verdict in ("deny", "draft"):
         return refused(run, call, after)
+    if after.verdict == "ask":
+        asked = approval_request(run, changed, after).by
+        if asked not in (None, request.by):
+            return approved(run, changed, after)
     if answer.id is not None:
         run.approvals[call.id] = answer.id
     return after

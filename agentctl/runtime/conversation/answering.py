@@ -20,7 +20,8 @@ def finish_with_answer(run: Run, reply: ModelReply) -> Ending | None:
     """Judge the model's answer; `None` lets it try again."""
     if reply.refused:
         return repair(run, "the model refused", _REFUSED)
-    if not (reply.text or "").strip() and reply.output is None:
+    empty = not (reply.text or "").strip() and reply.output is None
+    if empty and (run.context.recorded is None or run.context.recorded.goes_on):
         return repair(run, "the model gave no answer", _EMPTY)
     output = reply.output
     if run.harness.output is not None:
@@ -54,7 +55,10 @@ def repair(run: Run, detail: str, tell: str) -> Ending | None:
         detail: Why the run ends if an answer was repaired before.
         tell: What the model is told.
     """
-    if run.repairs >= MOST_REPAIRS:
+    recorded = run.context.recorded
+    if recorded is not None and recorded.goes_on:
+        return None
+    if recorded is not None or run.repairs >= MOST_REPAIRS:
         return stop_or_escalate(run, "model_error", "output", detail)
     run.repairs += 1
     run.add_message(Message("user", tell))
@@ -76,7 +80,9 @@ def goal(run: Run, ending: Ending) -> Ending | None:
         reached, detail = False, f"done_when cannot be evaluated: {error}"
     if reached:
         return ending
-    if spec.otherwise == "retry" and run.goal_attempts < spec.attempts:
+    recorded = run.context.recorded
+    left = run.goal_attempts < spec.attempts if recorded is None else recorded.goes_on
+    if spec.otherwise == "retry" and left:
         run.goal_attempts += 1
         run.add_message(Message("user", "The goal is not reached yet. Go on, or pass the case on."))
         return None

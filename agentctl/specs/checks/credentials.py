@@ -20,10 +20,13 @@ from agentctl.specs.shapes.live import (
     Auth,
     BasicAuth,
     BearerAuth,
+    CookieAuth,
     HeaderAuth,
     Live,
     OAuth2Auth,
+    QueryAuth,
     Server,
+    auth_parts,
     server_of,
 )
 from agentctl.specs.shapes.live_kinds import HttpLive
@@ -96,9 +99,11 @@ def wide_scopes(
             server, auth = manifest.model.servers.get(name), _own_auth(tool.live)
             if auth is None and server is not None:
                 auth, where = server.auth, ("servers", name, "auth")
-            if isinstance(auth, OAuth2Auth):
-                places.setdefault(auth, (manifest.source, where))
-                needed.setdefault(auth, set()).update(tool.scopes)
+            for nth, part in enumerate(auth_parts(auth)):
+                if isinstance(part, OAuth2Auth):
+                    there = where if part is auth else (*where, "of", nth)
+                    places.setdefault(part, (manifest.source, there))
+                    needed.setdefault(part, set()).update(tool.scopes)
     for auth, (source, where) in places.items():
         for index, scope in enumerate(auth.scopes):
             if scope not in needed[auth]:
@@ -146,15 +151,16 @@ def _shown(live: Live, server: Server | None) -> Iterator[str]:
         yield from live.headers.values()
     if server is not None:
         yield from server.headers.values()
-    match _own_auth(live) or (server.auth if server else None):
-        case BearerAuth(token=token) | HeaderAuth(token=token):
-            yield token
-        case BasicAuth(user=user, password=password):
-            yield from (user, password)
-        case OAuth2Auth() as auth:
-            yield from (auth.client_id, auth.client_secret)
-            if auth.refresh_token is not None:
-                yield auth.refresh_token
+    for auth in auth_parts(_own_auth(live) or (server.auth if server else None)):
+        match auth:
+            case BearerAuth() | HeaderAuth() | QueryAuth() | CookieAuth():
+                yield auth.token
+            case BasicAuth(user=user, password=password):
+                yield from (user, password)
+            case OAuth2Auth():
+                yield from (auth.client_id, auth.client_secret)
+                if auth.refresh_token is not None:
+                    yield auth.refresh_token
 
 
 def _own_auth(live: Live) -> Auth | None:

@@ -14,7 +14,8 @@ from agentctl.specs.checks.values import (
     schema_problem,
     unknown_name,
 )
-from agentctl.specs.language.matchers import matcher_problems
+from agentctl.specs.language.matchers import field_problems
+from agentctl.specs.language.schemas import path_text
 from agentctl.specs.reading.yaml import Source
 from agentctl.specs.shapes.agent import BUILT_IN_TOOLS, AgentSpec
 from agentctl.specs.shapes.policy import VERDICTS, Policy, Rule, selects
@@ -154,18 +155,16 @@ def _selector_problems(
     rule: Rule, source: Source, index: int, tools: Mapping[str, ToolSpec]
 ) -> Iterator[Diagnostic]:
     here = ("rules", index)
-    if not tools_of_selector(rule, tools):
-        for place, selector in enumerate(rule.selector.tools or ()):
-            if selector not in BUILT_IN_TOOLS:
-                at = source.at(*here, rule.verdict, place)
-                yield unknown_name("tool", selector, tools, at)
-        if rule.selector.effects is not None:
-            at = source.at(*here, rule.verdict)
-            yield Diagnostic("empty-rule", f"rule `{rule.id}` matches no tool", at)
-    else:
-        for place, selector in enumerate(rule.selector.tools or ()):
-            if selector not in BUILT_IN_TOOLS and not _covered(selector, tools):
-                yield unknown_name("tool", selector, tools, source.at(*here, rule.verdict, place))
+    unknown = [
+        (place, selector)
+        for place, selector in enumerate(rule.selector.tools or ())
+        if selector not in BUILT_IN_TOOLS and not _covered(selector, tools)
+    ]
+    for place, selector in unknown:
+        yield unknown_name("tool", selector, tools, source.at(*here, rule.verdict, place))
+    if rule.selector.effects is not None and not unknown and not tools_of_selector(rule, tools):
+        at = source.at(*here, rule.verdict)
+        yield Diagnostic("empty-rule", f"rule `{rule.id}` matches no tool", at)
     for name in sorted(tools_of_selector(rule, tools)) if rule.draft and rule.draft.tools else ():
         if tools[name].draft is None:
             at = source.at(*here, rule.verdict)
@@ -185,8 +184,9 @@ def _condition_problems(
     for name in rule.args:
         if arguments is not None and name not in arguments:
             yield unknown_name("argument", name, arguments, source.key_at(*here, "args", name))
-    for path, fault in matcher_problems(rule.args):
-        yield Diagnostic("bad-matcher", f"{path}: {fault}", source.at(*here, "args"))
+    for path, fault in field_problems(rule.args):
+        where = source.at(*here, "args", *path)
+        yield Diagnostic("bad-matcher", f"{path_text(path)}: {fault}", where)
     if rule.when is not None:
         members = {"seen": tables} if arguments is None else {"seen": tables, "args": arguments}
         scope = Scope(("args", "principal", "seen", "now"), members)

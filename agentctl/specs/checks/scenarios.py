@@ -3,13 +3,16 @@
 Tools, arguments, tables, roles and queues are looked up in the agent the set is for.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from agentctl.core.canonical import Json
 from agentctl.core.errors import Diagnostic
-from agentctl.specs.checks.values import arguments_of, unknown_name
-from agentctl.specs.language.matchers import matcher_problems
+from agentctl.specs.checks.expected_values import (
+    TEXT,
+    expected_field_problems,
+    expected_value_problems,
+)
+from agentctl.specs.checks.values import unknown_name
 from agentctl.specs.reading.yaml import Source
 from agentctl.specs.shapes.agent import BUILT_IN_TOOLS
 from agentctl.specs.shapes.bundle import Bundle
@@ -76,8 +79,15 @@ def scenario_problems(
     if isinstance(expect.state, dict):
         here = (*at, "expect", "state")
         yield from _table_problems(expect.state, source, here, bundle)
-    yield from _matchers(expect.state, source, (*at, "expect", "state"))
-    yield from _matchers(expect.output, source, (*at, "expect", "output"))
+        yield from _state_problems(expect.state, source, here)
+    if expect.output is not None:
+        here = (*at, "expect", "output")
+        yield from expected_field_problems(expect.output, source, here, bundle.agent.output or {})
+    if expect.answer is not None:
+        here = (*at, "expect", "answer", "matches")
+        yield from expected_value_problems(expect.answer.matches, source, here, TEXT)
+    if scenario.provenance.source == "written":
+        yield from _turn_problems(scenario, source, at, known)
     role = scenario.principal.role
     if role is not None and role not in bundle.policy.roles:
         yield unknown_name("role", role, bundle.policy.roles, source.at(*at, "principal", "role"))
@@ -99,21 +109,35 @@ def _call_problems(
         if call.tool not in BUILT_IN_TOOLS:
             yield unknown_name("tool", call.tool, bundle.tools, source.at(*here))
         return
-    properties = arguments_of(tool.input_schema)
+    short: At = (*here, call.tool)
+    place = short if short in source.values else (*here, "args")
     for name in call.args:
-        where = source.key_at(*_argument(source, here, call.tool, name))
         if name in tool.bind:
             message = f"`{name}` is bound: the system fills it, so it is not compared"
+            where = source.key_at(*place, name)
             yield Diagnostic("bound-argument", message, where, "leave it out")
-        elif name not in properties and tool.input_schema.get("additionalProperties") is False:
-            yield unknown_name("argument", name, properties, where)
-    yield from _matchers(call.args, source, here)
+    free = {name: value for name, value in call.args.items() if name not in tool.bind}
+    yield from expected_field_problems(free, source, place, tool.input_schema, "argument")
 
 
-def _argument(source: Source, here: At, tool: str, name: str) -> At:
-    """Return the path of an argument, written in the short form or the long one."""
-    short: At = (*here, tool, name)
-    return short if short in source.keys else (*here, "args", name)
+def _turn_problems(
+    scenario: Scenario, source: Source, at: At, known: Collection[str]
+) -> Iterator[Diagnostic]:
+    """Yield the tools that turns written by hand call and nobody has: the model never saw them."""
+    for index, turn in enumerate(scenario.turns or ()):
+        here = (*at, "turns", index)
+        for number, call in enumerate(turn.calls):
+            if call.tool not in known:
+                several: At = (*here, "calls", number)
+                place = several if several in source.values else (*here, "call")
+                yield unknown_name("tool", call.tool, known, source.key_at(*place, call.tool))
+
+
+def _state_problems(state: Mapping[str, Any], source: Source, here: At) -> Iterator[Diagnostic]:
+    for table, records in state.items():
+        for key, fields in records.items() if isinstance(records, dict) else ():
+            if isinstance(fields, dict):
+                yield from expected_field_problems(fields, source, (*here, table, key), {})
 
 
 def _table_problems(
@@ -135,22 +159,20 @@ def _table_problems(
 def _escalation_problems(
     scenario: Scenario, source: Source, at: At, bundle: Bundle
 ) -> Iterator[Diagnostic]:
+    here = (*at, "expect", "escalation")
+    for index, expected in enumerate(scenario.expect.escalation):
+        place = (*here, index) if (*here, index) in source.values else here
+        yield from expected_value_problems(expected.reason, source, (*place, "reason"), TEXT)
     spec = bundle.agent.escalation
     if spec is None:
         return
     queues = {spec.queue, *spec.queues, *(t.queue for t in spec.triggers if t.queue)}
     by_tool = any(tool.effect == "escalation" for tool in bundle.tools.values())
-    here = (*at, "expect", "escalation")
     for index, expected in enumerate(scenario.expect.escalation):
         if expected.queue is not None and expected.queue not in queues and not by_tool:
-            place = source.at(*here, index, "queue") if index else source.at(*here, "queue")
-            yield unknown_name("queue", expected.queue, queues, place)
-
-
-def _matchers(expected: Json, source: Source, here: At) -> Iterator[Diagnostic]:
-    for path, fault in matcher_problems(expected):
-        where = f"{path}: " if path else ""
-        yield Diagnostic("bad-matcher", f"{where}{fault}", source.at(*here))
+            place = (*here, index) if (*here, index) in source.values else here
+            where = source.at(*place, "queue")
+            yield unknown_name("queue", expected.queue, queues, where)
 
 
 __all__ = ["scenario_problems", "world_problems"]

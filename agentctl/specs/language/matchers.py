@@ -1,12 +1,13 @@
 """Compare a value with what was expected, field by field, and say where they differ.
 
-A mapping with exactly one matcher name as its key is a matcher (`{contains: late}`); any other
-mapping is matched by field; `{equals: {...}}` is the literal way out. Numbers compare by value; a
-boolean never equals a number, and text equals neither.
+A value that is a mapping with exactly one matcher name as its key is a matcher (`{contains:
+late}`); any other mapping is matched by field; `{equals: {...}}` is the literal way out. The names
+of arguments, of a record's fields and of an output's fields are never matchers. Numbers compare by
+value; a boolean never equals a number, and text equals neither.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -68,12 +69,25 @@ def value_differences(
     return _compare(expected, actual, path, exact)
 
 
+def field_differences(
+    expected: Mapping[str, Json], actual: Mapping[str, Json]
+) -> list[ValueDifference]:
+    """Return every listed field that is not as expected; one may be named like a matcher.
+
+    >>> field_differences({"prefix": {"gt": 1}}, {"prefix": 1, "more": 2})
+    [ValueDifference(path='prefix', expected={'gt': 1}, got=1, missing=False)]
+    """
+    return _fields(expected, actual, "", False)
+
+
 def _compare(expected: Json, actual: Json, path: str, exact: bool) -> list[ValueDifference]:
     if isinstance(expected, dict):
         name = matcher_name(expected)
         if name is not None:
             held = MATCHERS[name](expected[name], actual)
             return [] if held else [_difference(path, expected, actual)]
+        if not isinstance(actual, dict):
+            return [_difference(path, expected, actual)]
         return _fields(expected, actual, path, exact)
     if isinstance(expected, list) and isinstance(actual, list):
         if len(expected) == len(actual):
@@ -89,10 +103,8 @@ def _compare(expected: Json, actual: Json, path: str, exact: bool) -> list[Value
 
 
 def _fields(
-    expected: dict[str, Json], actual: Json, path: str, exact: bool
+    expected: Mapping[str, Json], actual: Mapping[str, Json], path: str, exact: bool
 ) -> list[ValueDifference]:
-    if not isinstance(actual, dict):
-        return [_difference(path, expected, actual)]
     found = []
     for key, wanted in expected.items():
         below = f"{path}.{key}" if path else key
@@ -131,9 +143,18 @@ def _number(value: Json) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+_ENDS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z-]*m[a-zA-Z-]*[:)]|\$", re.DOTALL)
+"""What may hold a `$`, a flag that gives it another meaning, and a `$` that ends the text."""
+
+
 @lru_cache(maxsize=1024)
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)
+    """Compile a pattern whose `$` is the end of the text; Python's lets a newline follow."""
+    re.compile(text)
+    found = [part[0] for part in _ENDS.finditer(text)]
+    if any(part.startswith("(?") for part in found):
+        return re.compile(text)
+    return re.compile(_ENDS.sub(lambda part: r"\Z" if part[0] == "$" else part[0], text))
 
 
 def _contains(part: Json, actual: Json) -> bool:
@@ -170,33 +191,65 @@ MATCHERS: dict[str, Callable[[Json, Json], bool]] = {
     "any_of": lambda want, got: any(matches(item, got) for item in want),
     "approx": _approx,
 }
-_HOLD_MATCHERS = frozenset(("not", "all_of", "any_of", "contains"))
+HOLD_MATCHERS = frozenset(("not", "all_of", "any_of", "contains"))
 """Those whose own value is matched, not compared as it is."""
+_MEANT = {
+    "greater": "gt",
+    "greaterthan": "gt",
+    "morethan": "gt",
+    "atleast": "gte",
+    "ge": "gte",
+    "less": "lt",
+    "lessthan": "lt",
+    "atmost": "lte",
+    "le": "lte",
+    "eq": "equals",
+    "ne": "not",
+    "oneof": "one_of",
+    "anyof": "any_of",
+    "allof": "all_of",
+    "startswith": "prefix",
+    "beginswith": "prefix",
+    "endswith": "suffix",
+    "ignorecase": "ignore_case",
+    "approximately": "approx",
+}
+"""What other tools call a matcher, in letters alone."""
 
 
-def matcher_problems(expected: Json, path: str = "") -> list[tuple[str, str]]:
-    """Return the path and the fault of every matcher that is written wrongly."""
+DataPath = tuple[str | int, ...]
+
+
+def matcher_problems(expected: Json, path: DataPath = ()) -> Iterator[tuple[DataPath, str]]:
+    """Yield the place and the fault of every matcher that is written wrongly."""
     name = matcher_name(expected)
     if name is not None:
         fault = _fault(name, expected[name])
         if fault:
-            return [(path, f"`{name}` {fault}")]
-        if name not in _HOLD_MATCHERS:
-            return []
-        path, expected = _below(path, name), expected[name]
-        if not isinstance(expected, list):
-            return matcher_problems(expected, path)
+            yield path, f"`{name}` {fault}"
+        elif name in HOLD_MATCHERS:
+            yield from matcher_problems(expected[name], (*path, name))
+        return
+    yield from field_problems(expected, path)
+
+
+def field_problems(expected: Json, path: DataPath = ()) -> Iterator[tuple[DataPath, str]]:
+    """Yield the same of all fields or items; the name of a field is never a matcher."""
     if isinstance(expected, dict):
-        items = [(_below(path, key), value) for key, value in expected.items()]
-    elif isinstance(expected, list):
-        items = [(f"{path}[{index}]", value) for index, value in enumerate(expected)]
+        items: Iterable[tuple[str | int, Json]] = expected.items()
     else:
-        items = []
-    return [found for below, value in items for found in matcher_problems(value, below)]
+        items = enumerate(expected) if isinstance(expected, list) else ()
+    for key, value in items:
+        yield from matcher_problems(value, (*path, key))
 
 
-def _below(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
+def meant_matcher(name: str) -> str | None:
+    """Return which matcher a name from elsewhere stands for; no name of a field says as much.
+
+    >>> meant_matcher("greater"), meant_matcher("startsWith"), meant_matcher("note")
+    ('gt', 'prefix', None)
+    """
+    return _MEANT.get(re.sub("[^a-z]", "", name.casefold())) if name not in MATCHERS else None
 
 
 def _fault(name: str, want: Json) -> str | None:
@@ -223,11 +276,15 @@ def _fault(name: str, want: Json) -> str | None:
 
 __all__ = [
     "ABSENT",
+    "HOLD_MATCHERS",
     "MATCHERS",
     "ValueDifference",
+    "field_differences",
+    "field_problems",
     "fields_test",
     "matcher_name",
     "matcher_problems",
     "matches",
+    "meant_matcher",
     "value_differences",
 ]

@@ -4,7 +4,8 @@ What comes out has been checked: every name leads somewhere, every expression, s
 compiles. What does not is told in one go, for all files.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -143,11 +144,13 @@ class Project:
         found += agent_problems(agent.model, agent.source, policy.model, known)
         found += self._handoff_problems(agent)
         used = {name: defined[name] for name in agent.model.tools if name in defined}
-        # A policy may serve several agents: it may speak about any tool of the project.
-        everything = manifests if agent.model.manifests else self.manifests
-        known |= {tool.name: tool for m in everything for tool in m.model.tools}
-        all_tables = _tables(everything).keys()
-        found += policy_problems(policy.model, policy.source, known, all_tables, self.spec)
+        if agent.model.manifests:
+            wrong = self._policy_problems(policy, manifests)
+            if wrong:
+                wrong = self._policy_problems(policy, self._manifests_under(policy, manifests))
+            found += wrong
+        else:
+            found += self._policy_problems(policy, self.manifests)
         _raise(found)
         tools = {name: tool for name, (tool, _) in used.items()}
         servers = {
@@ -203,6 +206,29 @@ class Project:
             if loaded.bundle.agent.name == agent:
                 return loaded
         return None
+
+    def _policy_problems(
+        self, policy: Loaded[Policy], manifests: Sequence[Loaded[ToolManifest]]
+    ) -> list[Diagnostic]:
+        tools = {tool.name: tool for m in manifests for tool in m.model.tools}
+        tables = _tables(manifests).keys()
+        return list(policy_problems(policy.model, policy.source, tools, tables, self.spec))
+
+    def _manifests_under(
+        self, policy: Loaded[Policy], own: Sequence[Loaded[ToolManifest]]
+    ) -> list[Loaded[ToolManifest]]:
+        """Return the manifests of all agents that a policy serves: it may speak of any of them."""
+        found = {m.path.resolve(): m for m in own}
+        for path in files_in(self.agents):
+            if may_be(path, "Agent"):
+                # What is wrong with another agent is reported where that agent is loaded.
+                with suppress(Problem):
+                    agent = self.read(AgentSpec, path)
+                    if (path.parent / agent.model.policy).resolve() == policy.path.resolve():
+                        listed = agent.model.manifests
+                        theirs = self.manifests_of(agent) if listed else self.manifests
+                        found |= {m.path.resolve(): m for m in theirs}
+        return list(found.values())
 
     def _handoff_problems(self, agent: Loaded[AgentSpec]) -> Iterator[Diagnostic]:
         names = [path.stem for path in files_in(self.agents) if may_be(path, "Agent")]

@@ -111,7 +111,7 @@ def load_set(path: Path, agent: Callable[[str, Path], Bundle], state: Path) -> L
         content = path.open("rb")
     with content:
         source = hashlib.file_digest(content, "sha256").hexdigest()
-        cache = SetCache(state, path.stem)
+        cache = SetCache(state, path)
         found = _load_cached(path, source, agent, cache)
         if found is None:
             content.seek(0)

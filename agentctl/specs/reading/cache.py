@@ -52,11 +52,12 @@ class SetCache:
 
     Args:
         state: The project's folder for generated files.
-        name: The set's name.
+        path: The set's file: two files of one name in different folders have a cache each.
     """
 
-    def __init__(self, state: Path, name: str) -> None:
-        self._path = state / "cache" / f"{name}.set"
+    def __init__(self, state: Path, path: Path) -> None:
+        place = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:12]
+        self._path = state / "cache" / f"{path.stem}-{place}.set"
 
     def find(self, source: str) -> Cached | None:
         """Return what was stored for a file with this hash; see `fits` before using it all."""

@@ -192,6 +192,9 @@ class ScriptedApproval(Spec):
     reason: Text | None = None
     modify: JsonObject | None = None
     """Arguments laid over the proposed ones."""
+    then: Literal["approve", "reject", "timeout"] = "timeout"
+    """With `modify`: the answer of another queue, where the new arguments ask it; left out = nobody
+    answers."""
 
     @model_validator(mode="before")
     @classmethod

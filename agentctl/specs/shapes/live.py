@@ -56,6 +56,24 @@ class HeaderAuth(Auth):
     token: Secret
 
 
+class QueryAuth(Auth):
+    """A token in the query of the address."""
+
+    kind: Literal["query"]
+    parameter: Text
+    """The name of the query parameter that carries the token."""
+    token: Secret
+
+
+class CookieAuth(Auth):
+    """A token in a cookie."""
+
+    kind: Literal["cookie"]
+    cookie: Text
+    """The name of the cookie that carries the token."""
+    token: Secret
+
+
 class OAuth2Auth(Auth):
     """Tokens that a server issues (RFC 6749)."""
 
@@ -70,11 +88,35 @@ class OAuth2Auth(Auth):
     """What is asked for; no more than the tools' own `scopes:`."""
 
 
+class AllAuth(Auth):
+    """Several credentials in every request, such as two API keys."""
+
+    kind: Literal["all"]
+    of: Annotated[Many[SerializeAsAny[Auth]], Field(min_length=2)]
+
+
+class NoAuth(Auth):
+    """No credential: of a tool, whatever its server shows elsewhere."""
+
+    kind: Literal["none"]
+
+
+def auth_parts(auth: Auth | None) -> tuple[Auth, ...]:
+    """Return each single credential of an `auth:` block."""
+    if isinstance(auth, AllAuth):
+        return tuple(part for one in auth.of for part in auth_parts(one))
+    return () if auth is None or isinstance(auth, NoAuth) else (auth,)
+
+
 _AUTH: dict[str, type[Auth]] = {
     "bearer": BearerAuth,
     "basic": BasicAuth,
     "header": HeaderAuth,
+    "query": QueryAuth,
+    "cookie": CookieAuth,
     "oauth2": OAuth2Auth,
+    "all": AllAuth,
+    "none": NoAuth,
 }
 
 
@@ -133,15 +175,20 @@ def server_of(live: Live | None) -> str | None:
 
 
 __all__ = [
+    "AllAuth",
     "Auth",
     "BasicAuth",
     "BearerAuth",
+    "CookieAuth",
     "HeaderAuth",
     "Live",
+    "NoAuth",
     "OAuth2Auth",
+    "QueryAuth",
     "Secret",
     "ServedLive",
     "Server",
     "Variable",
+    "auth_parts",
     "server_of",
 ]

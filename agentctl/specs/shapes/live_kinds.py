@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SerializeAsAny, StringConstraints
 
 from agentctl.core.messages import ToolErrorKind
-from agentctl.specs.shapes.base import JsonObject, Many, Name, Text
+from agentctl.specs.shapes.base import JsonObject, Many, Name, Spec, Text
 from agentctl.specs.shapes.live import Auth, Live, ServedLive, Variable
 
 HttpStatus = Annotated[str, StringConstraints(pattern=r"^[1-5][0-9][0-9]$")]
@@ -16,6 +16,33 @@ ServerToolName = Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,254}[
 """A name as an MCP server may give it: at most 256 characters of printable ASCII."""
 
 
+class HttpParameter(Spec):
+    """Where an argument of an HTTP call goes, and in what form (OpenAPI's parameter styles)."""
+
+    place: Literal["path", "query", "header", "field", "body"] = Field(alias="in")
+    """`field` is one field of the body, `body` the whole body."""
+    name: Text | None = None
+    """What the system calls it; left out = as the argument is called."""
+    style: (
+        Literal[
+            "simple",
+            "label",
+            "matrix",
+            "form",
+            "spaceDelimited",
+            "pipeDelimited",
+            "deepObject",
+            "json",
+        ]
+        | None
+    ) = None
+    """How lists and objects are written; left out = `form` in a query or a form, `simple` in a path
+    or header. `json` writes the value as JSON text."""
+    explode: bool | None = None
+    """Whether each item of a list or object stands by itself; left out = yes for `form` and
+    `deepObject`."""
+
+
 class HttpLive(ServedLive):
     """A call of an HTTP API."""
 
@@ -24,13 +51,18 @@ class HttpLive(ServedLive):
     """Left out = GET."""
     url: Text
     """`${NAME}` is an environment variable, `{name}` an argument, which is never a part of the
-    host; with `server`, what comes after the server's `url`. Arguments that do not stand in the URL
-    are the query of GET and DELETE, and the JSON body of the others."""
+    host; with `server`, what comes after the server's `url`. Arguments that stand neither in the
+    URL nor under `parameters` are the query of GET and DELETE, and fields of the body of the
+    others."""
     headers: dict[str, Text] = {}
     """`${NAME}` is an environment variable: no secret stands in a manifest."""
+    parameters: dict[str, HttpParameter] = {}
+    """Argument -> where it goes, where that is not the usual place, name or form."""
+    content: Literal["json", "form", "multipart", "text"] = "json"
+    """How the body is written. A header `Content-Type` may name another type of JSON or text."""
     body: JsonObject | None = None
-    """The JSON body, where it is not simply the arguments; a string that begins with `=` is CEL
-    over `args` and `principal`."""
+    """The fields of the body, where they are not simply the arguments; a string that begins with
+    `=` is CEL over `args` and `principal`."""
     result: Text = "$"
     """Which part of the answer is the result; `$` for all, `$.data.items` for a field."""
     idempotency_header: Text | None = None
@@ -96,4 +128,12 @@ class SqlLive(ServedLive):
     """More rows than this are neither returned nor changed."""
 
 
-__all__ = ["CommandLive", "HttpLive", "McpLive", "ProcessLive", "PythonLive", "SqlLive"]
+__all__ = [
+    "CommandLive",
+    "HttpLive",
+    "HttpParameter",
+    "McpLive",
+    "ProcessLive",
+    "PythonLive",
+    "SqlLive",
+]

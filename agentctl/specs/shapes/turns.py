@@ -141,6 +141,8 @@ class TapedTurn(Turn):
     """The model that answered, where it was not the one that was asked."""
     refused: bool = False
     """The model declined to answer."""
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{16}$")] | None = None
+    """Of the answer as the model gave it: one that was edited by hand does not fit it any more."""
 
     @field_validator("asked")
     @classmethod

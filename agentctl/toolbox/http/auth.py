@@ -7,7 +7,7 @@ the token's server said, other than the error codes of RFC 6749.
 
 import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Protocol
 from urllib.parse import quote_plus, urlencode
@@ -16,7 +16,16 @@ import httpx
 
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
 from agentctl.core.messages import ToolErrorKind
-from agentctl.specs.shapes.live import Auth, BasicAuth, BearerAuth, HeaderAuth, OAuth2Auth
+from agentctl.specs.shapes.live import (
+    Auth,
+    BasicAuth,
+    BearerAuth,
+    CookieAuth,
+    HeaderAuth,
+    OAuth2Auth,
+    QueryAuth,
+    auth_parts,
+)
 from agentctl.toolbox.http.exchange import (
     HttpAnswer,
     HttpFailure,
@@ -39,6 +48,11 @@ _ERRORS = frozenset(
 class Identity(Protocol):
     """What an agent shows to a server."""
 
+    @property
+    def query(self) -> str:
+        """What is added to the query of each address, escaped; mostly nothing."""
+        ...
+
     def headers(self, limits: HttpLimits) -> dict[str, str]:
         """Return the headers of a request.
 
@@ -60,10 +74,12 @@ class Fixed:
 
     Args:
         headers: They.
+        query: What is added to the query, escaped.
     """
 
-    def __init__(self, headers: dict[str, str]) -> None:
+    def __init__(self, headers: dict[str, str], query: str = "") -> None:
         self._headers = headers
+        self.query = query
 
     def headers(self, limits: HttpLimits) -> dict[str, str]:  # noqa: ARG002
         """Return them."""
@@ -72,6 +88,32 @@ class Fixed:
     def renew(self) -> bool:
         """Return `False`: there is nothing else to show."""
         return False
+
+
+class Combined:
+    """Several identities in one request; cookies share one header.
+
+    Args:
+        parts: They.
+    """
+
+    def __init__(self, parts: Sequence[Identity]) -> None:
+        self._parts = parts
+        self.query = "&".join(part.query for part in parts if part.query)
+
+    def headers(self, limits: HttpLimits) -> dict[str, str]:
+        """Return the headers of all of them."""
+        found: dict[str, str] = {}
+        for part in self._parts:
+            for name, value in part.headers(limits).items():
+                shared = name == "Cookie" and name in found
+                found[name] = f"{found[name]}; {value}" if shared else value
+        return found
+
+    def renew(self) -> bool:
+        """Forget what was refused; return whether any of them can show something else."""
+        renewed = [part.renew() for part in self._parts]
+        return any(renewed)
 
 
 class OAuth2:
@@ -84,6 +126,8 @@ class OAuth2:
         hide: Told each token, so that it is masked wherever it turns up.
         clock: Monotonic seconds.
     """
+
+    query = ""
 
     def __init__(
         self,
@@ -165,7 +209,16 @@ def identity_of(auth: Auth, variables: ManifestVariables, tool: str) -> Identity
     def value(text: str) -> str:
         return variables.credential(text, tool)
 
+    parts = auth_parts(auth)
+    if len(parts) != 1:
+        return Combined([identity_of(part, variables, tool) for part in parts])
     match auth:
+        case QueryAuth(parameter=name, token=token):
+            shown = quote_plus(value(token))
+            variables.hide(shown)
+            return Fixed({}, f"{quote_plus(name)}={shown}")
+        case CookieAuth(cookie=name, token=token):
+            return Fixed({"Cookie": f"{name}={value(token)}"})
         case BearerAuth(token=token):
             return Fixed({"Authorization": f"Bearer {value(token)}"})
         case HeaderAuth(header=header, token=token):
@@ -194,6 +247,18 @@ def basic(user: str, password: str) -> str:
     'Basic YW5hOnB3'
     """
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def with_query(url: str, query: str) -> str:
+    """Return an address with something added to its query.
+
+    >>> with_query("https://a.example/x?y=1#z", "key=k")
+    'https://a.example/x?y=1&key=k#z'
+    """
+    if not query:
+        return url
+    address, mark, fragment = url.partition("#")
+    return f"{address}{'&' if '?' in address else '?'}{query}{mark}{fragment}"
 
 
 def _answered(answer: HttpAnswer) -> dict[str, Json]:
@@ -238,4 +303,14 @@ def _fits_a_header(text: str) -> bool:
     return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
-__all__ = ["MOST_TOKEN_BYTES", "SKEW_S", "Fixed", "Identity", "OAuth2", "basic", "identity_of"]
+__all__ = [
+    "MOST_TOKEN_BYTES",
+    "SKEW_S",
+    "Combined",
+    "Fixed",
+    "Identity",
+    "OAuth2",
+    "basic",
+    "identity_of",
+    "with_query",
+]

@@ -5,21 +5,24 @@ behalf it comes, and is sent once: only the dispatcher repeats it, which knows w
 repeated. The client library is loaded with this module, which is loaded for live runs only.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
 import httpx
 
-from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
+from agentctl.core.canonical import NotCanonical, parse_strict
 from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
-from agentctl.specs.language.expressions import ExpressionError, literal_or_expression
-from agentctl.specs.language.expressions import Variables as Facts
 from agentctl.specs.shapes.live import Auth
 from agentctl.specs.shapes.live_kinds import HttpLive
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.http.auth import Identity, identity_of
+from agentctl.toolbox.http.auth import Identity, identity_of, with_query
+from agentctl.toolbox.http.drafting import (
+    RequestDraft,
+    RequestTemplate,
+    draft_request,
+    request_template,
+)
 from agentctl.toolbox.http.exchange import (
     HttpAnswer,
     HttpFailure,
@@ -35,7 +38,6 @@ PRINCIPAL_HEADER = "X-Agentctl-Principal"
 AGENT_HEADER = "X-Agentctl-Agent"
 """The agent that makes it."""
 MOST_REDIRECTS = 3
-_ARGUMENT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _KINDS: dict[int, ToolErrorKind] = {
     400: "invalid", 401: "forbidden", 403: "forbidden", 404: "not_found", 408: "timeout",
     409: "conflict", 410: "not_found", 412: "conflict", 422: "invalid", 429: "rate_limited",
@@ -47,13 +49,9 @@ class _Endpoint(NamedTuple):
     """A tool, ready to be called: variables filled in, expressions compiled."""
 
     live: HttpLive
-    method: str
-    url: str
-    """`{argument}` still stands in it."""
-    headers: httpx.Headers
+    template: RequestTemplate
     identity: Identity | None
     allow_private: bool
-    body: Callable[[Facts], Json] | None
     result: tuple[str, ...]
 
 
@@ -89,7 +87,7 @@ class HttpTools:
             call.within(live.timeout_s), live.max_bytes, allow_private=tool.allow_private
         )
         try:
-            draft = _draft(tool, call)
+            draft = draft_request(tool.template, call)
             if key is not None and live.idempotency_header is not None:
                 draft.headers[live.idempotency_header] = key
             return _result(_exchanged(tool, draft, self._from(call), given), tool)
@@ -120,70 +118,15 @@ def _endpoint(tool: ToolSpec, opening: Opening, identities: dict[Auth, Identity]
         identities[auth] = identity_of(auth, variables, tool.name)
     return _Endpoint(
         live,
-        live.method or "GET",
-        variables.address(url, tool.name),
-        headers,
+        request_template(live, variables.address(url, tool.name), headers),
         identities[auth] if auth is not None else None,
         live.allow_private or (server is not None and server.allow_private),
-        literal_or_expression(live.body) if live.body is not None else None,
         tuple(live.result.split(".")[1:]),
     )
 
 
-def _draft(tool: _Endpoint, call: BackendCall) -> "_Draft":
-    """Return what is sent, but for who sends it and for whom.
-
-    Raises:
-        Failed: If an argument does not fit.
-    """
-    headers = httpx.Headers(tool.headers)
-    try:
-        url, rest = _filled(tool.url, call.args)
-        if tool.body is not None:
-            rest = {}
-            content = canonical_text(tool.body({"args": call.args, "principal": call.principal}))
-        elif tool.method in ("GET", "DELETE"):
-            content = None
-            query = {k: v if isinstance(v, str) else canonical_text(v) for k, v in rest.items()}
-            url = url.copy_merge_params(query) if query else url
-        else:
-            content = canonical_text(rest)
-    except ExpressionError as error:
-        message = f"no body can be made of these arguments: {error}"
-        raise HttpFailure("invalid", message, sent=False) from error
-    except httpx.InvalidURL as error:
-        message = "no address can be made of these arguments"
-        raise HttpFailure("invalid", message, sent=False) from error
-    if content is not None:
-        headers["Content-Type"] = "application/json"
-    return _Draft(url, headers, content.encode() if content is not None else None)
-
-
-class _Draft(NamedTuple):
-    url: httpx.URL
-    headers: httpx.Headers
-    content: bytes | None
-
-
-def _filled(template: str, arguments: Mapping[str, Json]) -> tuple[httpx.URL, dict[str, Json]]:
-    """Fill a URL with arguments, escaped; return it with the arguments it does not hold."""
-    used = set(_ARGUMENT.findall(template))
-
-    def value(match: re.Match[str]) -> str:
-        given = arguments.get(match[1])
-        if given is None or given == "":
-            # `DELETE /orders/` is another call than `DELETE /orders/o_1`.
-            raise HttpFailure("invalid", f"its address needs `{match[1]}`", sent=False)
-        escaped = quote(given if isinstance(given, str) else canonical_text(given), safe="")
-        # A server would read these as a step to another folder.
-        return escaped.replace(".", "%2E") if set(escaped) <= {"."} else escaped
-
-    url = httpx.URL(_ARGUMENT.sub(value, template))
-    return url, {name: given for name, given in arguments.items() if name not in used}
-
-
 def _exchanged(
-    tool: _Endpoint, draft: _Draft, behalf: Mapping[str, str], given: HttpLimits
+    tool: _Endpoint, draft: RequestDraft, behalf: Mapping[str, str], given: HttpLimits
 ) -> HttpAnswer:
     """Send a call, and return the answer that is not a redirect and not a refused token.
 
@@ -196,7 +139,10 @@ def _exchanged(
         if tool.identity is not None:
             headers.update(tool.identity.headers(given))
         headers.update(behalf)
-        answer = exchange(HttpRequest(tool.method, url, headers, draft.content), given)
+        address = url
+        if tool.identity is not None:
+            address = httpx.URL(with_query(str(url), tool.identity.query))
+        answer = exchange(HttpRequest(tool.template.method, address, headers, draft.content), given)
         if answer.status == 401 and tool.identity is not None and not renewed:
             # The server did nothing: it did not know who asked. Its token may have ended early.
             renewed = True
@@ -218,7 +164,7 @@ def _next(tool: _Endpoint, url: httpx.URL, answer: HttpAnswer) -> httpx.URL:
             manifest names sees a call and its credentials.
     """
     status = answer.status
-    if tool.method != "GET":
+    if tool.template.method != "GET":
         # 307 and 308 say that it has to be sent again; after another, nobody knows.
         kind: ToolErrorKind = "internal" if status in (307, 308) else "unavailable"
         raise HttpFailure(kind, f"HTTP {status}: it redirects, and only a GET follows")

@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +18,39 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
+from agentctl.toolbox.mcp.screening import Screening
+
 Streams = tuple[Any, Any]
 """Messages in, messages out: what the SDK calls a transport."""
 _CLOSED = (anyio.ClosedResourceError, anyio.BrokenResourceError)
+MOST_STDERR = 1000
+"""Characters of a program's stderr that are kept."""
 _PATIENCE_S = 1.0
 """Seconds a program has to end by itself once its input is closed."""
 
 
-class MessageLimit:
-    """How long a message may be, and whether one was longer.
+class WireState:
+    """What a session knows of its connection.
 
     Args:
-        most: Bytes.
+        most: Bytes that a message may have.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.exceeded = False
+        """Whether a message was longer."""
+        self.stderr = ""
+        """The end of what the server's program wrote to stderr."""
+        self.legacy = False
+        """Whether the server speaks the HTTP+SSE transport of 2024-11-05."""
 
 
 @asynccontextmanager
 async def stdio_transport(
-    command: Sequence[str], env: Mapping[str, str], folder: Path, limit: MessageLimit
+    command: Sequence[str], env: Mapping[str, str], folder: Path, state: WireState
 ) -> AsyncGenerator[Streams]:
-    """Start a server and talk to it over its stdin and stdout; its stderr is dropped.
+    """Start a server and talk to it over its stdin and stdout; the end of its stderr is kept.
 
     Raises:
         OSError: If it cannot be started.
@@ -50,19 +59,22 @@ async def stdio_transport(
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
         env=dict(env),
         cwd=folder,
         start_new_session=True,
-        limit=limit.most,
+        limit=state.most,
     )
     assert process.stdin is not None and process.stdout is not None  # they are pipes
+    assert process.stderr is not None
+    state.stderr = ""
     incoming, to_read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_write, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_read_messages, process.stdout, incoming, limit)
+            tasks.start_soon(_read_messages, process.stdout, incoming, state)
             tasks.start_soon(_write_messages, process.stdin, outgoing, incoming)
+            tasks.start_soon(_keep_end, process.stderr, state)
             try:
                 yield to_read, to_write
             finally:
@@ -76,9 +88,10 @@ async def stdio_transport(
         with anyio.move_on_after(_PATIENCE_S, shield=True):
             while await process.stdout.read(1 << 16):
                 pass
+            await _keep_end(process.stderr, state)
 
 
-async def _read_messages(stdout: asyncio.StreamReader, incoming: Any, limit: MessageLimit) -> None:
+async def _read_messages(stdout: asyncio.StreamReader, incoming: Any, state: WireState) -> None:
     """Pass on what the server says, line by line; the end of it ends the session."""
     async with incoming:
         with suppress(*_CLOSED):
@@ -86,7 +99,7 @@ async def _read_messages(stdout: asyncio.StreamReader, incoming: Any, limit: Mes
                 try:
                     line = await stdout.readline()
                 except ValueError:
-                    limit.exceeded = True
+                    state.exceeded = True
                     return
                 if not line:
                     return
@@ -94,6 +107,11 @@ async def _read_messages(stdout: asyncio.StreamReader, incoming: Any, limit: Mes
                 with suppress(ValueError):
                     message = jsonrpc_message_adapter.validate_json(line, by_name=False)
                     await incoming.send(SessionMessage(message))
+
+
+async def _keep_end(stderr: asyncio.StreamReader, state: WireState) -> None:
+    while chunk := await stderr.read(1 << 16):
+        state.stderr = (state.stderr + chunk.decode(errors="replace"))[-MOST_STDERR:]
 
 
 async def _write_messages(stdin: asyncio.StreamWriter, outgoing: Any, incoming: Any) -> None:
@@ -125,48 +143,89 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 @asynccontextmanager
+async def screened(
+    transport: AbstractAsyncContextManager[Streams], screening: Screening
+) -> AsyncGenerator[Streams]:
+    """Look at each message that comes in before the SDK does."""
+    async with transport as (to_read, to_write):
+        incoming, seen = anyio.create_memory_object_stream[Any](0)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_screen, to_read, incoming, screening)
+            try:
+                yield seen, to_write
+            finally:
+                tasks.cancel_scope.cancel()
+                incoming.close()
+                seen.close()
+
+
+async def _screen(to_read: Any, incoming: Any, screening: Screening) -> None:
+    async with incoming:
+        with suppress(*_CLOSED):
+            async for item in to_read:
+                await incoming.send(screening.screen(item))
+
+
+@asynccontextmanager
 async def http_transport(
-    url: str, headers: Mapping[str, str], limit: MessageLimit
+    url: str, headers: Mapping[str, str], state: WireState
 ) -> AsyncGenerator[Streams]:
     """Talk to a server over streamable HTTP; a redirect to another host is not followed."""
     # Compressed answers could be any length once unpacked.
     sent = {**headers, "Accept-Encoding": "identity"}
     async with (
         httpx2.AsyncClient(
-            headers=sent, transport=_Bounded(limit), timeout=httpx2.Timeout(None), trust_env=False
+            headers=sent, transport=_Bounded(state), timeout=httpx2.Timeout(None), trust_env=False
         ) as client,
-        streamable_http_client(url, http_client=client, max_sse_event_size=limit.most) as streams,
+        streamable_http_client(url, http_client=client, max_sse_event_size=state.most) as streams,
     ):
         yield streams
+
+
+_NOT_STREAMABLE = (404, 405)
+"""How a server that knows no streamable HTTP answers POST."""
 
 
 class _Bounded(httpx2.AsyncHTTPTransport):
     """Reads no answer further than its size allows."""
 
-    def __init__(self, limit: MessageLimit) -> None:
+    def __init__(self, state: WireState) -> None:
         super().__init__(trust_env=False)
-        self._limit = limit
+        self._state = state
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await super().handle_async_request(request)
+        if request.method == "POST" and response.status_code in _NOT_STREAMABLE:
+            self._state.legacy = await self._is_legacy(request)
         if response.headers.get("Content-Encoding", "identity") != "identity":
             await response.aclose()
             raise httpx2.StreamError("the answer is compressed, and that was not asked for")
-        response.stream = _CountedStream(response.stream, self._limit)
+        response.stream = _CountedStream(response.stream, self._state)
         return response
+
+    async def _is_legacy(self, refused: httpx2.Request) -> bool:
+        """Whether a server that takes no POST answers GET with a stream, as was done in 2024."""
+        headers = {**refused.headers, "Accept": "text/event-stream"}
+        for name in ("content-length", "content-type"):
+            headers.pop(name, None)
+        probe = httpx2.Request("GET", refused.url, headers=headers)
+        response = await super().handle_async_request(probe)
+        await response.aclose()
+        kind = str(response.headers.get("Content-Type", ""))
+        return response.status_code == 200 and kind.startswith("text/event-stream")
 
 
 class _CountedStream(httpx2.AsyncByteStream):
-    def __init__(self, stream: Any, limit: MessageLimit) -> None:
+    def __init__(self, stream: Any, state: WireState) -> None:
         self._stream = stream
-        self._limit = limit
+        self._state = state
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         seen = 0
         async for chunk in self._stream:
             seen += len(chunk)
-            if seen > self._limit.most:
-                self._limit.exceeded = True
+            if seen > self._state.most:
+                self._state.exceeded = True
                 raise httpx2.StreamError("the answer is too long")
             yield chunk
 
@@ -174,4 +233,4 @@ class _CountedStream(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-__all__ = ["MessageLimit", "Streams", "http_transport", "stdio_transport"]
+__all__ = ["MOST_STDERR", "Streams", "WireState", "http_transport", "screened", "stdio_transport"]

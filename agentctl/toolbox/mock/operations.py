@@ -17,7 +17,7 @@ from agentctl.core.canonical import Json, check_plain
 from agentctl.core.errors import problem
 from agentctl.core.messages import ToolErrorKind
 from agentctl.specs.language.expressions import Expression, literal_or_expression
-from agentctl.specs.language.matchers import matches
+from agentctl.specs.language.matchers import fields_test
 from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.tools import Mock
 from agentctl.toolbox.mock.world import Record, World
@@ -145,11 +145,13 @@ def _insert(mock: Mock, table: str) -> Operation:
 
 
 def _replies(mock: Mock, name: str) -> Operation:
-    replies = [(r.args, literal_or_expression(r.value), r.fails) for r in mock.replies or ()]
+    replies = [
+        (fields_test(r.args), literal_or_expression(r.value), r.fails) for r in mock.replies or ()
+    ]
 
     def operate(world: World, call: BackendCall) -> Json:  # noqa: ARG001 - replies know no world
-        for wanted, value, fails in replies:
-            if not wanted or matches(wanted, call.args):
+        for fits, value, fails in replies:
+            if fits(call.args):
                 if fails is not None:
                     raise MockError(fails.error, fails.message)
                 return value(_variables(call))

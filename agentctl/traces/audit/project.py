@@ -13,7 +13,13 @@ from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
 from agentctl.traces.audit.verify import RunCheck, against, verify_file
 from agentctl.traces.log.journal import Journal, Seal, read_journal, seal_run
-from agentctl.traces.log.store import evals_folder, journal_file, run_files
+from agentctl.traces.log.store import (
+    evals_folder,
+    journal_file,
+    open_log,
+    run_files,
+    traces_folder,
+)
 
 LEAST_DIGITS = 12
 """Hex digits by which a head is named at least."""
@@ -61,6 +67,15 @@ def verify_project(root: Path) -> ProjectAudit:
     return _audit(root, run_files(root), trials, whole=True)
 
 
+def verify_runs(root: Path) -> ProjectAudit:
+    """Check the runs of a project against themselves and the journal; trials are left out.
+
+    Raises:
+        Problem: If a file cannot be read at all.
+    """
+    return _audit(root, run_files(root), (), whole=True)
+
+
 def verify_files(root: Path, files: Sequence[Path]) -> ProjectAudit:
     """Check some files, and compare what is sealed of them with the journal.
 
@@ -77,15 +92,35 @@ def _audit(
     others = [CheckedFile(file, check) for file in trials for check in verify_file(file)]
     checks = [one.check for one in runs]
     journal = read_journal(journal_file(root))
-    found = against(journal, checks, whole=whole)
+    found = [*misnamed(root, (*runs, *others)), *against(journal, checks, whole=whole)]
     sealed = {seal.run: seal.events for seal in journal.seals}
-    unsealed = [one.run for one in checks if whole and one.ended and one.run not in sealed]
+    ours = [one.check for one in runs if _is_in(one.path, traces_folder(root))]
+    unsealed = [one.run for one in ours if one.ended and one.run not in sealed]
     going = [
         one.run
         for one in checks
         if whole and one.events > sealed.get(one.run, 0) and one.run not in unsealed
     ]
     return ProjectAudit((*runs, *others), journal, tuple(found), tuple(unsealed), tuple(going))
+
+
+def misnamed(root: Path, checked: Iterable[CheckedFile]) -> Iterator[str]:
+    """Yield a line for each file of the project that holds another run than its name says."""
+    for path, check in checked:
+        stem = path.stem
+        if _is_in(path, traces_folder(root)):
+            if check.run != stem:
+                yield f"{path.name} holds run {check.run}"
+        elif (
+            _is_in(path, evals_folder(root))
+            and check.events
+            and not check.run.startswith(f"{stem}/")
+        ):
+            yield f"{path.name} holds trial {check.run}"
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return path.parent.resolve() == folder.resolve()
 
 
 def reseal(root: Path, at: str) -> list[str]:
@@ -149,7 +184,7 @@ def file_head(path: Path) -> str:
         Problem: If the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_log(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         message = f"{path}: {error.strerror}"
@@ -161,8 +196,10 @@ __all__ = [
     "CheckedFile",
     "ProjectAudit",
     "file_head",
+    "misnamed",
     "place_of",
     "reseal",
     "verify_files",
     "verify_project",
+    "verify_runs",
 ]

@@ -26,7 +26,7 @@ from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
 from agentctl.traces.log.chain import DOMAIN, START
 from agentctl.traces.log.journal import Journal
-from agentctl.traces.log.store import MAX_LINE, TOO_LONG, raw_lines
+from agentctl.traces.log.store import MAX_LINE, TOO_LONG, open_log, raw_lines
 
 _HEADER = ("at", "body_hash", "prev", "run", "seq", "type", "v")
 _KEYS = {*_HEADER, "body", "hash", "salt"}
@@ -107,7 +107,7 @@ def verify_file(path: Path) -> list[RunCheck]:
         Problem: If the file cannot be read at all.
     """
     try:
-        with path.open("rb") as file:
+        with open_log(path) as file:
             return list(_runs(raw_lines(file), path.stem))
     except OSError as error:
         message = f"{path}: {error.strerror}"

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 
-from agentctl.core.canonical import canonical_text
+from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import Event
 from agentctl.core.masking import masked, suspicious
 
@@ -78,10 +78,36 @@ def chain_lines(run_id: str, events: Sequence[Event]) -> Iterator[str]:
         yield chain.clean_line(event, body) + "\n"
 
 
+def line_holds(line: bytes, event: Json) -> bool:
+    """Whether a line of a trace, without its newline, holds by itself what it was written with.
+
+    Whether it stands where it was written is for the chain to say.
+    """
+    if not isinstance(event, dict):
+        return False
+    try:
+        at, prev, kind = event["at"], event["prev"], event["type"]
+        seq, version, told = event["seq"], event["v"], event["body_hash"]
+        head = f'{{"at":"{at}","body'.encode()
+        if "body" in event:
+            begins, ends = line.index(b'":', len(head)) + 2, line.rindex(b',"body_hash":"')
+            body = sha256(event["salt"].encode() + line[begins:ends]).hexdigest()
+            if body != told or not isinstance(event["body"], dict):
+                return False
+        run = json.dumps(event["run"], ensure_ascii=False)
+        header = (
+            f'{{"at":"{at}","body_hash":"{told}","prev":"{prev}","run":{run},"seq":{seq}'
+            f',"type":"{kind}","v":{version}}}'
+        )
+        return bool(sha256(DOMAIN + header.encode()).hexdigest() == event["hash"])
+    except (KeyError, ValueError, AttributeError):
+        return False
+
+
 def trial_salt(run_id: str) -> Callable[[int], str]:
     """Return the salts of a trial."""
     base = sha256(run_id.encode()).hexdigest()[:24]
     return lambda seq: f"{base}{seq:08x}"
 
 
-__all__ = ["DOMAIN", "START", "VERSION", "Chain", "chain_lines", "trial_salt"]
+__all__ = ["DOMAIN", "START", "VERSION", "Chain", "chain_lines", "line_holds", "trial_salt"]

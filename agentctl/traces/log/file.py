@@ -5,6 +5,7 @@ A run that was paused is reopened by one process, and only if its trace is as it
 """
 
 import os
+import stat
 from pathlib import Path
 from types import TracebackType
 
@@ -47,6 +48,8 @@ class FileTrace:
         self._next = 0
         self._file = os.open(path, flags | os.O_APPEND | os.O_RDWR, 0o600)
         try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise OSError("not a regular file")
             lock(self._file, str(path))
             if not os.path.samestat(os.fstat(self._file), path.stat()):  # replaced meanwhile
                 raise OSError("another process has just replaced it")

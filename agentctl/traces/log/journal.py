@@ -22,6 +22,7 @@ from agentctl.core.exits import ExitCode
 from agentctl.traces.log.append import append, set_aside
 from agentctl.traces.log.chain import START
 from agentctl.traces.log.locks import lock, sync_folder
+from agentctl.traces.log.store import open_log
 
 DOMAIN = b"agentctl.journal.v1\n"
 VERSION = 1
@@ -114,7 +115,7 @@ def _end(path: Path, descriptor: int) -> tuple[int, str]:
 def journal_head(path: Path) -> str | None:
     """Return the hash of the last whole line of a journal, unchecked; `None` if there is none."""
     try:
-        with path.open("rb") as file:
+        with open_log(path) as file:
             file.seek(max(0, path.stat().st_size - TAIL))
             *lines, _ = file.read().split(b"\n")
     except OSError:
@@ -159,7 +160,8 @@ def read_journal(path: Path) -> Journal:
         Problem: If it cannot be read at all.
     """
     try:
-        data = path.read_bytes()
+        with open_log(path) as file:
+            data = file.read()
     except FileNotFoundError:
         return Journal((), START, None)
     except OSError as error:

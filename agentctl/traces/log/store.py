@@ -1,7 +1,11 @@
 """Where traces are, and how one is found: by path, by the start of its id, or as `latest`."""
 
+import errno
+import os
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -11,6 +15,7 @@ from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import did_you_mean
 from agentctl.specs.reading.locate import state_folder
+from agentctl.traces.log.chain import line_holds
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: no i, l, o, u."""
@@ -100,11 +105,11 @@ def list_runs(root: Path) -> Iterator[StoredRun]:
 
 def _summary(path: Path) -> StoredRun | None:
     try:
-        with path.open("rb") as file:
-            first = parse_line(file.readline(MAX_LINE).rstrip(b"\n"), max_bytes=MAX_LINE)
+        with open_log(path) as file:
+            first = _try(file.readline(MAX_LINE))
             file.seek(max(0, path.stat().st_size - 65536))
             lines = file.read().rstrip(b"\n").split(b"\n")
-            if first["type"] != "run.started":
+            if first is None or first["type"] != "run.started":
                 return None
             if "body" not in first:
                 return _erased(first, path, _try(lines[-1]))
@@ -125,11 +130,13 @@ def _erased(first: dict[str, Json], path: Path, last: dict[str, Json] | None) ->
 
 
 def _try(line: bytes) -> dict[str, Json] | None:
+    """Return what a line says; `None` for one that is not as it was written."""
+    bare = line.rstrip(b"\n")
     try:
-        value = parse_line(line.rstrip(b"\n"), max_bytes=MAX_LINE)
+        value = parse_line(bare, max_bytes=MAX_LINE)
     except NotCanonical:
         return None
-    return value if isinstance(value, dict) else None
+    return value if line_holds(bare, value) else None
 
 
 def find(root: Path, reference: str) -> tuple[Path, str | None]:
@@ -184,7 +191,7 @@ def trace_lines(path: Path) -> Iterator[tuple[int, dict[str, Json]]]:
         Problem: If the file cannot be read, or holds a broken line.
     """
     try:
-        with path.open("rb") as file:
+        with open_log(path) as file:
             for number, line in enumerate(raw_lines(file), start=1):
                 whole = line.endswith(b"\n")
                 if not whole and len(line) <= MAX_LINE:
@@ -201,6 +208,20 @@ def trace_lines(path: Path) -> Iterator[tuple[int, dict[str, Json]]]:
                 yield number, value
     except OSError as error:
         raise problem("unreadable-trace", f"{path}: {error}", exit_code=ExitCode.UNKNOWN) from error
+
+
+def open_log(path: Path) -> BufferedReader:
+    """Open a log for reading; what is not a regular file might never end.
+
+    Raises:
+        OSError: If it cannot be opened, or is a device, a pipe or a folder.
+    """
+    # Without the flag a pipe would wait for its writer.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def raw_lines(file: BinaryIO) -> Iterator[bytes]:
@@ -249,6 +270,7 @@ __all__ = [
     "list_runs",
     "moment_of",
     "new_run_id",
+    "open_log",
     "raw_lines",
     "read_events",
     "run_files",

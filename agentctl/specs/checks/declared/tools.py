@@ -65,6 +65,13 @@ CHECKS = (
         "mock: {get: orders}  # the tool has no argument order_id",
     ),
     Check(
+        "bad-parameter",
+        "An argument of an HTTP call cannot go where its manifest says",
+        "The place under `parameters:` agrees with the url, the style exists for that place, and no"
+        " argument sets a header that says who calls or how the body is framed.",
+        "parameters: {token: {in: header, name: Authorization}}",
+    ),
+    Check(
         "no-address",
         "An address is not complete",
         "A live HTTP tool has a whole address (https://... or ${NAME}...), or names a server and"

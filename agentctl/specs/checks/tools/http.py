@@ -1,7 +1,7 @@
 """Does what a manifest says about HTTP lead to a call? Addresses, bodies and results."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from agentctl.core.errors import Diagnostic
 from agentctl.specs.checks.tools.servers import PATH, caller_problems, header_name_problems
@@ -18,6 +18,14 @@ from agentctl.specs.shapes.live_kinds import HttpLive
 
 _ABSOLUTE = re.compile(r"https?://|\$\{")
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([^{}]*)\}")
+_QUERY_STYLES = ("form", "spaceDelimited", "pipeDelimited", "deepObject", "json")
+_STYLES: dict[str, tuple[str, ...]] = {
+    "path": ("simple", "label", "matrix", "json"), "header": ("simple", "json"),
+    "query": _QUERY_STYLES, "field": _QUERY_STYLES, "body": (),
+}  # fmt: skip
+_NEVER_ARGUMENTS = re.compile(
+    r"(?i)^(?:(?:proxy-)?authorization|cookie|host|connection|transfer-encoding|content-.*|x-agentctl-.*)$"
+)
 _HOST = re.compile(r"^[a-z]+://([^/?#]*)")
 
 
@@ -32,6 +40,7 @@ def http_problems(given: LiveTool) -> Iterator[Diagnostic]:
     for name in _PLACEHOLDER.findall(live.url):
         if name not in arguments:
             yield unknown_name("argument", name, arguments, source.at(*here, "url"))
+    yield from _parameter_problems(live, arguments, source, (*here, "parameters"))
     if live.body is not None:
         if live.method in (None, "GET"):
             message = f"`{tool.name}` reads with GET, which has no body"
@@ -43,6 +52,31 @@ def http_problems(given: LiveTool) -> Iterator[Diagnostic]:
         at = source.at(*here, "result")
         hint = "write `$` for the answer itself, `$.data.items` for a field of it"
         yield Diagnostic("bad-path", f"`{live.result}` is not a path", at, hint)
+
+
+def _parameter_problems(
+    live: HttpLive, arguments: Collection[str], source: Source, here: CheckedPlace
+) -> Iterator[Diagnostic]:
+    in_url = set(_PLACEHOLDER.findall(live.url))
+    for name, parameter in live.parameters.items():
+        place, at = parameter.place, source.key_at(*here, name)
+        if name not in arguments:
+            yield unknown_name("argument", name, arguments, at)
+        if (place == "path") != (name in in_url):
+            does = "stands" if name in in_url else "does not stand"
+            message = f"`{name}` is `in: {place}`, and `{{{name}}}` {does} in the url"
+            yield Diagnostic("bad-parameter", message, at, "change either of them")
+        if parameter.style is not None and parameter.style not in _STYLES[place]:
+            message = f"`style: {parameter.style}` does not exist for `in: {place}`"
+            hint = f"use {', '.join(_STYLES[place])}" if _STYLES[place] else "leave it out"
+            yield Diagnostic("bad-parameter", message, source.at(*here, name, "style"), hint)
+        if place == "header":
+            header = parameter.name or name
+            yield from header_name_problems(header, source, (*here, name))
+            if _NEVER_ARGUMENTS.match(header):
+                message = f"the header `{header}` is never an argument: the model would set it"
+                hint = "write it under `headers:`, with `${NAME}` for a secret, or use `auth:`"
+                yield Diagnostic("bad-parameter", message, at, hint)
 
 
 def _address_problems(

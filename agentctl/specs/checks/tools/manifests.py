@@ -16,7 +16,8 @@ from agentctl.specs.checks.values import (
     unknown_name,
     value_problems,
 )
-from agentctl.specs.language.matchers import matcher_problems
+from agentctl.specs.language.matchers import field_problems
+from agentctl.specs.language.schemas import path_text
 from agentctl.specs.reading.yaml import Source
 from agentctl.specs.shapes.agent import BUILT_IN_TOOLS
 from agentctl.specs.shapes.backends import backend_part
@@ -163,10 +164,11 @@ def _mock_problems(
     for field, value in (("set", mock.set), ("record", mock.record), ("return", mock.value)):
         yield from value_problems(value, source, (*here, field), scope)
     for number, reply in enumerate(mock.replies or ()):
-        at = source.at(*here, "replies", number)
-        yield from value_problems(reply.value, source, (*here, "replies", number, "return"), scope)
-        for path, fault in matcher_problems(reply.args):
-            yield Diagnostic("bad-matcher", f"{path}: {fault}", at)
+        place = (*here, "replies", number)
+        yield from value_problems(reply.value, source, (*place, "return"), scope)
+        for path, fault in field_problems(reply.args):
+            where = source.at(*place, "args", *path)
+            yield Diagnostic("bad-matcher", f"{path_text(path)}: {fault}", where)
 
 
 __all__ = ["manifest_problems"]
