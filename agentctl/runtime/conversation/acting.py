@@ -5,7 +5,7 @@ any other.
 """
 
 from agentctl.core.canonical import Json, canonical_text
-from agentctl.core.masking import secret_in
+from agentctl.core.masking import secret_field
 from agentctl.core.messages import (
     Approval,
     ApprovalRequest,
@@ -96,7 +96,7 @@ def save_draft(run: Run, backend: Backend, call: ToolCall, decision: Decision) -
 def approved(run: Run, call: ToolCall, decision: Decision) -> Decision | Ending | None:
     """Ask a person; return the decision to carry out, or how the run goes on without it."""
     request = approval_request(run, call, decision)
-    secret = secret_in(request.arguments) if run.context.session.waits else None
+    secret = secret_field(request.arguments) if run.context.session.waits else None
     if secret is not None:
         reason = f"`{secret}` holds a secret, which must not wait on disk: ask at a terminal"
         return refused(run, call, decision._replace(verdict="deny", reason=reason))
