@@ -12,7 +12,7 @@ from agentctl.core.errors import Problem
 from agentctl.specs.reading.yaml import parse_yaml
 from agentctl.specs.shapes.tools import ToolManifest
 from agentctl.toolbox.importing.manifests import to_yaml
-from agentctl.toolbox.importing.openapi import import_openapi
+from agentctl.toolbox.importing.openapi.importer import import_openapi
 from agentctl.toolbox.mcp.definitions import definition_hash
 from tests.support.command import Screen
 from tests.support.live_project import write_project
@@ -227,10 +227,16 @@ def test_an_openapi_document_becomes_a_manifest_that_passes_check(
         {"id": "clinic-reads", "allow": ["list_appointments", "get_appointment"]},
         {
             "id": "clinic-writes",
-            "ask": ["book_appointment", "appointments_move", "delete_appointments_appointment_id"],
+            "ask": [
+                "book_appointment",
+                "appointments_move",
+                "delete_appointments_appointment_id",
+                "search_patients",
+                "set_family",
+            ],
         },
     ]
-    for why in ("only JSON is sent", "not an object with fixed fields", "contains itself"):
+    for why in ("its body is image/png, which is not sent", "contains itself"):
         assert why in said.err
     assert command(["check"]) == 0
 
@@ -252,15 +258,18 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"openapi": "2.0"}, "not-openapi"),
-        ({"paths": {"/a": {"get": {"parameters": [{"$ref": "http://evil.example/p"}]}}}}, "remote"),
-        ({"paths": {"/a": {"get": {"parameters": [{"$ref": "../p.yaml"}]}}}}, "remote-ref"),
-        ({"paths": {"/a": {"get": {"parameters": [{"$ref": "#/no/such"}]}}}}, "bad-ref"),
-        ({"paths": {"/a": {"$ref": "#/paths/~1a"}}}, "bad-ref"),
+        ({"openapi": "4.0"}, "not-openapi"),
+        (
+            {"paths": {"/a": {"get": {"parameters": [{"$ref": "http://evil.example/p"}]}}}},
+            "nothing",
+        ),
+        ({"paths": {"/a": {"get": {"parameters": [{"$ref": "../p.yaml"}]}}}}, "nothing-selected"),
+        ({"paths": {"/a": {"get": {"parameters": [{"$ref": "#/no/such"}]}}}}, "nothing-selected"),
+        ({"paths": {"/a": {"$ref": "#/paths/~1a"}}}, "nothing-selected"),
         ({"paths": {}}, "nothing-selected"),
-        ({"paths": {"/a": []}}, "not-openapi"),
+        ({"paths": {"/a": []}}, "nothing-selected"),
         ({"paths": ["a"]}, "not-openapi"),
-        ({"servers": "x"}, "not-openapi"),
+        ({"servers": "x"}, "nothing-selected"),
         ({"components": {"securitySchemes": "x"}, "paths": {"/a": {"get": {}}}}, "not-openapi"),
     ],
 )
@@ -269,23 +278,6 @@ def test_a_document_that_cannot_be_imported_is_a_problem(change: dict[str, Any],
     with pytest.raises(Problem) as met:
         import_openapi({**OPENAPI, **change}, "clinic")
     assert met.value.diagnostics[0].code.startswith(code)
-
-
-CIRCLES = {
-    "in itself": {"allOf": [{"$ref": "#/components/schemas/Body"}]},
-    "in a field": {"type": "object", "properties": {"a": {"$ref": "#/components/schemas/Body"}}},
-}
-
-
-@pytest.mark.parametrize("body", CIRCLES.values(), ids=CIRCLES)
-def test_a_body_that_contains_itself_is_left_out(body: dict[str, Any]):
-    """An operation that cannot be written out is named; the others are imported."""
-    sent = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Body"}}}}
-    paths = {"/a": {"get": {"summary": "Read."}, "put": {"requestBody": sent}}}
-    document = {"openapi": "3.1.0", "paths": paths, "components": {"schemas": {"Body": body}}}
-    found = import_openapi(document, "x")
-    assert [tool["name"] for tool in found.manifest["tools"]] == ["get_a"]
-    assert "contains itself" in found.notes[0]
 
 
 @pytest.mark.parametrize("words", [["--mcp", ""], ["--mcp", "a 'b"], ["--mcp", "a", "b.yaml"], []])
@@ -306,13 +298,22 @@ def test_a_request_that_names_no_source_is_wrong(words: list[str]):
             {"type": "apiKey", "in": "header", "name": "X-Key"},
             {"kind": "header", "header": "X-Key", "token": "${CLINIC_API_KEY}"},
         ),
-        ({"type": "apiKey", "in": "query", "name": "key"}, None),
+        (
+            {"type": "apiKey", "in": "query", "name": "key"},
+            {"kind": "query", "parameter": "key", "token": "${CLINIC_API_KEY}"},
+        ),
+        ({"type": "mutualTLS"}, None),
     ],
 )
 def test_a_way_in_becomes_auth_with_the_names_of_variables(scheme: Any, auth: Any):
     """No secret stands in a manifest; what is not supported is left out."""
-    components = {**OPENAPI["components"], "securitySchemes": {"one": scheme}}
-    document = {**OPENAPI, "components": components, "security": [{"one": []}]}
+    components = {"securitySchemes": {"one": scheme}}
+    document = {
+        "openapi": "3.1.0",
+        "components": components,
+        "security": [{"one": ["read"]}],
+        "paths": {"/a": {"get": {}}},
+    }
     found = import_openapi(document, "clinic").manifest
     assert found["servers"]["clinic"].get("auth") == auth
     assert not any("scopes" in tool for tool in found["tools"])

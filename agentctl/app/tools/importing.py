@@ -35,12 +35,12 @@ from agentctl.toolbox.importing.mcp import (
     import_definitions,
     update_definitions,
 )
-from agentctl.toolbox.importing.openapi import import_openapi
+from agentctl.toolbox.importing.openapi.importer import import_openapi
+from agentctl.toolbox.importing.openapi.reading import openapi_document
 from agentctl.toolbox.importing.sources import (
     is_inside_a_network,
     is_url,
     listed_tools,
-    openapi_document,
 )
 
 

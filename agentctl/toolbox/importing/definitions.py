@@ -4,7 +4,6 @@ What a system says about itself is a claim: names are cleaned, a tool counts as 
 person says that it only reads, and everything that writes is `ask`.
 """
 
-import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -31,6 +30,8 @@ class Imported(NamedTuple):
 
     manifest: dict[str, Json]
     notes: Sequence[str]
+    tags: Mapping[str, str] = {}
+    """Tool -> the group its document puts it in; a large import is split by it."""
 
 
 def clean_name(text: str) -> str:
@@ -57,19 +58,6 @@ def clean_description(text: str) -> str:
     """Return a stranger's text without what hides or commands, and not endless."""
     shown = "".join(char if char.isprintable() or char == "\n" else " " for char in text).strip()
     return shown if len(shown) <= MOST_DESCRIPTION else shown[: MOST_DESCRIPTION - 1] + "…"
-
-
-def selected(names: Iterable[str], pattern: str | None) -> list[str]:
-    """Return the names a glob means.
-
-    Raises:
-        Problem: If it means none.
-    """
-    found = [n for n in names if pattern is None or fnmatch.fnmatchcase(n, pattern)]
-    if not found:
-        what = f"no tool matches `{pattern}`" if pattern else "there is no tool"
-        raise problem("nothing-selected", what)
-    return found
 
 
 def require(tools: Sequence[Mapping[str, Json]], notes: Sequence[str]) -> None:
@@ -177,7 +165,6 @@ __all__ = [
     "policy_for",
     "remarks_on",
     "require",
-    "selected",
     "unreadable",
     "variable",
 ]
