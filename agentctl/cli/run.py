@@ -14,6 +14,7 @@ from agentctl.app.running.parts import RunParts, load_parts
 from agentctl.app.running.recipes import (
     TaskOptions,
     check_resumable,
+    resumable,
     scenario_recipe,
     task_recipe,
 )
@@ -48,9 +49,12 @@ def run_command(
         str | None, typer.Option(metavar="SET", help="Golden set whose mock world is used.")
     ] = None,
     approvals: Annotated[
-        Literal["terminal", "queue"],
-        typer.Option(help="Ask at this terminal, or pause until someone answers in the inbox."),
-    ] = "terminal",
+        Literal["terminal", "queue"] | None,
+        typer.Option(
+            help="Ask at this terminal only, or in the inbox only; left out = at the terminal,"
+            " and in the inbox what nobody answered there."
+        ),
+    ] = None,
     approver: Annotated[
         str | None, typer.Option(metavar="ID", help="Who approves at this terminal.")
     ] = None,
@@ -106,9 +110,9 @@ def run_command(
             "--step": step,
         }
     )
-    waits = approvals == "queue"
-    if waits:
+    if approvals == "queue":
         check_resumable(project)
+    waits = approvals == "queue" or (approvals is None and resumable(project))
     fork, first = None, None
     if source is not None:
         assert step is not None  # they go together
@@ -131,8 +135,11 @@ def run_command(
         recipe = recipe._replace(principal=whose(None))
     warn_of_production(environment)
     people = people_here(first, approver)
-    if waits:
-        people = people._replace(elicit=None)
+    if approvals == "queue":
+        people = people._replace(approver=None, elicit=None)
+    elif recipe.scenario is not None:
+        # Its approvals are scripted, and what is not scripted times out.
+        waits = False
     observer = observed(quiet=quiet)
     # Without a key, a price or a live side there is no run, and no trace of one.
     parts = load_parts(project, recipe, observer, people.elicit)

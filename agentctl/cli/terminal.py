@@ -56,7 +56,7 @@ class TerminalInputs:
 
 
 class TerminalApprover:
-    """Shows what will happen and waits for yes or no; anything else is no.
+    """Shows what will happen and asks until the answer is clear; only `n` is a no.
 
     Args:
         identity: Who sits here. Asserted, not proven.
@@ -72,33 +72,40 @@ class TerminalApprover:
             origin = request.origins.get(name, "model")
             note(f"  {name} = {neutralised(canonical_text(value))}  (from {origin})")
         note(f"  because: {neutralised(request.reason)}; asked of {request.by or 'anybody'}")
-        answer = prompt_line("approve? [y]es, [n]o, [m]odify: ")
-        if answer is None:
-            return None
-        match answer.lower():
-            case "y" | "yes":
-                return Approval("approve", self._identity)
-            case "m" | "modify":
-                return self._modified(request)
-            case _:
-                return Approval("reject", self._identity, prompt_line("reason (may be empty): "))
+        while (answer := prompt_line("approve? [y]es, [n]o, [m]odify: ")) is not None:
+            match answer.lower():
+                case "y" | "yes":
+                    return Approval("approve", self._identity)
+                case "n" | "no":
+                    reason = prompt_line("reason (may be empty): ")
+                    return Approval("reject", self._identity, reason)
+                case "m" | "modify":
+                    arguments = _modified(request)
+                    if arguments is not None:
+                        return Approval("modify", self._identity, None, arguments)
+                case _:
+                    note("y runs the call, n rejects it, m changes its arguments; Ctrl-D: later")
+        return None
 
-    def _modified(self, request: ApprovalRequest) -> Approval | None:
-        own = {k: v for k, v in request.arguments.items() if k not in request.bound}
-        shown = masked(own)
-        text = prompt_line(f"arguments as JSON, now {canonical_text(shown)}\n> ")
-        if text is None:
-            return None
-        try:
-            arguments = parse_strict(text)
-        except NotCanonical as error:
-            note(f"rejected: {error}")
-            return Approval("reject", self._identity, "the modification was not JSON")
-        if not isinstance(arguments, dict):
-            return Approval("reject", self._identity, "the modification was not an object")
-        # What is left as it was shown stays what it is: a secret is shown as a mark.
-        kept = {name: own[name] for name in own if arguments.get(name) == shown[name]}
-        return Approval("modify", self._identity, None, {**arguments, **kept})
+
+def _modified(request: ApprovalRequest) -> dict[str, Json] | None:
+    """Ask for other arguments; an empty line, or what cannot be read, goes back to the question."""
+    own = {k: v for k, v in request.arguments.items() if k not in request.bound}
+    shown = masked(own)
+    text = prompt_line(f"arguments as JSON, now {neutralised(canonical_text(shown))}\n> ")
+    if not text:
+        return None
+    try:
+        arguments = parse_strict(text)
+    except NotCanonical as error:
+        note(f"rejected: {neutralised(str(error))}")
+        return None
+    if not isinstance(arguments, dict):
+        note("rejected: expected an object")
+        return None
+    # What is left as it was shown stays what it is: a secret is shown as a mark.
+    kept = {name: own[name] for name in own if arguments.get(name) == shown[name]}
+    return {**arguments, **kept}
 
 
 def elicited(message: str, schema: dict[str, Json]) -> dict[str, Json] | None:

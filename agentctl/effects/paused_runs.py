@@ -75,7 +75,7 @@ class PausedRuns:
             raise problem(
                 "not-resumable",
                 f"run {run} cannot be resumed",
-                hint="a run that was started with `--approvals queue` can, until it ends",
+                hint="a run that waits for a person can, until it ends",
             )
         return found
 

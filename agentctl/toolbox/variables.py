@@ -145,13 +145,17 @@ class ManifestVariables:
         if len(secret) >= LEAST_SECRET:
             self._secrets |= {secret}
 
+    def masked_text(self, text: str) -> str:
+        """Return a text without the credentials that were used."""
+        return str(without(text, self._secrets))
+
     def masked(self, result: ToolResult) -> ToolResult:
         """Return a result without the credentials that were used, in value and error."""
         if not self._secrets:
             return result
         error = result.error
         if error is not None:
-            error = error._replace(message=str(without(error.message, self._secrets)))
+            error = error._replace(message=self.masked_text(error.message))
         return result._replace(value=without(result.value, self._secrets), error=error)
 
 

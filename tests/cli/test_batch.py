@@ -237,9 +237,10 @@ def test_what_waits_for_a_person_is_not_asked_twice(here: Here, model: Desk, sho
     policy = here.root / "agents" / "policy.yaml"
     policy.write_text(policy.read_text().replace("> 1000", "> 100"))
     write_tasks(here, {"id": "a", "task": "cancel o_1"}, {"id": "b", "task": "hello"})
-    words = (*KEPT, "--live", *AS, "--approvals", "queue")
+    words = (*KEPT, "--live", *AS)
     _, err = here(*words, exits=4)
     assert "Next: agentctl inbox list" in err
+    assert "cancel_order" in here("inbox", "list", exits=4)[0]
     waiting = next(line for line in results(here) if line["id"] == "a")
     assert (waiting["stop"], waiting["exit_code"], waiting["done"]) == ("waiting_approval", 4, True)
     asked = len(model.asked)

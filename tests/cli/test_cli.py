@@ -95,7 +95,7 @@ def test_a_new_project_passes_at_once(tmp_path: Path):
     assert "no problems" in checked.stdout
     evaluated = agentctl(desk, "eval")
     assert evaluated.returncode == 0
-    assert evaluated.stdout.splitlines()[-1].startswith("passed: 5 of 5 scenarios")
+    assert "\npassed: 5 of 5 scenarios" in evaluated.stdout
     assert (desk / ".gitignore").read_text().splitlines()[-1] == ".agentctl/"
     again = agentctl(tmp_path, "init", "desk")
     assert again.returncode == 2
@@ -226,16 +226,65 @@ def test_no_at_the_terminal_is_no(desk: Path):
 
 
 def test_who_may_not_approve_is_not_asked_at_the_terminal(desk: Path):
-    """A stranger is told who may; the call waits."""
+    """A stranger is told who may; the call waits in the inbox."""
     screen = Screen(desk, *TASK, "--approver", "mallory")
     assert screen.end() == 4
     assert "error[unknown-approver]" in screen.text
     assert "people who may: robin" in screen.text
     assert "approve? " not in screen.text
+    assert "renew_loan" in agentctl(desk, "inbox", "list").stdout
 
 
-def test_without_a_terminal_an_approval_is_not_given(desk: Path):
-    """Exit code 4, with what is pending; nothing has happened."""
+@pytest.mark.parametrize("key", ["?", "", "maybe", "nope"])
+def test_an_unclear_key_asks_again(desk: Path, key: str):
+    """Only `n` rejects: anything else that is no answer explains the keys and asks again."""
+    screen = Screen(desk, *TASK, *ROBIN)
+    screen.wait_for("approve? ")
+    screen.type(key)
+    screen.wait_for("n rejects it")
+    screen.type("y")
+    screen.wait_for("Renewed.")
+    assert screen.end() == 0
+    assert "approve by robin" in agentctl(desk, "trace", "show", "latest").stdout
+
+
+def test_a_modification_that_cannot_be_read_asks_again(desk: Path):
+    """Other arguments that are no JSON object are named, and the call is still to be decided."""
+    screen = Screen(desk, *TASK, *ROBIN)
+    screen.wait_for("approve? ")
+    for text in ("[1]", "{loan_id: l_4}"):
+        screen.type("m")
+        screen.wait_for("arguments as JSON")
+        screen.text = ""
+        screen.type(text)
+        screen.wait_for("rejected: ")
+        screen.wait_for("approve? ")
+    screen.type("n")
+    screen.wait_for("reason")
+    screen.type("")
+    assert screen.end() == 0
+    assert "reject by robin" in agentctl(desk, "trace", "show", "latest").stdout
+
+
+def test_what_nobody_answers_at_the_terminal_waits_in_the_inbox(desk: Path):
+    """Ctrl-D at the prompt is no answer: the run pauses, and goes on once somebody approved."""
+    screen = Screen(desk, *TASK, *ROBIN)
+    screen.wait_for("approve? ")
+    os.write(screen.fd, b"\x04")
+    assert screen.end() == 4
+    assert "Next: agentctl inbox list" in screen.text
+    assert agentctl(desk, "inbox", "approve", "1", "--as", "robin").returncode == 0
+    assert agentctl(desk, "resume", "latest").stdout == "Renewed.\n"
+
+
+def test_a_run_that_may_not_wait_ends(desk: Path):
+    """With `--approvals terminal` and no terminal, the run is over and the inbox empty."""
+    assert agentctl(desk, *TASK, "--approvals", "terminal").returncode == 4
+    assert agentctl(desk, "inbox", "list").returncode == 0
+
+
+def test_without_a_terminal_an_approval_waits_in_the_inbox(desk: Path):
+    """Exit code 4, with what is pending; nothing has happened, and `inbox list` shows it."""
     done = agentctl(desk, *TASK, "--format", "json")
     assert done.returncode == 4
     result = json.loads(done.stdout)
@@ -243,6 +292,8 @@ def test_without_a_terminal_an_approval_is_not_given(desk: Path):
     assert [pending["tool"] for pending in result["pending"]] == ["renew_loan"]
     assert result["next_safe_action"].startswith("approve or reject `renew_loan`")
     assert "waiting for front-desk: renew_loan" in said(done)
+    listed = agentctl(desk, "inbox", "list")
+    assert (listed.returncode, "renew_loan" in listed.stdout) == (4, True)
 
 
 def test_ctrl_c_in_a_run_keeps_what_was_done(desk: Path):
@@ -266,5 +317,5 @@ def test_the_first_case_of_ones_own_is_green(tmp_path: Path):
     golden_set.write_text(golden_set.read_text() + "\n" + case)
     done = agentctl(tmp_path / "desk", "eval")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.splitlines()[-1].startswith("passed: 6 of 6 scenarios")
+    assert "\npassed: 6 of 6 scenarios" in done.stdout
     assert "cost_vs_human at most 1, is ~" in done.stdout

@@ -11,9 +11,8 @@ from agentctl.cli.program import run_cli as command
 from agentctl.core.errors import Problem
 from agentctl.specs.reading.yaml import parse_yaml
 from agentctl.specs.shapes.tools import ToolManifest
-from agentctl.toolbox.importing.definitions import import_definitions, imported_rules, policy_for
 from agentctl.toolbox.importing.manifests import to_yaml
-from agentctl.toolbox.importing.openapi import import_openapi
+from agentctl.toolbox.importing.openapi.importer import import_openapi
 from agentctl.toolbox.mcp.definitions import definition_hash
 from tests.support.command import Screen
 from tests.support.live_project import write_project
@@ -228,10 +227,16 @@ def test_an_openapi_document_becomes_a_manifest_that_passes_check(
         {"id": "clinic-reads", "allow": ["list_appointments", "get_appointment"]},
         {
             "id": "clinic-writes",
-            "ask": ["book_appointment", "appointments_move", "delete_appointments_appointment_id"],
+            "ask": [
+                "book_appointment",
+                "appointments_move",
+                "delete_appointments_appointment_id",
+                "search_patients",
+                "set_family",
+            ],
         },
     ]
-    for why in ("only JSON is sent", "not an object with fixed fields", "contains itself"):
+    for why in ("its body is image/png, which is not sent", "contains itself"):
         assert why in said.err
     assert command(["check"]) == 0
 
@@ -253,15 +258,18 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"openapi": "2.0"}, "not-openapi"),
-        ({"paths": {"/a": {"get": {"parameters": [{"$ref": "http://evil.example/p"}]}}}}, "remote"),
-        ({"paths": {"/a": {"get": {"parameters": [{"$ref": "../p.yaml"}]}}}}, "remote-ref"),
-        ({"paths": {"/a": {"get": {"parameters": [{"$ref": "#/no/such"}]}}}}, "bad-ref"),
-        ({"paths": {"/a": {"$ref": "#/paths/~1a"}}}, "bad-ref"),
+        ({"openapi": "4.0"}, "not-openapi"),
+        (
+            {"paths": {"/a": {"get": {"parameters": [{"$ref": "http://evil.example/p"}]}}}},
+            "nothing",
+        ),
+        ({"paths": {"/a": {"get": {"parameters": [{"$ref": "../p.yaml"}]}}}}, "nothing-selected"),
+        ({"paths": {"/a": {"get": {"parameters": [{"$ref": "#/no/such"}]}}}}, "nothing-selected"),
+        ({"paths": {"/a": {"$ref": "#/paths/~1a"}}}, "nothing-selected"),
         ({"paths": {}}, "nothing-selected"),
-        ({"paths": {"/a": []}}, "not-openapi"),
+        ({"paths": {"/a": []}}, "nothing-selected"),
         ({"paths": ["a"]}, "not-openapi"),
-        ({"servers": "x"}, "not-openapi"),
+        ({"servers": "x"}, "nothing-selected"),
         ({"components": {"securitySchemes": "x"}, "paths": {"/a": {"get": {}}}}, "not-openapi"),
     ],
 )
@@ -270,23 +278,6 @@ def test_a_document_that_cannot_be_imported_is_a_problem(change: dict[str, Any],
     with pytest.raises(Problem) as met:
         import_openapi({**OPENAPI, **change}, "clinic")
     assert met.value.diagnostics[0].code.startswith(code)
-
-
-CIRCLES = {
-    "in itself": {"allOf": [{"$ref": "#/components/schemas/Body"}]},
-    "in a field": {"type": "object", "properties": {"a": {"$ref": "#/components/schemas/Body"}}},
-}
-
-
-@pytest.mark.parametrize("body", CIRCLES.values(), ids=CIRCLES)
-def test_a_body_that_contains_itself_is_left_out(body: dict[str, Any]):
-    """An operation that cannot be written out is named; the others are imported."""
-    sent = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Body"}}}}
-    paths = {"/a": {"get": {"summary": "Read."}, "put": {"requestBody": sent}}}
-    document = {"openapi": "3.1.0", "paths": paths, "components": {"schemas": {"Body": body}}}
-    found = import_openapi(document, "x")
-    assert [tool["name"] for tool in found.manifest["tools"]] == ["get_a"]
-    assert "contains itself" in found.notes[0]
 
 
 @pytest.mark.parametrize("words", [["--mcp", ""], ["--mcp", "a 'b"], ["--mcp", "a", "b.yaml"], []])
@@ -307,13 +298,22 @@ def test_a_request_that_names_no_source_is_wrong(words: list[str]):
             {"type": "apiKey", "in": "header", "name": "X-Key"},
             {"kind": "header", "header": "X-Key", "token": "${CLINIC_API_KEY}"},
         ),
-        ({"type": "apiKey", "in": "query", "name": "key"}, None),
+        (
+            {"type": "apiKey", "in": "query", "name": "key"},
+            {"kind": "query", "parameter": "key", "token": "${CLINIC_API_KEY}"},
+        ),
+        ({"type": "mutualTLS"}, None),
     ],
 )
 def test_a_way_in_becomes_auth_with_the_names_of_variables(scheme: Any, auth: Any):
     """No secret stands in a manifest; what is not supported is left out."""
-    components = {**OPENAPI["components"], "securitySchemes": {"one": scheme}}
-    document = {**OPENAPI, "components": components, "security": [{"one": []}]}
+    components = {"securitySchemes": {"one": scheme}}
+    document = {
+        "openapi": "3.1.0",
+        "components": components,
+        "security": [{"one": ["read"]}],
+        "paths": {"/a": {"get": {}}},
+    }
     found = import_openapi(document, "clinic").manifest
     assert found["servers"]["clinic"].get("auth") == auth
     assert not any("scopes" in tool for tool in found["tools"])
@@ -326,32 +326,10 @@ def test_a_read_that_sounds_like_a_write_is_taken_for_one():
     assert (tool["effect"], tool["risk"]) == ("external_write", ["deletes"])
 
 
-def test_what_a_server_says_of_itself_gives_it_no_right():
-    """`readOnlyHint` makes no read, and `destructiveHint` makes a write worse."""
-    hints = {"readOnlyHint": True, "destructiveHint": True}
-    listing = [{**TOOLS[0], "annotations": {"readOnlyHint": True}},
-               {**TOOLS[0], "name": "other", "annotations": hints}]  # fmt: skip
-    found = import_definitions("files", {"command": ["x"]}, listing)
-    effects = [(tool["effect"], tool["trust"]) for tool in found.manifest["tools"]]
-    assert effects == [("external_write", "untrusted"), ("irreversible", "untrusted")]
-    assert imported_rules("files", found.manifest) == [
-        {"id": "files-writes", "ask": ["read_file", "other"]}
-    ]
-    assert policy_for("files", found.manifest)["roles"]["user"]["tools"] == ["read_file", "other"]
-
-
-def test_names_that_look_alike_are_not_imported():
-    """Neither of them: nobody could tell which was meant."""
-    listing = [TOOLS[0], {**TOOLS[0], "name": "Read_File"}, TOOLS[1]]
-    found = import_definitions("files", {"command": ["x"]}, listing)
-    assert [tool["name"] for tool in found.manifest["tools"]] == ["write_file"]
-    assert len([line for line in found.notes if "looks the same" in line]) == 2
-
-
 def test_an_mcp_server_becomes_a_manifest_and_is_pinned_anew_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """What changed is shown; what people decided stays; new tools are named and not taken up."""
+    """What changed is shown, and a read that changed is reviewed again; new tools are named."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "state").mkdir()
     state = State(tmp_path / "state")
@@ -373,8 +351,9 @@ def test_an_mcp_server_becomes_a_manifest_and_is_pinned_anew_when_asked(
     said = capsys.readouterr().err
     assert "read_file: description was 'Read one file.'" in said
     assert "new at the server, not imported: 'greet', 'answer'" in said
+    assert "`effect: none` was said of another definition" in said
     (read, write) = parse_yaml(file.read_text(), "-").data["tools"]
-    assert read["effect"] == "none" and read["description"].endswith("And mail it.")
+    assert read["effect"] == "external_write" and read["description"].endswith("And mail it.")
     assert read["live"]["definition"] != pins["read_file"]
     assert write["live"]["definition"] == pins["write_file"]
 

@@ -1,6 +1,7 @@
 """Chat logs as people have them: whose scenario a line is, and what it holds."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,20 @@ def test_messages_that_cannot_be_read_are_named_by_line_and_position(tmp_path: P
     assert found[2] == "3: expected a list of chat messages, got str"
 
 
+@pytest.mark.parametrize("odd", [None, [], {}, [[]], 3, True, "", {"a": None}])
+@pytest.mark.parametrize("key", ["role", "content", "tool_calls", "tool_call_id", "function_call"])
+def test_a_message_with_an_odd_value_is_read_or_named(tmp_path: Path, key: str, odd: Any):
+    """Whatever stands in place of a part of a message, there is a recording or a named problem."""
+    line = log(scenario="a")
+    for message in line["messages"][1:4]:
+        if key in message or key == "function_call":
+            message[key] = odd
+    try:
+        assert len(read(tmp_path, line)["a"]) == 1
+    except Problem as met:
+        assert {d.code for d in met.diagnostics} == {"bad-recording"}
+
+
 def test_a_chat_log_gets_a_verdict_from_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
@@ -138,3 +153,25 @@ def test_a_chat_log_gets_a_verdict_from_the_command_line(
     trials = json.loads(capsys.readouterr().out)["sets"][0]["trials"]
     assert code == 1
     assert [(t["scenario"], t["status"]) for t in trials] == [("a", "passed"), ("b", "failed")]
+
+
+def test_a_log_of_fifty_megabytes_is_streamed(tmp_path: Path):
+    """Of a line only what is played is kept, and no two lines are in memory at once."""
+    make(tmp_path, [passing("a")])
+    path = tmp_path / "log.jsonl"
+    line = log()
+    line["messages"][0]["content"] = "You help. " * 50_000
+    text = json.dumps(line) + "\n"
+    with path.open("w") as file:
+        for _ in range(100):
+            file.write(text)
+    assert path.stat().st_size > 50_000_000
+    loaded = Project.find(tmp_path).golden_set("orders")
+    tracemalloc.start()
+    try:
+        found = read_runs([RunsFile(path)], loaded)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found["a"]) == 100
+    assert peak < 15_000_000

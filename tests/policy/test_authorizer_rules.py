@@ -175,3 +175,14 @@ def test_a_rule_speaks_about_tools_by_name_or_by_effect(selector: Any, speaks: b
     policy = Policy.model_validate({"roles": {}, "rules": [{"id": "r", "allow": selector}]})
     said = rules_for(made, policy).decide({}, facts())
     assert said.verdict == ("allow" if speaks else "deny")
+
+
+def test_a_rule_may_speak_about_named_tools_of_an_effect():
+    """A tool whose effect becomes another one leaves the rule."""
+    selects = Rule.model_validate(
+        {"id": "reads", "allow": {"tools": ["send"], "effects": ["none"]}}
+    ).selector
+    assert selects.takes("send", "none")
+    assert not selects.takes("send", "external_write") and not selects.takes("other", "none")
+    with pytest.raises(ValueError, match="give `tools`, `effects` or both"):
+        Rule.model_validate({"id": "reads", "allow": {}})

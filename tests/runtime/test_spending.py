@@ -417,14 +417,15 @@ def test_runs_of_several_processes_share_one_day(desk: tuple[Path, Loopback]):
 
 
 def test_a_run_without_shared_limits_makes_no_state(tmp_path: Path):
-    """An agent whose money nobody shares needs no database."""
+    """An agent whose money nobody shares needs no database, unless it waits for people."""
     agentctl(tmp_path, "init", "desk")
     with Loopback() as server:
         server.script(says("Hello."))
         file = tmp_path / "desk" / "agents" / "library-desk.yaml"
         url = f"  base_url: {server.base_url}\n  price:"
         file.write_text(file.read_text().replace("  price:", url, 1))
-        assert agentctl(tmp_path / "desk", "run", "library-desk", "Hello").returncode == 0
+        words = ("run", "library-desk", "Hello", "--approvals", "terminal")
+        assert agentctl(tmp_path / "desk", *words).returncode == 0
     assert not (tmp_path / "desk" / ".agentctl" / "state.db").exists()
 
 

@@ -276,9 +276,11 @@ def test_a_tool_that_another_one_looks_like_is_refused(remote: State, other: str
 
 
 def test_a_name_that_breaks_the_rule_is_no_name():
-    """The names of tools are plain ASCII of at most 64 characters."""
-    for name in ("read file", "reаd_file", "x" * 65, "", "a/b", "a\n"):
+    """The names of tools are printable ASCII of at most 256 characters."""
+    for name in ("reаd_file", "x" * 257, "", "a\n", " a", "a\tb"):
         assert bad_name(name, [{"name": name}]) is not None
+    for name in ("read file", "a/b", "x" * 65):
+        assert bad_name(name, [{"name": name}]) is None
     assert bad_name("read_file", [{"name": "read_file"}, {"name": LOOK_ALIKES[0]}]) is None
 
 
@@ -310,15 +312,9 @@ def test_a_result_is_its_structure_else_its_text(remote: State, answer: Any, val
         assert send(backend, "answer").value == value
 
 
-PICTURE = {"type": "image", "data": "aGk=", "mimeType": "image/png"}
-LINK = {"type": "resource_link", "uri": "file:///etc/passwd", "name": "p"}
-
-
 @pytest.mark.parametrize(
     ("answer", "kind", "part"),
     [
-        ({"content": [PICTURE]}, "invalid_output", "holds image"),
-        ({"content": [TEXT, LINK]}, "invalid_output", "holds resource_link"),
         ({"content": [], "structuredContent": {"n": 2**60}}, "invalid_output", "not plain JSON"),
         ({"content": [{"type": "text", "text": "x" * 2000}]}, "invalid_output", "longer than 1000"),
         ({"content": [TEXT], "isError": True}, "internal", "x"),

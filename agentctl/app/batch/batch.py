@@ -55,6 +55,8 @@ class BatchSummary(NamedTuple):
     """Why some are left."""
     out: Path | None
     code: ExitCode
+    waits: bool
+    """Whether what needs a person waits in the inbox."""
 
 
 @contextmanager
@@ -144,7 +146,7 @@ class Batch:
         codes = {*self._codes, *([ExitCode.INTERRUPTED] if left and self.interrupted else [])}
         return BatchSummary(
             self.total, self.stops, left, self._again, self._halted if left else None,
-            self._plan.out, strongest(codes),
+            self._plan.out, strongest(codes), self._plan.waits,
         )  # fmt: skip
 
     def _keep(self, result: Result) -> None:

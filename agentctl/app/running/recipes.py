@@ -149,13 +149,18 @@ def principal_of(
     return {"id": os.environ.get("USER") or "local", "role": role}
 
 
+def resumable(project: Project) -> bool:
+    """Whether the traces of a project can be played back: hashes of content are not enough."""
+    return project.spec.audit.content == "full"
+
+
 def check_resumable(project: Project) -> None:
     """Refuse to start runs that wait where their traces could not be played back.
 
     Raises:
         Problem: If the project keeps hashes of content only.
     """
-    if project.spec.audit.content != "full":
+    if not resumable(project):
         raise problem(
             "not-resumable",
             "this project keeps only hashes of content, and a run cannot be resumed from hashes",
@@ -163,4 +168,12 @@ def check_resumable(project: Project) -> None:
         )
 
 
-__all__ = ["TaskOptions", "Whose", "lender_of", "principal_of", "scenario_recipe", "task_recipe"]
+__all__ = [
+    "TaskOptions",
+    "Whose",
+    "lender_of",
+    "principal_of",
+    "resumable",
+    "scenario_recipe",
+    "task_recipe",
+]

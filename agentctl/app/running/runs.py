@@ -19,7 +19,7 @@ from agentctl.effects.approvals import ApprovalBinding
 from agentctl.effects.paused_runs import PausedRuns, RunRecipe
 from agentctl.models.cassette import CassetteModel
 from agentctl.models.port import ModelFault
-from agentctl.runtime.approvals.approver import Approver, NoApprover
+from agentctl.runtime.approvals.approver import Approver, FirstAnswer, NoApprover
 from agentctl.runtime.approvals.queue import QueueApprover
 from agentctl.runtime.assembly import run_agent
 from agentctl.runtime.replay.fork import Fork, RecordedAnswers
@@ -104,7 +104,8 @@ def run_recipe(
         parts: What the recipe names.
         people: Who takes part.
         observer: Told of each step.
-        waits: Whether the run pauses when it needs a person, to be taken up again.
+        waits: Whether a call that nobody here answers waits in the inbox: the run pauses then, and
+            can be resumed.
         fork: The start of another run, to be played back first.
         resumable: Whether the recipe is all it takes to take the run up after this process.
     """
@@ -112,8 +113,9 @@ def run_recipe(
     session = RunSession(waits=waits, replay=fork, forked_from=fork.origin if fork else None)
     begun = start_run(project, recipe, parts, state, session, people.inputs, resumable=resumable)
     approver = begun.approver
-    if approver is None and parts.scenario is None:
-        approver = people.entitled(project.spec.people, recipe.principal["id"], observer.note)
+    if parts.scenario is None and people.approver is not None:
+        here = people.entitled(project.spec.people, recipe.principal["id"], observer.note)
+        approver = here if approver is None else FirstAnswer(here, approver)
     if approver is not None and fork is not None:
         approver = RecordedAnswers(fork, approver)
     return play_run(project.root, begun._replace(approver=approver), observer)
@@ -146,6 +148,7 @@ def start_run(
     )
     if state is not None and resumable:
         state.sessions.keep(run_id, recipe)
+        session = session._replace(recipe=recipe._asdict())
     session = session._replace(run_id=run_id)
     return _shared(StartedRun(recipe, parts, trace, session, inputs), state, None)
 

@@ -8,33 +8,39 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.files import write_whole
 from agentctl.core.text import shorten
+from agentctl.specs.checks.tools.servers import secret_in_command
 from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.decode import decode
 from agentctl.specs.reading.locate import shown_path
-from agentctl.specs.reading.yaml import parse_yaml, read_yaml
+from agentctl.specs.reading.yaml import YamlPath, parse_yaml, read_yaml
 from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolManifest
 from agentctl.toolbox.importing.definitions import (
     clean_name,
-    import_definitions,
     imported_rules,
     policy_for,
-    update_definitions,
+    remarks_on,
     variable,
 )
 from agentctl.toolbox.importing.manifests import to_yaml
-from agentctl.toolbox.importing.openapi import import_openapi
+from agentctl.toolbox.importing.mcp import (
+    McpChoice,
+    import_definitions,
+    update_definitions,
+)
+from agentctl.toolbox.importing.openapi.importer import import_openapi
+from agentctl.toolbox.importing.openapi.reading import openapi_document
 from agentctl.toolbox.importing.sources import (
     is_inside_a_network,
     is_url,
     listed_tools,
-    openapi_document,
 )
 
 
@@ -59,6 +65,10 @@ class ImportOptions(NamedTuple):
     """The variables that the program of an MCP server is given."""
     force: bool = False
     """Whether files are overwritten."""
+    prefix: str = ""
+    """MCP: what the name of each tool begins with here."""
+    trust_hints: bool = False
+    """MCP: whether a tool that its server says only reads is imported as a read."""
 
 
 class ToolImport(NamedTuple):
@@ -66,6 +76,8 @@ class ToolImport(NamedTuple):
 
     manifest: Path
     tools: int
+    asking: int
+    """How many of them the rules ask about before each call."""
     rules: str
     """The rules for a policy, as YAML."""
     notes: Sequence[str]
@@ -107,25 +119,30 @@ def import_tools(project: Project, asked: ImportOptions) -> ToolImport:
         server = _server(mcp, called, target.parent, asked.bearer, asked.variables)
         env = _given(server, mcp, called)
         listed = listed_tools(called, server, target.parent, env)
-        imported = import_definitions(called, server, listed, asked.select)
+        choice = McpChoice(asked.select, asked.prefix, asked.trust_hints)
+        imported = import_definitions(called, server, listed, choice)
         origin = "an MCP server"
     else:
         imported = import_openapi(openapi_document(source or ""), called, asked.select)
         origin = f"OpenAPI, {shorten(source or '', 80)}"
-    _write(target, imported.manifest, origin)
+    _write(target, imported.manifest, origin, remarks_on(imported.manifest))
     if asked.rules is not None:
         asked.rules.parent.mkdir(parents=True, exist_ok=True)
         policy = policy_for(called, imported.manifest)
         write_whole(asked.rules, to_yaml(policy, ["Imported: read it, then change it."]))
+    tools = imported.manifest["tools"]
+    asking = sum(tool["effect"] != "none" for tool in tools)
     rules = to_yaml({"rules": imported_rules(called, imported.manifest)})
-    return ToolImport(target, len(imported.manifest["tools"]), rules, imported.notes)
+    notes = [*_clashes(project, target, imported.manifest), *imported.notes]
+    return ToolImport(target, len(tools), asking, rules, notes)
 
 
-def update_pins(source: str | None) -> PinUpdate:
+def update_pins(source: str | None, *, trust_hints: bool = False) -> PinUpdate:
     """Pin what the MCP servers of a manifest list now.
 
     Args:
         source: The manifest; it is written where anything differs, without its comments.
+        trust_hints: Whether a read whose definition changed stays one where its server says so.
 
     Raises:
         Problem: If it has no tools of an MCP server, or one cannot be reached.
@@ -143,7 +160,8 @@ def update_pins(source: str | None) -> PinUpdate:
     for server in dict.fromkeys(used):
         if server in manifest.servers:
             listing = listed_tools(server, data["servers"][server], path.parent, os.environ)
-            updated = update_definitions(data, server, listing)
+            choice = McpChoice(trust_hints=trust_hints)
+            updated = update_definitions(data, server, listing, choice)
             data = updated.manifest
             notes += updated.notes
     changed = data != read.data
@@ -152,8 +170,27 @@ def update_pins(source: str | None) -> PinUpdate:
     return PinUpdate(path, changed, notes)
 
 
-def _write(path: Path, manifest: Mapping[str, Json], origin: str) -> None:
-    text = to_yaml(manifest, [f"Imported by `agentctl tools import` ({origin})."])
+def _clashes(project: Project, target: Path, manifest: Mapping[str, Json]) -> list[str]:
+    """Say which of the names another manifest of the project has as well."""
+    mine = {tool["name"] for tool in manifest["tools"]}
+    return [
+        f"`{tool.name}` is in {shown_path(other.path)} too: an agent can name only one of them;"
+        " `--prefix NAME_` tells them apart"
+        for other in project.manifests
+        if other.path.resolve() != target.resolve()
+        for tool in other.model.tools
+        if tool.name in mine
+    ]
+
+
+def _write(
+    path: Path,
+    manifest: Mapping[str, Json],
+    origin: str,
+    remarks: Mapping[YamlPath, str] = MappingProxyType({}),
+) -> None:
+    comments = [f"Imported by `agentctl tools import` ({origin})."]
+    text = to_yaml(manifest, comments, remarks)
     # What was written must be what will be read.
     written = parse_yaml(text, shown_path(path))
     decode(ToolManifest, written.data, written)
@@ -204,6 +241,14 @@ def _server(
         return server
     # The program will start in the manifest's folder, not where this was typed.
     program, *rest = _words(mcp)
+    secret = secret_in_command((program, *rest))
+    if secret is not None:
+        raise problem(
+            "secret-in-command",
+            f"the command of the server holds a secret in plain text ({secret.place})",
+            hint=f"write {secret.instead} in its place, and export the variable;"
+            " it would be written to the manifest",
+        )
     words = [_from(folder, program) if "/" in program else program]
     words += [_from(folder, word) for word in rest]
     return {"command": words, **({"env": list(variables)} if variables else {})}

@@ -64,7 +64,8 @@ def terminal() -> HealthFinding:
         return HealthFinding("terminal", "warn", what, "export PYTHONUTF8=1")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         what = "no terminal: questions cannot be asked here"
-        return HealthFinding("terminal", "ok", what, "approvals go to the inbox: --approvals queue")
+        hint = "what needs a person waits in the inbox: agentctl inbox list"
+        return HealthFinding("terminal", "ok", what, hint)
     colour = "colours" if coloured(sys.stdout) else "no colours"
     columns = shutil.get_terminal_size().columns
     return HealthFinding("terminal", "ok", f"{columns} columns, {colour}, UTF-8")

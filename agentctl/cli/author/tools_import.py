@@ -42,6 +42,15 @@ def import_command(
         list[str] | None,
         typer.Option("--variable", metavar="NAME", help="MCP: a variable its program is given."),
     ] = None,
+    prefix: Annotated[
+        str, typer.Option(metavar="TEXT", help="MCP: what the name of each tool begins with here.")
+    ] = "",
+    trust_hints: Annotated[
+        bool,
+        typer.Option(
+            "--trust-hints", help="MCP: tools that the server says only read are reads here too."
+        ),
+    ] = False,
     update: Annotated[
         bool, typer.Option("--update", help="Pin what MCP servers of a manifest list now.")
     ] = False,
@@ -60,8 +69,20 @@ def import_command(
             hint="agentctl tools import FILE --update",
         )
     if update:
-        return _update(source)
-    asked = ImportOptions(source, mcp, name, out, select, rules, bearer, variables or (), force)
+        return _update(source, trust_hints=trust_hints)
+    asked = ImportOptions(
+        source,
+        mcp,
+        name,
+        out,
+        select,
+        rules,
+        bearer,
+        variables or (),
+        force,
+        prefix,
+        trust_hints,
+    )
     done = import_tools(project, asked)
     for line in done.notes:
         note(f"note: {neutralised(line)}")
@@ -70,12 +91,16 @@ def import_command(
         " Add these rules to the policies of the agents that use them:"
     )
     write(done.rules)
-    note("Next: read the manifest, name its tools in an agent and a role, then agentctl check")
+    asking = f"{done.asking} of {count(done.tools, 'tool')} ask before each call. " if mcp else ""
+    note(
+        f"{asking}Next: read the manifest, name its tools in an agent and a role, then"
+        " agentctl check"
+    )
     return ExitCode.OK
 
 
-def _update(source: str | None) -> int:
-    done = update_pins(source)
+def _update(source: str | None, *, trust_hints: bool) -> int:
+    done = update_pins(source, trust_hints=trust_hints)
     for line in done.notes:
         note(f"  {neutralised(shorten(line, 400))}")
     file = shown_path(done.manifest)

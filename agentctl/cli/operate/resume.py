@@ -34,7 +34,7 @@ def resume(
     format: Annotated[Format, typer.Option(help="How the result is printed.")] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the steps.")] = False,
 ) -> int:
-    """Resume a run that was started with `--approvals queue` and waits, or was cut off.
+    """Resume a run that waits for a person, or was cut off.
 
     What it did is played back from its trace and not done again; then it goes on. Exit codes are
     those of `run`.

@@ -70,7 +70,7 @@ def _next(summary: BatchSummary) -> str:
             return "rerun with --out FILE to keep the results"
         rest = summary.left + summary.again
         return f"the same command, for the {rest} that {'is' if rest == 1 else 'are'} left"
-    if any(summary.stops[stop] for stop in _WAITING):
+    if summary.waits and any(summary.stops[stop] for stop in _WAITING):
         return "agentctl inbox list"
     return "agentctl trace list"
 

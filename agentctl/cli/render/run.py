@@ -73,9 +73,11 @@ def show_result(done: FinishedRun, format: Format) -> int:
     for pending in result["pending"]:
         note(f"waiting for {pending['by']}: {pending['tool']} {pending['arguments']}")
     paused = done.events[-1].type != "run.ended"
-    following = f"agentctl resume {run_id}" if paused else f"agentctl trace show {run_id}"
-    if paused and stop == "waiting_approval":
+    following = f"agentctl trace show {run_id}"
+    if paused:
         following = "agentctl inbox list"
+        if stop == "waiting_reply":
+            following = f"agentctl resume {run_id} --reply TEXT"
     note(f"trace {run_id}, head {done.head}, journal {done.journal[:16]}. Next: {following}")
     return done.code
 

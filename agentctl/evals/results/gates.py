@@ -139,7 +139,7 @@ def decide_gates(summary: Summary, gates: Gates, *, part: bool = False) -> Verdi
     Args:
         summary: The figures.
         gates: What the set declares; `gate_problems` found nothing in them.
-        part: Only some scenarios were selected: a figure they say nothing about is left out, but
+        part: Only some scenarios were played: a figure they say nothing about is left out, but
             never whether anything passed.
     """
     declared = {**_DEFAULT, **gates.figures}

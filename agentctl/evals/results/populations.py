@@ -63,7 +63,7 @@ def decide_all_gates(
         summary: The figures of the whole set.
         apart: Its populations; none where there is only one.
         gates: What the set declares.
-        part: Only some scenarios were selected.
+        part: Only some scenarios were played.
     """
     found = [
         gate._replace(population=one.name)

@@ -105,7 +105,7 @@ def evaluate_set(
         raise _nothing(loaded, plan)
     rows.sort(key=lambda row: (row.scenario, row.trial))
     summary = _with_untested(summarise(rows, loaded.head.human_baseline), loaded, plan)
-    part = bool(plan.selection.patterns)
+    part = summary.scenarios < len(loaded)
     apart = populations(rows, loaded.head.human_baseline)
     verdict = decide_all_gates(summary, apart, loaded.head.gates, part=part)
     return SetResult(loaded, tuple(rows), summary, verdict, apart)

@@ -62,6 +62,22 @@ class NoApprover:
         return None
 
 
+class FirstAnswer:
+    """Asks several, one after the other, until one answers.
+
+    Args:
+        approvers: In the order in which they are asked.
+    """
+
+    def __init__(self, *approvers: Approver) -> None:
+        self._approvers = approvers
+
+    def ask(self, request: ApprovalRequest) -> Approval | None:
+        """Return the first answer, or `None` when all are asked and none is there."""
+        answers = (approver.ask(request) for approver in self._approvers)
+        return next((answer for answer in answers if answer is not None), None)
+
+
 class ScriptedApprover:
     """Answers as a scenario says; what it does not mention times out.
 
@@ -92,4 +108,12 @@ class ScriptedApprover:
         return Approval(scripted.answer, by, scripted.reason, arguments)
 
 
-__all__ = ["Approver", "NoApprover", "ScriptedApprover", "answer_in", "given", "requested"]
+__all__ = [
+    "Approver",
+    "FirstAnswer",
+    "NoApprover",
+    "ScriptedApprover",
+    "answer_in",
+    "given",
+    "requested",
+]

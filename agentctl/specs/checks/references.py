@@ -155,18 +155,16 @@ def _selector_problems(
     rule: Rule, source: Source, index: int, tools: Mapping[str, ToolSpec]
 ) -> Iterator[Diagnostic]:
     here = ("rules", index)
-    if not tools_of_selector(rule, tools):
-        for place, selector in enumerate(rule.selector.tools or ()):
-            if selector not in BUILT_IN_TOOLS:
-                at = source.at(*here, rule.verdict, place)
-                yield unknown_name("tool", selector, tools, at)
-        if rule.selector.effects is not None:
-            at = source.at(*here, rule.verdict)
-            yield Diagnostic("empty-rule", f"rule `{rule.id}` matches no tool", at)
-    else:
-        for place, selector in enumerate(rule.selector.tools or ()):
-            if selector not in BUILT_IN_TOOLS and not _covered(selector, tools):
-                yield unknown_name("tool", selector, tools, source.at(*here, rule.verdict, place))
+    unknown = [
+        (place, selector)
+        for place, selector in enumerate(rule.selector.tools or ())
+        if selector not in BUILT_IN_TOOLS and not _covered(selector, tools)
+    ]
+    for place, selector in unknown:
+        yield unknown_name("tool", selector, tools, source.at(*here, rule.verdict, place))
+    if rule.selector.effects is not None and not unknown and not tools_of_selector(rule, tools):
+        at = source.at(*here, rule.verdict)
+        yield Diagnostic("empty-rule", f"rule `{rule.id}` matches no tool", at)
     for name in sorted(tools_of_selector(rule, tools)) if rule.draft and rule.draft.tools else ():
         if tools[name].draft is None:
             at = source.at(*here, rule.verdict)

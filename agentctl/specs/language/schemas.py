@@ -240,6 +240,9 @@ def _own_words(said: str) -> str:
     """Say what is wrong with a schema without the library's inner life."""
     if " is not valid under any of the schemas" in said:
         return f"{said.split(' is not valid')[0]} is not what JSON Schema allows here"
+    if said.endswith(' is not a "regex"'):
+        pattern = said.removesuffix(' is not a "regex"')
+        return f"the pattern {pattern} is not supported (look-around and back-references are not)"
     return said
 
 

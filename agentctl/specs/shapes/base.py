@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from contextvars import ContextVar
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -73,6 +74,10 @@ class Spec(BaseModel):
     )
 
 
+_EXPANDED: ContextVar[frozenset[type]] = ContextVar("expanded", default=frozenset())
+"""Families whose JSON Schema is being made."""
+
+
 class Family(Spec):
     """A part whose `kind` says which fields it has: one model for each kind.
 
@@ -135,7 +140,14 @@ class Family(Spec):
         """Return the schema of a member, or of all of them for the head."""
         if not cls.is_head():
             return handler(core)
-        return {"oneOf": [handler(model.__pydantic_core_schema__) for model in cls.members()]}
+        if cls in _EXPANDED.get():
+            # A member that holds the family again, which pydantic would expand for ever.
+            return {"type": "object", "required": ["kind"]}
+        outside = _EXPANDED.set(_EXPANDED.get() | {cls})
+        try:
+            return {"oneOf": [handler(model.__pydantic_core_schema__) for model in cls.members()]}
+        finally:
+            _EXPANDED.reset(outside)
 
 
 class Document(Spec):

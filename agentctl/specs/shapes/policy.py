@@ -75,22 +75,23 @@ def role_holds(role: Role, name: str, scopes: Iterable[str]) -> bool:
 
 
 class Selector(Spec):
-    """Which calls a rule speaks about: named tools, or every tool with one of the effects."""
+    """Which calls a rule speaks about: named tools, tools with one of the effects, or those named
+    tools that have one of the effects."""
 
     tools: Many[Text] | None = None
     """Exact names; `*` stands for any characters and must be written."""
     effects: Many[EffectKind] | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> "Selector":
-        exactly_one(self, ("tools", "effects"))
+    def _any(self) -> "Selector":
+        if self.tools is None and self.effects is None:
+            raise ValueError("give `tools`, `effects` or both")
         return self
 
     def takes(self, name: str, effect: EffectKind) -> bool:
         """Whether a tool is one of them, whatever the arguments of the call."""
-        if self.effects is not None:
-            return effect in self.effects
-        return any_selects(self.tools or (), name)
+        named = self.tools is None or any_selects(self.tools, name)
+        return named and (self.effects is None or effect in self.effects)
 
 
 def _selector(value: Any) -> Any:

@@ -4,7 +4,6 @@ What a system says about itself is a claim: names are cleaned, a tool counts as 
 person says that it only reads, and everything that writes is `ask`.
 """
 
-import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,17 +13,12 @@ from agentctl.core.errors import problem
 from agentctl.core.text import plain
 from agentctl.specs.checks.tools.risks import signs
 from agentctl.specs.language.schemas import Schema, SchemaProblem
+from agentctl.specs.reading.yaml import YamlPath
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.mcp.definitions import (
-    PARTS,
-    Definition,
-    bad_name,
-    changed_parts,
-    definition_hash,
-)
 
 MOST_DESCRIPTION = 1000
 """Characters of a description that are kept."""
+_WRITES = ("internal_write", "external_write", "irreversible")
 _NO_KEY = "It names no arguments, so nothing tells one call from another."
 _STRANGE = re.compile(r"[^A-Za-z0-9]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -36,6 +30,8 @@ class Imported(NamedTuple):
 
     manifest: dict[str, Json]
     notes: Sequence[str]
+    tags: Mapping[str, str] = {}
+    """Tool -> the group its document puts it in; a large import is split by it."""
 
 
 def clean_name(text: str) -> str:
@@ -62,19 +58,6 @@ def clean_description(text: str) -> str:
     """Return a stranger's text without what hides or commands, and not endless."""
     shown = "".join(char if char.isprintable() or char == "\n" else " " for char in text).strip()
     return shown if len(shown) <= MOST_DESCRIPTION else shown[: MOST_DESCRIPTION - 1] + "…"
-
-
-def selected(names: Iterable[str], pattern: str | None) -> list[str]:
-    """Return the names a glob means.
-
-    Raises:
-        Problem: If it means none.
-    """
-    found = [n for n in names if pattern is None or fnmatch.fnmatchcase(n, pattern)]
-    if not found:
-        what = f"no tool matches `{pattern}`" if pattern else "there is no tool"
-        raise problem("nothing-selected", what)
-    return found
 
 
 def require(tools: Sequence[Mapping[str, Json]], notes: Sequence[str]) -> None:
@@ -118,120 +101,38 @@ def unreadable(schema: dict[str, Any]) -> str | None:
     return None if kind == "object" else "the arguments are not an object"
 
 
-def import_definitions(
-    server_name: str,
-    server: dict[str, Json],
-    listing: Sequence[Definition],
-    pattern: str | None = None,
-) -> Imported:
-    """Return a manifest of what an MCP server lists, each definition pinned.
-
-    Raises:
-        Problem: If nothing is left to import.
-    """
-    notes: list[str] = []
-    tools: list[dict[str, Json]] = []
-    reads: list[str] = []
-    for listed in listing:
-        name = str(listed.get("name"))
-        if pattern is not None and not fnmatch.fnmatchcase(name, pattern):
-            continue
-        wrong = bad_name(name, listing) or unreadable(dict(listed.get("inputSchema") or {}))
-        if wrong is not None:
-            notes.append(f"left out {name!a}: {wrong}")
-            continue
-        tools.append(import_guard(_of_definition(server_name, listed)))
-        if (listed.get("annotations") or {}).get("readOnlyHint") is True:
-            reads.append(name)
-    require(tools, notes)
-    if reads:
-        notes.append(
-            f"the server says that these only read: {', '.join(reads)};"
-            " where that is so, make it `effect: none`"
-        )
-    manifest = {"kind": "ToolManifest", "servers": {server_name: server}, "tools": tools}
-    return Imported(manifest, notes)
-
-
-def _of_definition(server: str, listed: Definition) -> dict[str, Json]:
-    hints = listed.get("annotations") or {}
-    tool: dict[str, Json] = {
-        "name": listed["name"],
-        "description": clean_description(listed.get("description") or "") or listed["name"],
-        "inputSchema": listed.get("inputSchema") or {"type": "object"},
-        "effect": "irreversible" if hints.get("destructiveHint") is True else "external_write",
-        "trust": "untrusted",
-    }
-    schema = listed.get("outputSchema")
-    if isinstance(schema, dict) and unreadable(schema) is None:
-        tool["outputSchema"] = schema
-    known = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
-    said = {hint: hints[hint] for hint in known if isinstance(hints.get(hint), bool)}
-    if said:
-        tool["annotations"] = said
-    tool["live"] = {"kind": "mcp", "server": server, "definition": definition_hash(listed)}
-    return tool
-
-
-def update_definitions(
-    manifest: Mapping[str, Json], server: str, listing: Sequence[Definition]
-) -> Imported:
-    """Return a manifest with the definitions its server lists now, and what changed.
-
-    What people decide (effect, trust, bound arguments, rights) stays as it is.
-    """
-    notes: list[str] = []
-    tools: list[dict[str, Json]] = []
-    known = set()
-    for tool in manifest["tools"]:
-        live = tool.get("live") or {}
-        if live.get("kind") != "mcp" or live.get("server") != server:
-            tools.append(tool)
-            continue
-        wanted = live.get("tool") or tool["name"]
-        known.add(wanted)
-        wrong = bad_name(wanted, listing)
-        listed = next((one for one in listing if one.get("name") == wanted), None)
-        if wrong is not None or listed is None:
-            notes.append(f"{tool['name']}: {wrong or 'the server lists it no more'}; left as it is")
-            tools.append(tool)
-            continue
-        tools.append(_renewed(tool, _of_definition(server, listed), listed, notes))
-    new = [str(one.get("name")) for one in listing if one.get("name") not in known]
-    if new:
-        notes.append(f"new at the server, not imported: {', '.join(map(ascii, new))}")
-    return Imported({**manifest, "tools": tools}, notes)
-
-
-def _renewed(
-    tool: dict[str, Json], fresh: dict[str, Json], listed: Definition, notes: list[str]
-) -> dict[str, Json]:
-    if tool["live"].get("definition") == fresh["live"]["definition"]:
-        return tool
-    wrong = unreadable(fresh["inputSchema"])
-    if wrong is not None:
-        notes.append(f"{tool['name']}: {wrong}; left as it is")
-        return tool
-    taken = [part for part in PARTS if part != "name"]
-    for part in changed_parts({**tool, "name": listed["name"]}, {**fresh, "name": listed["name"]}):
-        notes.append(f"{tool['name']}: {part} was {tool.get(part)!r}, is {fresh.get(part)!r}")
-    if "definition" not in tool["live"]:
-        notes.append(f"{tool['name']}: pinned for the first time")
-    renewed = {key: value for key, value in tool.items() if key not in taken or key in fresh}
-    renewed |= {part: fresh[part] for part in taken if part in fresh}
-    renewed["live"] = {**tool["live"], "definition": fresh["live"]["definition"]}
-    return renewed
+def remarks_on(manifest: Mapping[str, Json]) -> dict[YamlPath, str]:
+    """Return what a person has to look at in an imported manifest: path of a key -> remark."""
+    found: dict[YamlPath, str] = {}
+    for index, tool in enumerate(manifest["tools"]):
+        if "idempotency" in tool:
+            found["tools", index, "idempotency"] = (
+                "TODO: keep the arguments that make two calls the same effect; for 24h it is then"
+                " done once"
+            )
+        if tool["effect"] == "none" and (tool.get("live") or {}).get("kind") == "mcp":
+            found["tools", index, "effect"] = "the server's claim (readOnlyHint): review it"
+    return found
 
 
 def imported_rules(name: str, manifest: Mapping[str, Json]) -> list[dict[str, Json]]:
-    """Return rules for a policy: reads are allowed, everything that writes asks."""
-    reads = [tool["name"] for tool in manifest["tools"] if tool["effect"] == "none"]
-    writes = [tool["name"] for tool in manifest["tools"] if tool["effect"] != "none"]
+    """Return rules for a policy: reads are allowed, everything that writes asks.
+
+    Where a tool counts as a read because its server says so, the rules go by effect as well: once
+    it is no read any more, it asks.
+    """
+    tools = manifest["tools"]
+    reads = [tool["name"] for tool in tools if tool["effect"] == "none"]
+    writes = [tool["name"] for tool in tools if tool["effect"] != "none"]
+    claimed = any((tool.get("live") or {}).get("kind") == "mcp" for tool in tools)
     rules: list[dict[str, Json]] = []
     if reads:
-        rules.append({"id": f"{name}-reads", "allow": reads})
+        allow = {"tools": reads, "effects": ["none"]} if claimed else reads
+        rules.append({"id": f"{name}-reads", "allow": allow})
     if writes:
-        rules.append({"id": f"{name}-writes", "ask": writes})
+        everything = {"tools": [*reads, *writes], "effects": list(_WRITES)}
+        ask = everything if claimed and reads else writes
+        rules.append({"id": f"{name}-writes", "ask": ask})
     return rules
 
 
@@ -259,13 +160,11 @@ __all__ = [
     "clean_description",
     "clean_name",
     "free_name",
-    "import_definitions",
     "import_guard",
     "imported_rules",
     "policy_for",
+    "remarks_on",
     "require",
-    "selected",
     "unreadable",
-    "update_definitions",
     "variable",
 ]

@@ -4,13 +4,16 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from agentctl.core.canonical import Json
+from agentctl.specs.reading.yaml import YamlPath
 
 _WIDTH = 96
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _QUOTED = re.compile(r"[-+.0-9].*|[yn]", re.IGNORECASE | re.DOTALL)
 """Text that some reader takes for a number or a boolean; PyYAML knows only those of YAML 1.1."""
 _BREAKS = re.compile("[\n\x85\u2028\u2029]")
@@ -32,8 +35,18 @@ def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def to_yaml(document: Mapping[str, Json], comments: Sequence[str] = ()) -> str:
-    """Return a document as YAML, with comments before it."""
+def to_yaml(
+    document: Mapping[str, Json],
+    comments: Sequence[str] = (),
+    remarks: Mapping[YamlPath, str] = MappingProxyType({}),
+) -> str:
+    """Return a document as YAML.
+
+    Args:
+        document: The data.
+        comments: Stand before it, a line each.
+        remarks: Path of a key -> a comment on the line above it.
+    """
     lines = [f"# {_one_line(comment)}".rstrip() for comment in comments]
     written = StringIO()
     dumper = _Dumper(written, width=math.inf, allow_unicode=True, sort_keys=False)
@@ -42,7 +55,34 @@ def to_yaml(document: Mapping[str, Json], comments: Sequence[str] = ()) -> str:
     dumper.open()
     dumper.serialize(node)
     dumper.close()
-    return "\n".join([*lines, written.getvalue()])
+    return "\n".join([*lines, _remarked(written.getvalue(), remarks)])
+
+
+def _remarked(text: str, remarks: Mapping[YamlPath, str]) -> str:
+    if not remarks:
+        return text
+    lines = text.splitlines(keepends=True)
+    root = yaml.compose(text, Loader=_LOADER)
+    places = [(_line_of(root, path), remark) for path, remark in remarks.items()]
+    for number, remark in sorted(places, reverse=True):
+        line = lines[number]
+        # The first key of an item of a list stands behind its dash.
+        indent = len(line) - len(line.lstrip(" -"))
+        lines.insert(number, f"{' ' * indent}# {_one_line(remark)}\n")
+    return "".join(lines)
+
+
+def _line_of(node: Any, path: YamlPath) -> int:
+    """Return the line of a key, counted from 0."""
+    line = 0
+    for part in path:
+        if isinstance(node, yaml.SequenceNode):
+            node = node.value[int(part)]
+            line = node.start_mark.line
+        else:
+            key, node = next(pair for pair in node.value if pair[0].value == part)
+            line = key.start_mark.line
+    return line
 
 
 def _lay_out(node: yaml.Node, depth: int) -> None:

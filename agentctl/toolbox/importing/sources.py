@@ -9,10 +9,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from agentctl.core.canonical import Json, NotCanonical, parse_strict
+from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
-from agentctl.specs.reading.yaml import MAX_BYTES, parse_yaml, read_text
+from agentctl.core.masking import masked
 from agentctl.specs.shapes.live import Server
 from agentctl.toolbox.mcp.definitions import Definition
 from agentctl.toolbox.variables import ManifestVariables
@@ -44,13 +44,14 @@ def listed_tools(
     declared = Server.model_validate(dict(server))
     fault = _late("agentctl.toolbox.mcp.session").McpFault
     opened = _late("agentctl.toolbox.mcp.server").open_session
-    with closing(opened(name, declared, folder, ManifestVariables({}, {}, env, {}))) as session:
+    variables = ManifestVariables({}, {}, env, {})
+    with closing(opened(name, declared, folder, variables)) as session:
         try:
             found: list[Definition] = session.listing(_WITHIN_S)
         except fault as error:
             raise problem(
                 "unreachable-server",
-                f"MCP server `{name}`: {error}",
+                f"MCP server `{name}`: {masked(variables.masked_text(str(error)))}",
                 hint="start it by hand to see what it says",
                 exit_code=ExitCode.UNKNOWN,
             ) from error
@@ -62,23 +63,12 @@ def is_inside_a_network(url: str) -> bool:
     return _late("agentctl.toolbox.mcp.server").private_address(url) is not None
 
 
-def openapi_document(source: str) -> Json:
-    """Read an OpenAPI document: a file, or an address that a person typed.
+def fetched(url: str, most: int) -> str:
+    """Return the text at an address; redirects are not followed.
 
     Raises:
-        Problem: If it cannot be read, or is neither JSON nor YAML.
+        Problem: If there is none, or it is longer than `most` bytes.
     """
-    text = _fetched(source) if is_url(source) else read_text(Path(source), source)
-    if text.lstrip()[:1] == "{":
-        try:
-            return parse_strict(text, max_bytes=MAX_BYTES)
-        except NotCanonical as error:
-            raise problem("bad-json", f"{source}: {error}") from error
-    return parse_yaml(text, source).data
-
-
-def _fetched(url: str) -> str:
-    """Return the text at an address; redirects are not followed."""
     httpx, content = _late("httpx"), b""
     try:
         with httpx.stream("GET", url, timeout=_WITHIN_S, follow_redirects=False) as response:
@@ -86,8 +76,8 @@ def _fetched(url: str) -> str:
                 raise _refused(url, f"HTTP {response.status_code}")
             for chunk in response.iter_bytes():
                 content += chunk
-                if len(content) > MAX_BYTES:
-                    raise _refused(url, f"it is longer than {MAX_BYTES} bytes")
+                if len(content) > most:
+                    raise _refused(url, f"it is longer than {most} bytes")
         return content.decode()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _refused(url, str(error).splitlines()[0] if str(error) else "no answer") from error
@@ -104,4 +94,4 @@ def _late(module: str) -> Any:
     return import_module(module)
 
 
-__all__ = ["is_inside_a_network", "is_url", "listed_tools", "openapi_document"]
+__all__ = ["fetched", "is_inside_a_network", "is_url", "listed_tools"]

@@ -18,7 +18,9 @@ Definition = Mapping[str, Json]
 PARTS = ("name", "description", "inputSchema", "outputSchema", "annotations")
 """What a definition is made of; titles and icons are for screens only."""
 REVIEW = "review it: agentctl tools import --update"
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_NAME = re.compile(r"[!-~](?:[ -~]{0,254}[!-~])?")
+INVALID = "agentctl/invalid"
+"""In `_meta` of a listed tool: why its definition breaks the protocol, and is not used."""
 
 
 def definition_hash(listed: Definition) -> str:
@@ -35,6 +37,12 @@ def changed_parts(before: Definition, after: Definition) -> tuple[str, ...]:
     return tuple(part for part in PARTS if before.get(part) != after.get(part))
 
 
+def bad_definition(listed: Definition) -> str | None:
+    """Say why a listed definition is not one, if it is not."""
+    why = (listed.get("_meta") or {}).get(INVALID)
+    return f"its definition breaks the protocol: {why}" if why else None
+
+
 def bad_name(name: str, listing: Sequence[Definition]) -> str | None:
     """Say why a listed name cannot be told from others, if it cannot.
 
@@ -43,7 +51,7 @@ def bad_name(name: str, listing: Sequence[Definition]) -> str | None:
         listing: Everything the server lists.
     """
     if not _NAME.fullmatch(name):
-        return "its name is not made of A-Z, a-z, 0-9, `_`, `.` and `-`"
+        return "its name is not 1 to 256 characters of printable ASCII"
     names = [str(other.get("name")) for other in listing]
     if names.count(name) > 1:
         return f"the server lists `{name}` {names.count(name)} times"
@@ -73,6 +81,9 @@ def refusal(
     listed = next((other for other in listing if other.get("name") == name), None)
     if listed is None:
         return f"its server no longer lists a tool `{name}`"
+    broken = bad_definition(listed)
+    if broken is not None:
+        return broken
     if live.definition is None:
         return f"its definition was never reviewed; {REVIEW}"
     try:
@@ -118,9 +129,11 @@ def _joined(parts: Sequence[str]) -> str:
 
 
 __all__ = [
+    "INVALID",
     "PARTS",
     "REVIEW",
     "Definition",
+    "bad_definition",
     "bad_name",
     "changed_parts",
     "definition_hash",

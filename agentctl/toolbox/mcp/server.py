@@ -10,12 +10,14 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from agentctl.core.masking import masked
+from agentctl.core.text import variables_in
 from agentctl.specs.shapes.live import Server
 from agentctl.toolbox.http.addresses import is_private, resolved
 from agentctl.toolbox.http.auth import MOST_TOKEN_BYTES, identity_of, with_query
 from agentctl.toolbox.http.exchange import HttpFailure, HttpLimits
 from agentctl.toolbox.mcp.session import CONNECT_S, McpFault, McpSession
-from agentctl.toolbox.mcp.wire import MessageLimit, Streams, http_transport, stdio_transport
+from agentctl.toolbox.mcp.wire import Streams, WireState, http_transport, stdio_transport
 from agentctl.toolbox.port import Elicit
 from agentctl.toolbox.variables import ManifestVariables
 
@@ -47,13 +49,17 @@ def open_session(
     Raises:
         Problem: If a variable is not set, or becomes no address.
     """
-    limit = MessageLimit(max(_LEAST_BYTES, _ENVELOPE * most))
+    state = WireState(max(_LEAST_BYTES, _ENVELOPE * most))
     asked = _naming_the_server(name, elicit) if elicit is not None else None
     if server.command:
         command = [variables.fill(part, name) for part in server.command]
         env = {key: variables.fill(f"${{{key}}}", name) for key in server.env}
+        for key in (*server.env, *(key for part in server.command for key in variables_in(part))):
+            value = variables.get(key) or ""
+            if masked({key: value}) != {key: value}:
+                variables.hide(value)
         env.setdefault("PATH", os.environ.get("PATH", os.defpath))
-        return McpSession(lambda: stdio_transport(command, env, folder, limit), limit, asked)
+        return McpSession(lambda: stdio_transport(command, env, folder, state), state, asked)
     url = variables.address(server.url or "", name)
     headers = {key: variables.credential(value, name) for key, value in server.headers.items()}
     identity = identity_of(server.auth, variables, name) if server.auth is not None else None
@@ -69,9 +75,9 @@ def open_session(
         except HttpFailure as failed:
             raise McpFault(failed.kind, failed.message, lost=True, sent=False) from failed
         address = with_query(url, identity.query if identity is not None else "")
-        return http_transport(address, {**headers, **shown}, limit)
+        return http_transport(address, {**headers, **shown}, state)
 
-    return McpSession(transport, limit, asked)
+    return McpSession(transport, state, asked)
 
 
 def _naming_the_server(name: str, elicit: Elicit) -> Elicit:

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, TypeVar
 from agentctl import __version__
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
-from agentctl.core.messages import ToolErrorKind
 from agentctl.core.text import shorten
 from agentctl.toolbox.mcp.definitions import Definition
 from agentctl.toolbox.port import Elicit
@@ -27,9 +26,10 @@ from agentctl.toolbox.port import Elicit
 try:
     import mcp_types as types
     from mcp import Client
-    from mcp.shared.exceptions import MCPError
 
-    from agentctl.toolbox.mcp.wire import MessageLimit, Streams
+    from agentctl.toolbox.mcp.faults import McpFault, answer_of, error_text, first_cause
+    from agentctl.toolbox.mcp.screening import Screening
+    from agentctl.toolbox.mcp.wire import MOST_STDERR, Streams, WireState, screened
 except ImportError as missing:
     raise problem(
         "missing-extra",
@@ -49,42 +49,10 @@ CONNECT_S = 30.0
 _CLOSE_S = 5.0
 _PAGES = 50
 """Most pages of a listing; a paginator that never ends is cut off here."""
-_TEXT = 300
-"""Most characters that are told of what a server says went wrong."""
-_KINDS: dict[int, ToolErrorKind] = {
-    types.CONNECTION_CLOSED: "unavailable",
-    types.REQUEST_TIMEOUT: "timeout",
-    types.INVALID_PARAMS: "invalid",
-    types.METHOD_NOT_FOUND: "not_found",
-    types.INVALID_REQUEST: "internal",
-    # The server failed in the middle: the call may have happened.
-    types.INTERNAL_ERROR: "unavailable",
-    types.PARSE_ERROR: "invalid_output",
-}
-
-
-_LOST = frozenset({types.CONNECTION_CLOSED, types.INVALID_REQUEST})
-"""After these a new session is begun: over HTTP, one that the server forgot is a bad request."""
-
-
-class McpFault(Exception):  # noqa: N818 - a fault of the server, not of this program
-    """The server did not answer as it should.
-
-    Args:
-        kind: What it means for a call.
-        message: One line.
-        lost: Whether the connection is of no use any more.
-        sent: Whether what was asked may have reached the server.
-    """
-
-    def __init__(
-        self, kind: ToolErrorKind, message: str, *, lost: bool = False, sent: bool = True
-    ) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
-        self.lost = lost
-        self.sent = sent
+_LEGACY = (
+    "it speaks the HTTP+SSE transport of 2024-11-05, which is not supported: most servers offer"
+    " streamable HTTP at another path, such as /mcp"
+)
 
 
 class McpResult(NamedTuple):
@@ -93,6 +61,8 @@ class McpResult(NamedTuple):
     result: types.CallToolResult
     unanswered: str | None
     """What the server asked and nobody answered."""
+    declined: str | None
+    """What the server asked of its client, and no server is given."""
 
 
 class _Question(NamedTuple):
@@ -110,15 +80,15 @@ class McpSession:
 
     Args:
         transport: How it is reached.
-        limit: How long its messages may be.
+        state: How long its messages may be, and what is seen of its connection.
         elicit: Asks a person; left out = nobody can be asked.
     """
 
     def __init__(
-        self, transport: McpTransport, limit: MessageLimit, elicit: Elicit | None = None
+        self, transport: McpTransport, state: WireState, elicit: Elicit | None = None
     ) -> None:
         self._transport = transport
-        self._limit = limit
+        self._state = state
         self._elicit = elicit
         self._connection: _Connection | None = None
         self._busy = threading.Lock()
@@ -151,7 +121,7 @@ class McpSession:
             return await client.call_tool(name, arguments)
 
         answer = self._request(call, within_s)
-        return McpResult(answer.result, answer.unanswered)
+        return McpResult(answer.result, answer.unanswered, answer.declined)
 
     def close(self) -> None:
         """End the conversation, and the server where it is ours."""
@@ -183,24 +153,40 @@ class McpSession:
         if not self._busy.acquire(timeout=within_s):
             raise McpFault("timeout", f"the server was busy for {within_s:g} s", sent=False)
         try:
-            self._limit.exceeded = False
+            self._state.exceeded = False
             if self._connection is None:
                 self._connection = _Connection(self._transport)
+            client = None
             try:
                 client = self._connection.client(start_s)
                 return self._connection.ask(client, request, within_s, self._elicit)
             except McpFault as fault:
                 if fault.lost:
                     self.close()
-                if self._limit.exceeded:
-                    message = f"a message of the server is longer than {self._limit.most} bytes"
-                    raise McpFault("invalid_output", message, lost=True, sent=fault.sent) from fault
-                raise
+                why = self._explanation(fault, started=client is not None)
+                if why is None:
+                    raise
+                raise why from fault
             except BaseException:
                 self.close()
                 raise
         finally:
             self._busy.release()
+
+    def _explanation(self, fault: McpFault, *, started: bool) -> McpFault | None:
+        """Return what was seen of the connection and says more than the fault does."""
+        state = self._state
+        if state.exceeded:
+            message = f"a message of the server is longer than {state.most} bytes"
+            return McpFault("invalid_output", message, lost=True, sent=fault.sent)
+        if started:
+            return None
+        if state.legacy:
+            return McpFault("invalid", _LEGACY, lost=True, sent=False)
+        if said := state.stderr.strip():
+            message = f"{fault.message}; its stderr ends with: {shorten(said, MOST_STDERR)}"
+            return McpFault(fault.kind, message, lost=True, sent=False)
+        return None
 
 
 async def _connect_only(client: Client) -> None:
@@ -224,6 +210,7 @@ async def _list_tools(client: Client) -> list[Definition]:
 class _Answer(NamedTuple):
     result: Any
     unanswered: str | None
+    declined: str | None
 
 
 class _Connection:
@@ -231,6 +218,7 @@ class _Connection:
 
     def __init__(self, transport: McpTransport) -> None:
         self._transport = transport
+        self._screening = Screening()
         self._loop = asyncio.new_event_loop()
         self._ready: Future[Client] = Future()
         self._questions: SimpleQueue[_Question | None] = SimpleQueue()
@@ -247,6 +235,7 @@ class _Connection:
     ) -> _Answer:
         """Wait for the answer to one request, and for a person where the server asks one."""
         questions = self._questions = SimpleQueue()
+        self._screening.declined = None
 
         async def requested() -> T:
             return await request(client)
@@ -267,7 +256,7 @@ class _Connection:
             except Empty:
                 break
             if question is None:
-                return _Answer(_result(future), unanswered)
+                return _Answer(answer_of(future), unanswered, self._screening.declined)
             answer = None
             # Who declined once is not asked again, and only a person's time is not the server's.
             if elicit is not None and unanswered is None:
@@ -300,7 +289,7 @@ class _Connection:
             message = f"it did not start within {within_s:g} s"
             raise McpFault("unavailable", message, lost=True, sent=False) from None
         except Exception as error:
-            message = f"cannot be reached: {_error_text(error)}"
+            message = f"cannot be reached: {error_text(error)}"
             raise McpFault("unavailable", message, lost=True, sent=False) from error
 
     def _run(self) -> None:
@@ -310,7 +299,7 @@ class _Connection:
             self._loop.run_until_complete(self._main)
         except BaseException as error:  # noqa: BLE001 - passed to the caller that waits for the connection
             if not self._ready.done():
-                self._ready.set_exception(_first(error))
+                self._ready.set_exception(first_cause(error))
         finally:
             rest = asyncio.all_tasks(self._loop)
             for task in rest:
@@ -321,7 +310,7 @@ class _Connection:
 
     async def _converse(self) -> None:
         async with Client(
-            self._transport(),
+            screened(self._transport(), self._screening),
             cache=None,
             client_info=types.Implementation(name="agentctl", version=__version__),
             elicitation_callback=self._elicited,
@@ -350,37 +339,6 @@ class _Connection:
 
 async def _unchecked(name: str, result: types.CallToolResult) -> None:
     """Leave a result to the authorizer."""
-
-
-def _result(future: "Future[T]") -> T:
-    try:
-        return future.result()
-    except McpFault:
-        raise
-    except CancelledError:
-        raise McpFault("unavailable", "the connection ended", lost=True) from None
-    except MCPError as error:
-        kind = _KINDS.get(error.error.code, "internal")
-        raise McpFault(kind, _error_text(error), lost=error.error.code in _LOST) from error
-    except ValueError as error:
-        raise McpFault("invalid_output", "its answer does not follow the protocol") from error
-    except Exception as error:
-        raise McpFault(
-            "unavailable", f"the connection broke: {_error_text(error)}", lost=True
-        ) from error
-
-
-def _first(error: BaseException) -> BaseException:
-    """Return what is inside groups of exceptions."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, asyncio.CancelledError):
-        return ConnectionError("the connection ended")
-    return error
-
-
-def _error_text(error: BaseException) -> str:
-    return shorten(str(error), _TEXT) or type(error).__name__
 
 
 __all__ = ["CONNECT_S", "McpFault", "McpResult", "McpSession", "McpTransport"]

@@ -8,18 +8,15 @@ before, so a call whose answer is lost is never sent again.
 import time
 from collections.abc import Mapping
 
-from agentctl.core.canonical import Json, NotCanonical, canonical_text, check_plain, parse_strict
-from agentctl.core.messages import ToolError, ToolErrorKind, ToolResult
+from agentctl.core.messages import ToolResult
 from agentctl.core.text import shorten
 from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolSpec
+from agentctl.toolbox.mcp.content import MOST_ERROR, failed, result_of
 from agentctl.toolbox.mcp.definitions import Definition, refusal
 from agentctl.toolbox.mcp.server import open_session
 from agentctl.toolbox.mcp.session import CONNECT_S, McpFault, McpResult, McpSession
 from agentctl.toolbox.port import BackendCall, Opening
-
-_SHOWN = 300
-"""Most characters of a server's error message that are told."""
 
 
 class McpTools:
@@ -75,62 +72,33 @@ class McpTools:
             until = time.monotonic() + seconds
             listing = session.listing(seconds)
         except McpFault as fault:
-            return _failed(fault.kind, f"`{live.server}`: {fault.message}", sent=False)
+            return failed(fault.kind, f"`{live.server}`: {fault.message}", sent=False)
         refused = refusal(tool, listing, self._first.get(name))
         if refused is not None:
-            return _failed("forbidden", f"`{name}` is not called: {refused}", sent=False)
+            return failed("forbidden", f"`{name}` is not called: {refused}", sent=False)
         wanted = live.tool or name
         self._first.setdefault(name, next(one for one in listing if one["name"] == wanted))
         left = until - time.monotonic()
         if left <= 0:
-            return _failed("timeout", f"no answer within {seconds:g} s", sent=False)
+            return failed("timeout", f"no answer within {seconds:g} s", sent=False)
         try:
             answered = session.call(wanted, call.args, left)
         except McpFault as fault:
-            return _failed(fault.kind, fault.message, sent=fault.sent)
-        return _result(answered, live.max_bytes)
+            return failed(fault.kind, fault.message, sent=fault.sent)
+        return _result(answered, tool, live)
 
 
-def _result(answered: McpResult, max_bytes: int) -> ToolResult:
-    result = answered.result
-    texts = [part.text for part in result.content if part.type == "text"]
-    if result.is_error:
-        message = shorten(" ".join(texts), _SHOWN) or "the tool failed without a reason"
-        if answered.unanswered is not None:
-            question = shorten(answered.unanswered, _SHOWN)
-            message += f" (it asked a person `{question}`, and got no answer)"
-        return _failed("internal", message)
-    if result.structured_content is not None:
-        return _value(result.structured_content, max_bytes)
-    other = next((part.type for part in result.content if part.type != "text"), None)
-    if other is not None:
-        return _failed("invalid_output", f"the answer holds {other}, and only text is read")
-    return _value(_read("\n".join(texts), max_bytes) if texts else None, max_bytes)
-
-
-def _read(text: str, max_bytes: int) -> Json:
-    """Return the object or list that a text is, else the text: `007` is no number."""
-    if text.lstrip()[:1] in ("{", "["):
-        try:
-            return parse_strict(text, max_bytes=max_bytes)
-        except NotCanonical:
-            return text
-    return text
-
-
-def _value(value: Json, max_bytes: int) -> ToolResult:
-    try:
-        check_plain(value)
-        size = len(canonical_text(value).encode())
-    except NotCanonical as error:
-        return _failed("invalid_output", f"the answer is not plain JSON: {error}")
-    if size > max_bytes:
-        return _failed("invalid_output", f"the answer is longer than {max_bytes} bytes")
-    return ToolResult(value)
-
-
-def _failed(kind: ToolErrorKind, message: str, *, sent: bool = True) -> ToolResult:
-    return ToolResult(error=ToolError(kind, message), sent=sent)
+def _result(answered: McpResult, tool: ToolSpec, live: McpLive) -> ToolResult:
+    result = result_of(answered.result, tool.output_schema, live.max_bytes)
+    if result.error is None:
+        return result
+    message = result.error.message
+    if answered.unanswered is not None:
+        question = shorten(answered.unanswered, MOST_ERROR)
+        message += f" (it asked a person `{question}`, and got no answer)"
+    if answered.declined is not None:
+        message += f" (it asked {answered.declined}, which is always declined)"
+    return result._replace(error=result.error._replace(message=message))
 
 
 __all__ = ["McpTools"]

@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +20,39 @@ from mcp_types import jsonrpc_message_adapter
 
 from agentctl.core.canonical import Json
 from agentctl.toolbox.mcp.answers import AnswerCheck
+from agentctl.toolbox.mcp.screening import Screening
 
 Streams = tuple[Any, Any]
 """Messages in, messages out: what the SDK calls a transport."""
 _CLOSED = (anyio.ClosedResourceError, anyio.BrokenResourceError)
+MOST_STDERR = 1000
+"""Characters of a program's stderr that are kept."""
 _PATIENCE_S = 1.0
 """Seconds a program has to end by itself once its input is closed."""
 
 
-class MessageLimit:
-    """How long a message may be, and whether one was longer.
+class WireState:
+    """What a session knows of its connection.
 
     Args:
-        most: Bytes.
+        most: Bytes that a message may have.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.exceeded = False
+        """Whether a message was longer."""
+        self.stderr = ""
+        """The end of what the server's program wrote to stderr."""
+        self.legacy = False
+        """Whether the server speaks the HTTP+SSE transport of 2024-11-05."""
 
 
 @asynccontextmanager
 async def stdio_transport(
-    command: Sequence[str], env: Mapping[str, str], folder: Path, limit: MessageLimit
+    command: Sequence[str], env: Mapping[str, str], folder: Path, state: WireState
 ) -> AsyncGenerator[Streams]:
-    """Start a server and talk to it over its stdin and stdout; its stderr is dropped.
+    """Start a server and talk to it over its stdin and stdout; the end of its stderr is kept.
 
     Raises:
         OSError: If it cannot be started.
@@ -53,20 +61,23 @@ async def stdio_transport(
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
         env=dict(env),
         cwd=folder,
         start_new_session=True,
-        limit=limit.most,
+        limit=state.most,
     )
     assert process.stdin is not None and process.stdout is not None  # they are pipes
+    assert process.stderr is not None
+    state.stderr = ""
     incoming, to_read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_write, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
     answers = AnswerCheck()
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_read_messages, process.stdout, incoming, limit, answers)
+            tasks.start_soon(_read_messages, process.stdout, incoming, state, answers)
             tasks.start_soon(_write_messages, process.stdin, outgoing, incoming, answers)
+            tasks.start_soon(_keep_end, process.stderr, state)
             try:
                 yield to_read, to_write
             finally:
@@ -80,10 +91,11 @@ async def stdio_transport(
         with anyio.move_on_after(_PATIENCE_S, shield=True):
             while await process.stdout.read(1 << 16):
                 pass
+            await _keep_end(process.stderr, state)
 
 
 async def _read_messages(
-    stdout: asyncio.StreamReader, incoming: Any, limit: MessageLimit, answers: AnswerCheck
+    stdout: asyncio.StreamReader, incoming: Any, state: WireState, answers: AnswerCheck
 ) -> None:
     """Pass on what the server says, line by line; the end of it ends the session."""
     async with incoming:
@@ -92,7 +104,7 @@ async def _read_messages(
                 try:
                     line = await stdout.readline()
                 except ValueError:
-                    limit.exceeded = True
+                    state.exceeded = True
                     return
                 if not line:
                     return
@@ -103,6 +115,11 @@ async def _read_messages(
                 with suppress(ValueError):
                     message = jsonrpc_message_adapter.validate_json(passed, by_name=False)
                     await incoming.send(SessionMessage(message))
+
+
+async def _keep_end(stderr: asyncio.StreamReader, state: WireState) -> None:
+    while chunk := await stderr.read(1 << 16):
+        state.stderr = (state.stderr + chunk.decode(errors="replace"))[-MOST_STDERR:]
 
 
 async def _write_messages(
@@ -137,48 +154,89 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 @asynccontextmanager
+async def screened(
+    transport: AbstractAsyncContextManager[Streams], screening: Screening
+) -> AsyncGenerator[Streams]:
+    """Look at each message that comes in before the SDK does."""
+    async with transport as (to_read, to_write):
+        incoming, seen = anyio.create_memory_object_stream[Any](0)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_screen, to_read, incoming, screening)
+            try:
+                yield seen, to_write
+            finally:
+                tasks.cancel_scope.cancel()
+                incoming.close()
+                seen.close()
+
+
+async def _screen(to_read: Any, incoming: Any, screening: Screening) -> None:
+    async with incoming:
+        with suppress(*_CLOSED):
+            async for item in to_read:
+                await incoming.send(screening.screen(item))
+
+
+@asynccontextmanager
 async def http_transport(
-    url: str, headers: Mapping[str, str], limit: MessageLimit
+    url: str, headers: Mapping[str, str], state: WireState
 ) -> AsyncGenerator[Streams]:
     """Talk to a server over streamable HTTP; a redirect to another host is not followed."""
     # Compressed answers could be any length once unpacked.
     sent = {**headers, "Accept-Encoding": "identity"}
     async with (
         httpx2.AsyncClient(
-            headers=sent, transport=_Bounded(limit), timeout=httpx2.Timeout(None), trust_env=False
+            headers=sent, transport=_Bounded(state), timeout=httpx2.Timeout(None), trust_env=False
         ) as client,
-        streamable_http_client(url, http_client=client, max_sse_event_size=limit.most) as streams,
+        streamable_http_client(url, http_client=client, max_sse_event_size=state.most) as streams,
     ):
         yield streams
+
+
+_NOT_STREAMABLE = (404, 405)
+"""How a server that knows no streamable HTTP answers POST."""
 
 
 class _Bounded(httpx2.AsyncHTTPTransport):
     """Reads no answer further than its size allows, and none that is not clear."""
 
-    def __init__(self, limit: MessageLimit) -> None:
+    def __init__(self, state: WireState) -> None:
         super().__init__(trust_env=False)
-        self._limit = limit
+        self._state = state
         self._answers = AnswerCheck()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         asked = self._answers.asked(await request.aread())
         response = await super().handle_async_request(request)
+        if request.method == "POST" and response.status_code in _NOT_STREAMABLE:
+            self._state.legacy = await self._is_legacy(request)
         if response.headers.get("Content-Encoding", "identity") != "identity":
             await response.aclose()
             raise httpx2.StreamError("the answer is compressed, and that was not asked for")
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         # What is passed on may be longer or shorter than what came.
         response.headers.pop("Content-Length", None)
-        response.stream = _CheckedStream(response.stream, self._limit, self._answers, kind, asked)
+        response.stream = _CheckedStream(response.stream, self._state, self._answers, kind, asked)
         return response
+
+    async def _is_legacy(self, refused: httpx2.Request) -> bool:
+        """Whether a server that takes no POST answers GET with a stream, as was done in 2024."""
+        headers = {**refused.headers, "Accept": "text/event-stream"}
+        for name in ("content-length", "content-type"):
+            headers.pop(name, None)
+        probe = httpx2.Request("GET", refused.url, headers=headers)
+        response = await super().handle_async_request(probe)
+        await response.aclose()
+        kind = str(response.headers.get("Content-Type", ""))
+        return response.status_code == 200 and kind.startswith("text/event-stream")
 
 
 class _CheckedStream(httpx2.AsyncByteStream):
     def __init__(
-        self, stream: Any, limit: MessageLimit, answers: AnswerCheck, kind: str, asked: Json
+        self, stream: Any, state: WireState, answers: AnswerCheck, kind: str, asked: Json
     ) -> None:
         self._stream = stream
-        self._limit = limit
+        self._state = state
         self._answers = answers
         self._kind = kind
         self._asked = asked
@@ -195,8 +253,8 @@ class _CheckedStream(httpx2.AsyncByteStream):
         seen = 0
         async for chunk in self._stream:
             seen += len(chunk)
-            if seen > self._limit.most:
-                self._limit.exceeded = True
+            if seen > self._state.most:
+                self._state.exceeded = True
                 raise httpx2.StreamError("the answer is too long")
             yield chunk
 
@@ -204,4 +262,4 @@ class _CheckedStream(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-__all__ = ["MessageLimit", "Streams", "http_transport", "stdio_transport"]
+__all__ = ["MOST_STDERR", "Streams", "WireState", "http_transport", "screened", "stdio_transport"]

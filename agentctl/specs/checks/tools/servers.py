@@ -5,8 +5,9 @@ shown again: what `check` prints ends up in the log of a CI system.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from agentctl.core.errors import Diagnostic
 from agentctl.core.masking import masked
@@ -20,6 +21,9 @@ PATH = re.compile(r"\$(?:\.\w+)*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _SECRET_HEADERS = re.compile(r"(?i)^(?:proxy-authorization|cookie|.*-auth)$")
 """Beside those whose name says it anywhere."""
+_USERINFO = re.compile(r"://[^/?#@]*:(?!\$\{)[^/?#@]*@")
+_PAIR = re.compile(r"(-{0,2}[A-Za-z][\w.-]*)[=:](?!//)\s*(.+)", re.DOTALL)
+"""`--token=x`, `TOKEN=x`, `Authorization: x`."""
 _FROM_ENVIRONMENT = "write `${NAME}`; the value comes from the environment of the run"
 
 
@@ -29,6 +33,12 @@ def server_problems(manifest: ToolManifest, source: Source) -> Iterator[Diagnost
         yield from caller_problems(
             server.headers, server.url, server.auth, source, ("servers", name)
         )
+        secret = secret_in_command(server.command or ())
+        if secret is not None:
+            at = replace(source.at("servers", name, "command", secret.number), text=None)
+            message = f"the command holds a secret in plain text ({secret.place})"
+            hint = f"write `{secret.instead}`; the value comes from the environment of the run"
+            yield Diagnostic("secret-in-file", message, at, hint)
 
 
 def caller_problems(
@@ -73,11 +83,51 @@ def header_name_problems(
 
 def _userinfo_problems(url: str | None, source: Source, here: CheckedPlace) -> Iterator[Diagnostic]:
     """Yield the password that stands in an address; a variable is no password."""
-    found = re.search(r"://[^/?#@]*:([^/?#@]*)@", url or "")
-    if found is not None and not found[1].startswith("${"):
+    if _USERINFO.search(url or "") is not None:
         at = replace(source.at(*here), text=None)
         message = "the address holds a password in plain text"
         yield Diagnostic("secret-in-file", message, at, _FROM_ENVIRONMENT)
+
+
+class CommandSecret(NamedTuple):
+    """A secret among the words of a command."""
+
+    number: int
+    """Which word, counted from 0."""
+    place: str
+    """How a message names it: by its option or its number, never by the value."""
+    instead: str
+    """What to write in its place."""
+
+
+def secret_in_command(words: Sequence[str]) -> CommandSecret | None:
+    """Return the first word of a command that holds a secret.
+
+    >>> secret_in_command(["server", "--api-key", "k-1"])
+    CommandSecret(number=2, place='`--api-key`', instead='${API_KEY}')
+    >>> secret_in_command(["server", "--api-key", "${API_KEY}", "--verbose"])
+    """
+    before = ""
+    for index, word in enumerate(words):
+        pair = _PAIR.fullmatch(word)
+        option, value = (pair[1], pair[2]) if pair is not None else (before, word)
+        name = option.lstrip("-")
+        if name and not value.startswith("-") and secret_in(name.replace(".", "_"), value):
+            variable = re.sub(r"\W+", "_", name).upper()
+            return CommandSecret(index, f"`{option}`", f"${{{variable}}}")
+        if _secret_url(word) or masked(word) != word:
+            return CommandSecret(index, f"word {index + 1}", "${NAME}")
+        before = word if word.startswith("-") else ""
+    return None
+
+
+def _secret_url(word: str) -> bool:
+    """Whether a word is an address with a password or a secret parameter."""
+    if _USERINFO.search(word) is not None:
+        return True
+    _, _, query = word.partition("?") if "://" in word else ("", "", "")
+    pairs = (pair.partition("=") for pair in query.split("&"))
+    return any(secret_in(name, value) for name, _, value in pairs if value)
 
 
 def secret_in(name: str, value: str) -> bool:
