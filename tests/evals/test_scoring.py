@@ -173,6 +173,27 @@ def test_from_calls_still_matches_what_leaves_no_mark():
     assert kinds(score(LOOK_AND_CANCEL, expect)) == ["missing-call"]
 
 
+def test_where_calls_are_listed_the_state_need_not_name_every_change():
+    """The calls account for the changes; the state is about the records it names."""
+    cancel = {"cancel_order": {"order_id": "o_1"}}
+    for calls in (
+        {"calls": [cancel]},
+        {"any_of": [[{"get_order": {"order_id": "o_2"}}], [cancel]]},
+    ):
+        expect = {**calls, "state": {"orders": {"o_2": {"status": "shipped"}}}}
+        assert score(LOOK_AND_CANCEL, expect).status == "passed"
+
+
+def test_of_several_paths_the_nearest_state_is_explained():
+    """With `any_of` the world must be the one that one of the paths leads to."""
+    cancel = {"cancel_order": {"order_id": "o_1"}}
+    both = [cancel, {"cancel_order": {"order_id": "o_4"}}]
+    expect = {"any_of": [both, [cancel]], "state": "from_calls"}
+    assert score(LOOK_AND_CANCEL, expect).status == "passed"
+    row = score([{"say": "No."}], expect)
+    assert [r.path for r in row.reasons if r.kind == "state"] == ["orders.o_1.status"]
+
+
 @pytest.mark.parametrize(
     ("answer", "expected", "wrong"),
     [
