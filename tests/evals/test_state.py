@@ -189,3 +189,44 @@ def test_differences_come_in_the_order_of_the_tables_names():
     for name in reversed(names):
         made.table(name).put("x", {"id": "x"})
     assert [d.table for d in compare_worlds(World(WorldSnapshot({}), specs), made)] == names
+
+
+def test_a_record_that_both_worlds_removed_is_no_difference():
+    """It is touched, and gone on either side."""
+    gone = {"o_1": None}
+    assert compare_worlds(world(orders=gone), world(orders=gone)) == []
+
+
+def test_a_change_that_nobody_named_says_what_became_of_the_record():
+    """It should be unchanged: what it is now is shown, or that it is gone."""
+    made = world(orders={"o_2": None}, log={"l_2": {"text": "y"}})
+    gone, added = compare_fields({}, made, closed=True)
+    assert gone.reason().message == 'state: `orders.o_2`: expected "unchanged", got nothing'
+    assert added.reason().message == (
+        'state: `log.l_2`: expected "unchanged", got {"id": "l_2", "text": "y"}'
+    )
+
+
+def test_case_counts_in_a_table_that_does_not_say_otherwise():
+    """In fields that are listed, and between worlds."""
+    made = world(log={"l_2": {"text": "Y"}})
+    assert found({"log": {"l_2": {"text": "y"}}}, made) == [("log", "l_2", "text")]
+    assert len(compare_worlds(world(log={"l_2": {"text": "y"}}), made)) == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "got", "equal"),
+    [
+        ({"city": {"contains": "om"}, "zip": 1}, {"city": "Rome", "zip": 1}, True),
+        ({"city": {"contains": "OM"}, "zip": 1}, {"city": "Rome", "zip": 1}, False),
+        ([{"contains": "om"}, "x"], ["Rome", "x"], True),
+        (["x", {"contains": "OM"}], ["x", "Rome"], False),
+        ({"city": "ROME"}, {"city": "Rome"}, True),
+        (["ROME", "x"], ["Rome", "X"], True),
+        ([], ["x"], False),
+    ],
+)
+def test_matchers_inside_a_value_are_held_where_case_does_not_count(wanted, got, equal):
+    """A matcher anywhere in the value is a matcher; plain values are compared without case."""
+    made = world(orders={"o_1": {"note": got}})
+    assert (found({"orders": {"o_1": {"note": wanted}}}, made) == []) == equal
