@@ -203,7 +203,7 @@ def test_a_change_that_nobody_named_says_what_became_of_the_record():
     gone, added = compare_fields({}, made, closed=True)
     assert gone.reason().message == 'state: `orders.o_2`: expected "unchanged", got nothing'
     assert added.reason().message == (
-        'state: `log.l_2`: expected "unchanged", got {"id": "l_2", "text": "y"}'
+        'state: `log.l_2`: expected "unchanged", got {"text": "y", "id": "l_2"}'
     )
 
 
