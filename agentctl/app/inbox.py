@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from agentctl.app.running.state import state_file, state_of
+from agentctl.app.running.rebuilding import is_lost, state_file
+from agentctl.app.running.state import state_of
 from agentctl.core.canonical import Json
 from agentctl.core.clock import stamp
 from agentctl.core.errors import Problem, problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
-from agentctl.core.masking import masked, secret_in
+from agentctl.core.masking import masked, secret_field
 from agentctl.core.messages import Approval
 from agentctl.effects.approvals import (
     ApprovalStanding,
@@ -28,7 +29,7 @@ from agentctl.runtime.approvals.recorded import (
     effect_differences,
     find_effect,
     find_request,
-    request_differences,
+    row_differences,
 )
 from agentctl.runtime.approvals.standing import check_standing
 from agentctl.specs.loading.project import Project
@@ -93,12 +94,19 @@ class WaitingRun(NamedTuple):
     question: str | None
 
 
-Waiting = WaitingApproval | WaitingEffect | WaitingRun
+class WaitingHold(NamedTuple):
+    """Effects that are not sent: what was sent before is not known for sure."""
+
+    kind: Literal["hold"]
+    reason: str
+
+
+Waiting = WaitingApproval | WaitingEffect | WaitingRun | WaitingHold
 
 
 def waiting(root: Path) -> list[Waiting]:
     """Return what waits for a person in a project: approvals, effects in doubt, runs."""
-    if not state_file(root).is_file():
+    if not state_file(root).is_file() and not is_lost(root):
         return []
     state = state_of(root)
     approvals = [_approval(root, row) for row in state.approvals.pending(datetime.now(UTC))]
@@ -109,7 +117,9 @@ def waiting(root: Path) -> list[Waiting]:
         for run in sorted(state.sessions.all() - asked)
         if trace_of(root, run).is_file()
     ]
-    return [*approvals, *effects, *runs]
+    held = state.ledger.held()
+    holds = [WaitingHold("hold", held)] if held is not None else []
+    return [*holds, *approvals, *effects, *runs]
 
 
 def approval_of(root: Path, approval_id: int) -> WaitingApproval:
@@ -140,7 +150,7 @@ def answer(project: Project, approval_id: int, given: Approval, identity: str) -
     asked = find_request(row.run, _events(project.root, row.run), row)
     principal = asked.binding.principal
     person = check_standing(project.spec.people, identity, asked.request.by, principal)
-    secret = secret_in(given.arguments or {})
+    secret = secret_field(given.arguments or {})
     if secret is not None:
         raise problem(
             "secret-waits",
@@ -154,7 +164,7 @@ def answer(project: Project, approval_id: int, given: Approval, identity: str) -
         changed = held_back(row, prints.policy, prints.tools)
         if changed is not None:
             raise changed
-        if datetime.now(UTC) >= asked.expires_at:
+        if datetime.now(UTC) >= row.lapses(asked.request):
             raise not_pending(row._replace(standing="expired"))
     answer_approval(_place(project), state.approvals, row, given, _responder(person))
     return row
@@ -188,6 +198,23 @@ def _events(root: Path, run: str) -> list[Event]:
     return verified_events(trace_of(root, run), run, journal_file(root))
 
 
+def confirm(project: Project, identity: str) -> str | None:
+    """Let effects be sent again that are held back; return why they were, if they were.
+
+    Args:
+        project: Whose state was rebuilt.
+        identity: Who says so: one of the people of the project. Asserted, not proven.
+
+    Raises:
+        Problem: If they may not.
+    """
+    person = check_standing(project.spec.people, identity, None, "")
+    ledger = state_of(project.root).ledger
+    held = ledger.held()
+    ledger.confirm(person, datetime.now(UTC))
+    return held
+
+
 def _place(project: Project) -> TracePlace:
     return TracePlace(traces_folder(project.root), journal_file(project.root))
 
@@ -207,8 +234,8 @@ def _approval(root: Path, row: PendingApproval) -> WaitingApproval:
     else:
         request, environment = request_row(asked.request), asked.environment
         agent, principal = asked.binding.agent, asked.binding.principal
-        expires = min(expires, stamp(asked.expires_at))
-        differs = request_differences(row, asked)
+        expires = stamp(row.lapses(asked.request))
+        differs = row_differences(row, asked)
     return WaitingApproval(
         kind="approval",
         id=row.id,
@@ -276,9 +303,11 @@ __all__ = [
     "Waiting",
     "WaitingApproval",
     "WaitingEffect",
+    "WaitingHold",
     "WaitingRun",
     "answer",
     "approval_of",
+    "confirm",
     "settle",
     "waiting",
 ]

@@ -82,10 +82,10 @@ def without_secrets(body: dict[str, Json]) -> dict[str, Json]:
     return dict(masked(body)) if suspicious(canonical_text(body)) else body
 
 
-def secret_in(fields: Mapping[str, Json]) -> str | None:
+def secret_field(fields: Mapping[str, Json]) -> str | None:
     """Return the name of the first field that holds a secret, or the mark of one.
 
-    >>> secret_in({"order": "o_1", "api_key": "abc"})
+    >>> secret_field({"order": "o_1", "api_key": "abc"})
     'api_key'
     """
     for name, value in fields.items():
@@ -117,4 +117,4 @@ def _without(value: Json, secrets: re.Pattern[str]) -> Json:
     return value
 
 
-__all__ = ["MASK", "masked", "secret_in", "suspicious", "without", "without_secrets"]
+__all__ = ["MASK", "masked", "secret_field", "suspicious", "without", "without_secrets"]

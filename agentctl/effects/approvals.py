@@ -84,6 +84,11 @@ class PendingApproval(NamedTuple):
     decided_at: str | None
     reason: str | None
 
+    def lapses(self, asked: ApprovalRequest) -> datetime:
+        """Return when this request, and an answer to it, lapses: never later than its rule says."""
+        latest = lapse_of(asked, datetime.fromisoformat(self.requested_at))
+        return min(latest, datetime.fromisoformat(self.expires_at))
+
     def changed_since(self, policy: str, tools: str) -> bool:
         """Whether the call was decided under another policy or other tools than these."""
         return (self.policy, self.tools) != (policy, tools)
@@ -144,6 +149,21 @@ class Approvals:
                 )
                 found = self._all("id = last_insert_rowid()")
         return found[0]
+
+    def restore(self, row: PendingApproval) -> None:
+        """Enter a request as its trace says it; its number is kept where it has one.
+
+        Raises:
+            Problem: If the database cannot be used.
+        """
+        values = [*row._replace(request={})]
+        values[0], values[8] = row.id or None, canonical_text(row.request)
+        places = ", ".join("?" * len(values))
+        with transaction(self._db):
+            self._db.execute(
+                f"INSERT OR IGNORE INTO approvals ({_COLUMNS}) VALUES ({places})",
+                values,
+            )
 
     def decide(
         self, approval_id: int, answer: ApprovalAnswer, by: str, reason: str | None, now: datetime

@@ -115,11 +115,26 @@ class SpendingStore:
                     f"reservation {reservation} is settled already, or never was",
                     exit_code=ExitCode.UNKNOWN,
                 )
-            self._db.execute(
-                "INSERT INTO spent VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET micros = micros + excluded.micros",
-                (*row, _up(amount)),
-            )
+            agent, day = row
+            self._add(agent, day, amount)
+
+    def book(self, agent: str, day: str, amount: Decimal) -> None:
+        """Book what a call did cost for which nothing is held.
+
+        Args:
+            agent: Who spent.
+            day: `2026-01-15`, UTC.
+            amount: US dollars.
+        """
+        with transaction(self._db):
+            self._add(agent, day, amount)
+
+    def _add(self, agent: str, day: str, amount: Decimal) -> None:
+        self._db.execute(
+            "INSERT INTO spent VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET micros = micros + excluded.micros",
+            (agent, day, _up(amount)),
+        )
 
     def release(self, reservation: int) -> None:
         """Give back what was held for a call that was never made."""

@@ -26,6 +26,8 @@ EffectState = Literal["intended", "dispatched", "succeeded", "unverified", "fail
 """How far an effect got. `unverified`: it happened, and its receipt cannot be read."""
 SETTLED: frozenset[str] = frozenset({"succeeded", "unverified", "failed"})
 
+CONFIRM = "no effect is sent until a person confirms it: agentctl inbox confirm"
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS effects (
     id INTEGER PRIMARY KEY,
@@ -44,6 +46,12 @@ CREATE TABLE IF NOT EXISTS effects (
     UNIQUE (run, key)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS effects_by_key ON effects (key);
+CREATE TABLE IF NOT EXISTS holds (
+    id INTEGER PRIMARY KEY,
+    reason TEXT NOT NULL,
+    confirmed_by TEXT,
+    confirmed_at TEXT
+) STRICT;
 """
 _COLUMNS = (
     "id, run, key, tool, arguments, provider_key, state, result, intended_at, settled_at,"
@@ -64,6 +72,11 @@ class EffectIntent(NamedTuple):
     """The approval it uses up, where it needed one that waited."""
     remembered_s: float = 0.0
     """For so many seconds the same effect of another run is refused."""
+
+
+def provider_key(run: str, key: str) -> str:
+    """Return what a provider is sent as the idempotency key of an effect."""
+    return digest([run, key])[:32]
 
 
 def ledger_key(tool: str, key: str | None, run: str, seq: int, environment: str | None) -> str:
@@ -155,6 +168,9 @@ class Ledger:
                 if own.arguments != kept or kept != intent.arguments:
                     return LedgerClaim(None, False, _other_arguments(own))
                 return LedgerClaim(own, own.state == "intended")
+            held = self.held()
+            if held is not None:
+                return LedgerClaim(None, False, f"{held}: {CONFIRM}", unapproved=True)
             refusal = self._elsewhere(intent, now)
             if refusal is not None:
                 return LedgerClaim(None, False, refusal)
@@ -194,11 +210,66 @@ class Ledger:
                 intent.key,
                 intent.tool,
                 canonical_text(intent.arguments),
-                digest([intent.run, intent.key])[:32],
+                provider_key(intent.run, intent.key),
                 intent.approval,
                 stamp(now),
             ),
         )
+
+    def restore(self, record: EffectRecord, approval: int | None) -> None:
+        """Enter an effect as its trace says it; of several with one key the one that happened.
+
+        Raises:
+            Problem: If the database cannot be used.
+        """
+        with transaction(self._db):
+            own = self._one("run = ? AND key = ?", (record.run, record.key))
+            if own is not None and own.state != "failed":
+                return
+            self._db.execute(
+                "INSERT OR REPLACE INTO effects (run, key, tool, arguments, provider_key, state,"
+                " result, approval, intended_at, settled_at, settled_by)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    record.run,
+                    record.key,
+                    record.tool,
+                    canonical_text(record.arguments),
+                    record.provider_key,
+                    record.state,
+                    None if record.result is None else canonical_text(record.result),
+                    approval,
+                    record.intended_at,
+                    record.settled_at,
+                    record.settled_by,
+                ),
+            )
+
+    def hold(self, reason: str) -> None:
+        """Send no effect that is not known yet, until a person confirms that it may be sent.
+
+        Raises:
+            Problem: If the database cannot be used.
+        """
+        with transaction(self._db):
+            self._db.execute("INSERT INTO holds (reason) VALUES (?)", (reason,))
+
+    def held(self) -> str | None:
+        """Return why no effect is sent at present, if none is."""
+        found = rows(self._db, "SELECT reason FROM holds WHERE confirmed_by IS NULL")
+        return "; ".join(str(reason) for (reason,) in found) or None
+
+    def confirm(self, by: str, now: datetime) -> None:
+        """Let effects be sent again, on the word of a person.
+
+        Raises:
+            Problem: If the database cannot be used.
+        """
+        with transaction(self._db):
+            self._db.execute(
+                "UPDATE holds SET confirmed_by = ?, confirmed_at = ? WHERE confirmed_by IS NULL",
+                (by, stamp(now)),
+            )
 
     def dispatched(self, effect: EffectRecord) -> bool:
         """Record that the effect is being sent; `False` where another process was faster.
@@ -290,5 +361,6 @@ __all__ = [
     "Ledger",
     "LedgerClaim",
     "ledger_key",
+    "provider_key",
     "result_of",
 ]

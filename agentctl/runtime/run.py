@@ -99,6 +99,8 @@ class RunSession(NamedTuple):
     """What a person says to a run that had passed to them."""
     by: str | None = None
     """Who that person is."""
+    recipe: Mapping[str, Json] | None = None
+    """How the run was started, where that is all it takes to take it up again."""
     forked_from: Mapping[str, Json] | None = None
     """The run whose start this one begins with: run, step, head."""
 

@@ -337,6 +337,45 @@ def test_a_broken_scorer_is_inconclusive(broken):
     assert "scorer `broken` failed" in row.reasons[0].message
 
 
+def test_a_row_is_written_as_reports_hold_it():
+    """Every figure stands under its name; calls only where some are expected."""
+    turns = [{**LOOK_AND_CANCEL[0], "usage": {"in": 10, "out": 3}}, {"say": "Done."}]
+    wanted = {"calls": [{"get_order": {"order_id": "o_1"}}, {"cancel_order": {"order_id": "o_1"}}]}
+    row = score(turns, wanted)
+    told = row.as_json()
+    checks, reasons = told.pop("checks"), told.pop("reasons")
+    assert checks["calls"] == {
+        "value": False,
+        "reason": 'missing: cancel_order {"order_id": "o_1"}',
+    }
+    assert reasons == [
+        {"kind": "missing-call", "message": 'missing: cancel_order {"order_id": "o_1"}'}
+    ]
+    tokens = told.pop("tokens")
+    assert (tokens["in"] > 10, tokens["out"] > 3) == (True, True)
+    cost = told.pop("cost")
+    assert (cost["usd"], cost["status"]) == (row.cost_usd, row.cost_status)
+    assert told == {
+        "scenario": "case",
+        "trial": 1,
+        "mode": "written",
+        "model": row.model,
+        "status": "failed",
+        "freshness": "unstamped",
+        "stop": "answered",
+        "notes": [],
+        "escalation": "not_needed_not_done",
+        "offered_in_words": False,
+        "resolved": False,
+        "model_calls": 2,
+        "duration_s": "2.000",
+        "calls": {"expected": 2, "matched": 1, "scored": 1, "argument_sum": 1.0},
+    }
+    assert "calls" not in score(turns, {"state": {}}).as_json()
+    thirds = row._replace(calls=(3, 0, 0, 1 / 3)).as_json()["calls"]
+    assert thirds["argument_sum"] == 0.333333
+
+
 def test_a_row_is_plain_and_small():
     """A row is JSON and survives the way between processes."""
     row = score(

@@ -47,7 +47,7 @@ def problems(root: Path, content: bytes | str, name: str = "runs.jsonl") -> list
         ("kind: GoldenSet\n", "YAML", '"messages"'),
         ("<html></html>", "XML or HTML", "export the messages"),
         ("hello", "text that is not JSON", '"messages"'),
-        (gzip.compress(GOOD.encode()), "a gzip file", "gunzip -k FILE"),
+        (gzip.compress(GOOD.encode(), mtime=0), "a gzip file", "gunzip -k FILE"),
         (b"PAR1\x00\x00", "a Parquet file", "export the messages"),
         (b"SQLite format 3\x00", "a SQLite database", "export the messages"),
         (GOOD.encode("utf-16"), "UTF-16 text", "iconv -f UTF-16 -t UTF-8"),

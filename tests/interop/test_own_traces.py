@@ -66,7 +66,8 @@ def test_a_run_that_met_a_limit_meets_it_again(tmp_path: Path):
 
 def test_a_trace_becomes_turns_with_results_usage_end_and_cost(tmp_path: Path):
     """Nothing that a recording can hold is lost."""
-    refused = {"calls": [{"get_order": {"order_id": "o_9"}}, {"nope": "not json"}]}
+    no_object = {"tool": "get_order", "args": "not json"}
+    refused = {"calls": [{"get_order": {"order_id": "o_9"}}, no_object]}
     turns = [{**GET, "say": "One moment."}, refused, CANCEL, SAY]
     usage = {"in": 1, "out": 1}
     turns = [{**turn, "usage": turn.get("usage", usage)} for turn in turns]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentctl.core.masking import MASK, secret_in
+from agentctl.core.masking import MASK, secret_field
 from agentctl.runtime.dispatch import effect_key
 from tests.support.build import CANCEL, bundle
 from tests.support.command import Screen
@@ -159,4 +159,4 @@ def test_the_key_of_an_effect_holds_no_secret():
 )  # fmt: skip
 def test_a_secret_is_found_under_its_field(fields: dict[str, Any], name: str | None):
     """By its name, by its shape, and by the mark that stands for one."""
-    assert secret_in(fields) == name
+    assert secret_field(fields) == name

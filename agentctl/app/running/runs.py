@@ -148,6 +148,7 @@ def start_run(
     )
     if state is not None and resumable:
         state.sessions.keep(run_id, recipe)
+        session = session._replace(recipe=recipe._asdict())
     session = session._replace(run_id=run_id)
     return _shared(StartedRun(recipe, parts, trace, session, inputs), state, None)
 

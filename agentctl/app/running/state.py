@@ -1,9 +1,11 @@
 """What the processes of one project share: effects, approvals, paused runs and money."""
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from agentctl.app.running.rebuilding import is_lost, rebuild_state, state_file
 from agentctl.effects.alerts import AlertSender
 from agentctl.effects.approvals import Approvals
 from agentctl.effects.budget import Budget
@@ -12,7 +14,6 @@ from agentctl.effects.db import open_db
 from agentctl.effects.ledger import Ledger
 from agentctl.effects.paused_runs import PausedRuns
 from agentctl.effects.shared_budget import SharedBudget
-from agentctl.specs.reading.locate import state_folder
 from agentctl.specs.shapes.bundle import Bundle
 
 
@@ -24,20 +25,21 @@ class RunState(NamedTuple):
     sessions: PausedRuns
 
 
-def state_file(root: Path) -> Path:
-    """Return the database of a project's state."""
-    return state_folder(root) / "state.db"
-
-
 def state_of(root: Path) -> RunState:
     """Open the state of a project.
 
     Raises:
         Problem: If it cannot be used.
     """
-    db = open_db(state_file(root))
+    db = _opened(root)
     approvals = Approvals(db)
     return RunState(Ledger(db, approvals), approvals, PausedRuns(db))
+
+
+def _opened(root: Path) -> sqlite3.Connection:
+    if is_lost(root):
+        rebuild_state(root)
+    return open_db(state_file(root))
 
 
 def budget_of(bundle: Bundle, run_id: str, note: Callable[[str], None]) -> Budget | None:
@@ -56,9 +58,9 @@ def budget_of(bundle: Bundle, run_id: str, note: Callable[[str], None]) -> Budge
     alerts = bundle.project.alerts
     if shared == DayLimits() and (alerts is None or limits.session is None):
         return None
-    db = open_db(state_file(bundle.root))
+    db = _opened(bundle.root)
     sender = AlertSender(db, alerts, bundle.root, note) if alerts is not None else None
     return SharedBudget(SpendingStore(db), bundle.agent.name, run_id, shared, sender)
 
 
-__all__ = ["RunState", "budget_of", "state_file", "state_of"]
+__all__ = ["RunState", "budget_of", "state_of"]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from agentctl.app.inbox import answer, approval_of, settle, waiting
+from agentctl.app.inbox import answer, approval_of, confirm, settle, waiting
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.inbox import approval_lines, waiting_line
 from agentctl.core.canonical import NotCanonical, parse_strict
@@ -114,6 +114,18 @@ def settle_(
     state: EffectState = "succeeded" if outcome == "happened" else "failed"
     found = settle(Project.find(Path.cwd()), effect, state, reason, identity)
     note(f"effect {effect} of {found.tool}: {state}, by {identity}")
+    return ExitCode.OK
+
+
+@inbox_app.command("confirm")
+def confirm_(acting: As = None) -> int:
+    """Let effects be sent again after `state.db` was rebuilt from traces that are not complete.
+
+    Look first at what the missing runs may have sent: nothing here knows it any more.
+    """
+    identity = acting or getpass.getuser()
+    held = confirm(Project.find(Path.cwd()), identity)
+    note(f"confirmed by {identity}: {held}" if held else "no effects are held back")
     return ExitCode.OK
 
 

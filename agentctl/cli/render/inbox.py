@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from agentctl.app.inbox import Waiting, WaitingApproval, WaitingEffect
+from agentctl.app.inbox import Waiting, WaitingApproval, WaitingEffect, WaitingHold
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.text import neutralised
 
@@ -21,6 +21,8 @@ def waiting_line(entry: Waiting) -> str:
             return f"effect {entry.id}  {entry.tool} {_json(entry.arguments)}  {entry.state}" + (
                 _differs(entry.differs)
             )
+        case WaitingHold():
+            return f"effects held back  {neutralised(entry.reason)}  agentctl inbox confirm"
     match entry.kind:
         case "question":
             asks = neutralised(entry.question or "")

@@ -9,8 +9,9 @@ from datetime import datetime
 
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.masking import secret_field
 from agentctl.core.messages import Approval, ApprovalRequest
-from agentctl.effects.approvals import ApprovalBinding, Approvals, PendingApproval, lapse_of
+from agentctl.effects.approvals import ApprovalBinding, Approvals, PendingApproval
 from agentctl.runtime.replay.replay import Replay
 
 
@@ -39,17 +40,23 @@ class QueueApprover:
     def ask(self, request: ApprovalRequest) -> Approval | None:
         """Return the recorded answer, or ask for one and return `None`.
 
+        A call that holds a secret does not wait: what waits is on the disk.
+
         Raises:
             Problem: If an answer is there and cannot be used.
         """
         if self._replay is not None and (given := self._replay.approval()) is not None:
-            if not self._replay.approval_used():
-                self._check(given, request, lapse_of(request, self._replay.at))
+            if given.by is not None and not self._replay.approval_used():
+                self._check(given, request)
             return given
+        secret = secret_field(request.arguments)
+        if secret is not None:
+            why = f"`{secret}` holds a secret, which must not wait on disk: ask at a terminal"
+            return Approval("reject", reason=why)
         self._approvals.request(self._binding, request, self._now())
         return None
 
-    def _check(self, given: Approval, request: ApprovalRequest, lapses: datetime) -> None:
+    def _check(self, given: Approval, request: ApprovalRequest) -> None:
         """Refuse an answer that does not hold for this call, at this moment."""
         if given.id is None:
             raise _void("it was given at a terminal, to a process that is gone")
@@ -62,7 +69,7 @@ class QueueApprover:
             wrong = "the policy or a tool changed since"
         elif row.standing != given.answer:
             wrong = f"the inbox says {row.standing}, and the trace {given.answer}"
-        elif self._now() >= lapses:
+        elif self._now() >= row.lapses(request):
             wrong = "it has expired"
         if wrong is not None:
             raise _void(wrong)

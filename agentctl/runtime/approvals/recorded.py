@@ -109,12 +109,12 @@ def check_request(row: PendingApproval, found: RecordedRequest) -> None:
     Raises:
         Problem: If they differ, naming each difference.
     """
-    differences = request_differences(row, found)
+    differences = row_differences(row, found)
     if differences:
         raise _differs(f"approval {row.id}", differences)
 
 
-def request_differences(row: PendingApproval, found: RecordedRequest) -> list[str]:
+def row_differences(row: PendingApproval, found: RecordedRequest) -> list[str]:
     """Return where a row of the inbox differs from the trace, a line each."""
     asked = request_row(found.request)
     pairs: list[tuple[str, Json, Json]] = [
@@ -232,5 +232,5 @@ __all__ = [
     "find_request",
     "recorded_effects",
     "recorded_requests",
-    "request_differences",
+    "row_differences",
 ]

@@ -20,6 +20,8 @@ def begin(run: Run) -> None:
         body["environment"] = run.context.environment
     if run.context.scenario is not None:
         body["scenario"] = dict(run.context.scenario)
+    if run.context.session.recipe is not None:
+        body["recipe"] = dict(run.context.session.recipe)
     if run.context.session.forked_from is not None:
         body["forked_from"] = dict(run.context.session.forked_from)
     run.record("run.started", body)

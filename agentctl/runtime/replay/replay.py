@@ -44,11 +44,6 @@ class Replay:
         return self._next >= len(self._events)
 
     @property
-    def at(self) -> datetime:
-        """When the event was recorded that was played back last."""
-        return datetime.fromisoformat(self._events[max(self._next - 1, 0)].at)
-
-    @property
     def inputs_recorded(self) -> int:
         """How many inputs of the user were recorded."""
         heard = (e.body for e in self._events if e.type == "input.received")

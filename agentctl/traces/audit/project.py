@@ -67,6 +67,15 @@ def verify_project(root: Path) -> ProjectAudit:
     return _audit(root, run_files(root), trials, whole=True)
 
 
+def verify_runs(root: Path) -> ProjectAudit:
+    """Check the runs of a project against themselves and the journal; trials are left out.
+
+    Raises:
+        Problem: If a file cannot be read at all.
+    """
+    return _audit(root, run_files(root), (), whole=True)
+
+
 def verify_files(root: Path, files: Sequence[Path]) -> ProjectAudit:
     """Check some files, and compare what is sealed of them with the journal.
 
@@ -192,4 +201,5 @@ __all__ = [
     "reseal",
     "verify_files",
     "verify_project",
+    "verify_runs",
 ]

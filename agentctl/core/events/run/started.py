@@ -1,6 +1,6 @@
 """`run.started`: who asks which agent, and under which rules."""
 
-from agentctl.core.events.declare import EventDeclaration, structure
+from agentctl.core.events.declare import EventDeclaration, content, structure
 
 RUN_STARTED = EventDeclaration(
     "run.started",
@@ -22,6 +22,7 @@ RUN_STARTED = EventDeclaration(
         structure("rights", "the tools it may use, and their digest", agrees="resume"),
         structure("limits", "the agent's limits"),
         structure("scenario", "`set`, `id`, `trial` and `kind` of a golden case", optional=True),
+        content("recipe", "how it was started, where it can be taken up again", optional=True),
         structure("forked_from", "`run`, `step` and `head` of the run it forks", optional=True),
         structure("content", "`hashed` where the trace keeps hashes of content", optional=True),
     ),
