@@ -5,7 +5,6 @@ any other.
 """
 
 from agentctl.core.canonical import Json, canonical_text
-from agentctl.core.masking import secret_field
 from agentctl.core.messages import (
     Approval,
     ApprovalRequest,
@@ -96,10 +95,6 @@ def save_draft(run: Run, backend: Backend, call: ToolCall, decision: Decision) -
 def approved(run: Run, call: ToolCall, decision: Decision) -> Decision | Ending | None:
     """Ask a person; return the decision to carry out, or how the run goes on without it."""
     request = approval_request(run, call, decision)
-    secret = secret_field(request.arguments) if run.context.session.waits else None
-    if secret is not None:
-        reason = f"`{secret}` holds a secret, which must not wait on disk: ask at a terminal"
-        return refused(run, call, decision._replace(verdict="deny", reason=reason))
     run.record("approval.requested", requested(request))
     answer = run.context.approver.ask(request)
     if answer is None:
@@ -116,7 +111,7 @@ def approved(run: Run, call: ToolCall, decision: Decision) -> Decision | Ending 
             return Ending("waiting_approval", f"no one approved `{call.name}` in time", run.said)
         case "reject":
             run.declined.add(decision.key)
-            reason = "declined by a person; do not retry"
+            reason = "declined by a person; do not retry" if answer.by else "not approved"
             if answer.reason:
                 reason += f": {answer.reason}"
             error = ToolError("declined", reason)
