@@ -303,6 +303,42 @@ def test_escalation(turns, expected, wrong, cell):
     assert row.resolved == (not wrong and cell == "not_needed_not_done")
 
 
+UNSCORED = {"scored": False}
+TICKET = {
+    "name": "file_ticket",
+    "description": "Pass the case on.",
+    "inputSchema": ORDER,
+    "effect": "escalation",
+    "mock": {"replies": [{"return": {"filed": True}}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("turns", "calls", "escalation", "cell"),
+    [
+        (ESCALATE, [], "unscored", "not_needed_done"),
+        ([{"say": "Hi."}], [], "unscored", "not_needed_not_done"),
+        ([{"say": "Hi."}], [{"file_ticket": {"order_id": "o_1"}}], "unscored", "needed_not_done"),
+        ([{"say": "Hi."}], [{"get_order": {"order_id": "o_1"}}], "unscored", "not_needed_not_done"),
+        (ESCALATE, [], {**UNSCORED, "needed": True}, "needed_done"),
+        (ESCALATE, [], {**UNSCORED, "needed": True, "queue": "desk"}, "needed_done"),
+        ([{"say": "Hi."}], [], {**UNSCORED, "needed": False}, "not_needed_not_done"),
+        (
+            [{"say": "Hi."}],
+            [],
+            [{**UNSCORED, "needed": False}, {**UNSCORED, "needed": True}],
+            "needed_not_done",
+        ),
+    ],
+)
+def test_an_unscored_escalation_is_counted_in_the_table_alone(turns, calls, escalation, cell):
+    """It was needed where the scenario says so, or where an expected call escalates."""
+    made = bundle(tools=[GET, CANCEL, TICKET], **DESK)
+    row = score(turns, {"calls": calls or "none", "escalation": escalation}, made=made)
+    assert row.escalation == cell
+    assert set(kinds(row)) <= {"missing-call"}
+
+
 def test_an_offer_in_words_is_no_escalation():
     """Words do not escalate; that they were said is noted."""
     row = score(
