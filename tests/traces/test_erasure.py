@@ -276,3 +276,13 @@ def test_kill_9_in_the_middle_leaves_the_old_file_or_the_new_one(state, verify, 
     assert outcomes == sorted(outcomes)
     assert {True, False} == set(outcomes)
     assert torn
+
+
+def test_the_cost_of_an_erased_run_is_named_as_missing(state, capsys):
+    """`trace cost` adds up the others, and no longer fails on what has no content."""
+    written(state, "r1")
+    assert run_cli(["trace", "erase", "--principal", "cus_7", "--reason", "asked", "--yes"]) == 0
+    capsys.readouterr()
+    assert run_cli(["trace", "cost", "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["erased"]) == err.count("was erased, and what it cost with it") > 0

@@ -369,3 +369,18 @@ def test_what_names_no_run_is_an_unknown_run(
     assert done.returncode == 2
     assert "error[unknown-run]" in done.stderr
     assert len(done.stderr) < 500
+
+
+@pytest.mark.parametrize("command", ["show", "diff", "cost"])
+def test_a_trace_without_one_of_its_lines_is_damaged_for_every_reader(tmp_path: Path, command: str):
+    """A line that holds by itself but follows another one than it did is named, not a bug."""
+    lines = list(chain_lines("1m8h90fb6agkhq", trial(bundle(), TURNS).events))
+    trace = tmp_path / ".agentctl/traces/1m8h90fb6agkhq.jsonl"
+    trace.parent.mkdir(parents=True)
+    trace.write_text("".join(lines[:3] + lines[4:]))
+    done = agentctl(
+        tmp_path, "trace", command, *["latest"] * {"show": 1, "diff": 2, "cost": 0}[command]
+    )
+    assert done.returncode == 3
+    said = "its cost is missing" if command == "cost" else f"{trace}:4"
+    assert said in done.stderr

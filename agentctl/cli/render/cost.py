@@ -30,6 +30,7 @@ class CostReport(NamedTuple):
     budgets: tuple[BudgetUse, ...]
     replayed: int
     unread: tuple[str, ...]
+    erased: tuple[str, ...]
 
 
 def cost_lines(report: CostReport) -> Iterator[str]:
@@ -141,6 +142,7 @@ def cost_json(report: CostReport) -> dict[str, Any]:
         ],
         "replayed": report.replayed,
         "unread": list(report.unread),
+        "erased": list(report.erased),
     }
 
 

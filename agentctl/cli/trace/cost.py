@@ -67,6 +67,7 @@ def cost_command(
         tuple(budgets(costs, _limits(project, costs), last)),
         costs.replayed,
         costs.unread,
+        costs.erased,
     )
     match shape:
         case "json":
@@ -83,6 +84,8 @@ def _verdict(report: CostReport, last: date, fail_on: FailOn) -> ExitCode:
     """Say on stderr what stands out on the last day; return how the command ends."""
     for name in report.unread:
         note(f"warning: the trace {name} cannot be read; its cost is missing")
+    for name in report.erased:
+        note(f"warning: the content of run {name} was erased, and what it cost with it")
     bad = []
     if fail_on in ("any", "spike"):
         bad += [f"{last} is a spike" for spike in report.spikes if spike.day == last]

@@ -214,7 +214,7 @@ def read_report(path: Path) -> ReportData:
     except msgspec.ValidationError as error:
         message, at = _place(str(error), content, file)
         raise problem("damaged-report", f"not a report: {message}", at=at) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         found = re.search(r"\(byte (\d+)\)", str(error))
         line = content[: int(found[1])].count(b"\n") + 1 if found else content.count(b"\n") + 1
         message = f"not a report: {error}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agentctl.core.errors import Diagnostic
+from agentctl.core.files import is_file
 from agentctl.specs.reading.yaml import Source
 from agentctl.specs.shapes.project import ProjectSpec
 
@@ -30,7 +31,7 @@ def environment_warnings(project: ProjectSpec, source: Source, root: Path) -> It
                     " what is the same everywhere belongs in the environment of the process",
                 )
         file = environment.env_file
-        if file is not None and not (root / file).is_file():
+        if file is not None and not is_file(root / file):
             yield Diagnostic(
                 "missing-env-file",
                 f"{file} does not exist here, and a live run in {name} needs it",

@@ -13,6 +13,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from agentctl.core.errors import Diagnostic, Problem
+from agentctl.core.files import is_file
 from agentctl.specs.checks.references import agent_problems, policy_problems
 from agentctl.specs.checks.tools.manifests import manifest_problems
 from agentctl.specs.checks.values import unknown_name
@@ -52,7 +53,8 @@ class Project:
     def __init__(self, root: Path, spec: ProjectSpec) -> None:
         self.root = root
         self.spec = spec
-        self._files: dict[Path, Loaded[BaseModel]] = {}
+        self._files: dict[tuple[Path, type[BaseModel]], Loaded[BaseModel]] = {}
+        self._sources: dict[Path, Source] = {}
         self._last: tuple[Path, Source] | None = None
 
     @classmethod
@@ -90,10 +92,11 @@ class Project:
         Raises:
             Problem: With everything that is wrong with it.
         """
-        key = path.resolve()
+        key = path.resolve(), model
         if key not in self._files:
             source = self.source(path)
             self._files[key] = Loaded(decode(model, source.data, source), source, path)
+            self._sources[key[0]] = source
         return self._files[key]  # type: ignore[return-value]
 
     def source(self, path: Path) -> Source:
@@ -103,8 +106,8 @@ class Project:
             Problem: If it cannot be read as YAML.
         """
         key = path.resolve()
-        if key in self._files:
-            return self._files[key].source
+        if key in self._sources:
+            return self._sources[key]
         if self._last is None or self._last[0] != key:
             self._last = (key, read_yaml(path, shown_path(path)))
         return self._last[1]
@@ -257,7 +260,7 @@ class Project:
             Problem: If it is missing, or with everything that is wrong with it.
         """
         path = agent.path.parent / agent.model.policy
-        if not path.is_file():
+        if not is_file(path):
             at = agent.source.at("policy")
             raise Problem(Diagnostic("missing-file", f"no such policy: {shown_path(path)}", at))
         return self.read(Policy, path)

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from agentctl.core.canonical import Json, NotCanonical, digest, parse_strict
 from agentctl.core.errors import Diagnostic, Location, Problem, problem
+from agentctl.core.files import is_file
 from agentctl.core.text import did_you_mean
 from agentctl.specs.checks.scenarios import scenario_problems, world_problems
 from agentctl.specs.reading.cache import Cached, SetCache, SetRow
@@ -278,7 +279,7 @@ def _world_text(reference: str | None, path: Path) -> str:
     if reference is None:
         return ""
     world = path.parent / reference
-    if not world.is_file():
+    if not is_file(world):
         raise problem("missing-file", f"no such world: {shown_path(world)}")
     return read_text(world, shown_path(world))
 

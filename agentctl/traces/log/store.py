@@ -248,11 +248,22 @@ def read_events(path: Path, run: str | None = None) -> tuple[str, list[Event]]:
         Problem: If the file is damaged, or holds no such run.
     """
     events: list[Event] = []
-    for _, line in trace_lines(path):
+    before: Json = None
+    for number, line in trace_lines(path):
         if run is None:
             run = line["run"]
-        if line.get("run") == run:
-            events.append(event_of(line))
+        if line["run"] != run:
+            continue
+        if line["seq"] != len(events) or (events and line["prev"] != before):
+            raise problem(
+                "damaged-trace",
+                f"event {line['seq']} does not follow the events before it",
+                at=Location(str(path), number),
+                hint=f"agentctl trace verify {path}",
+                exit_code=ExitCode.UNKNOWN,
+            )
+        before = line["hash"]
+        events.append(event_of(line))
     if run is None or not events:
         raise problem("unknown-run", f"{path} holds no run" + (f" `{run}`" if run else ""))
     return run, events

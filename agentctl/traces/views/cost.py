@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from agentctl.core.errors import Problem
 from agentctl.core.events import Event
+from agentctl.traces.log.content import missing_content
 from agentctl.traces.log.store import moment_of, read_events, run_files
 from agentctl.traces.views.fold import own_events
 
@@ -64,6 +65,8 @@ class Costs(NamedTuple):
     """Runs that played recorded turns: they cost nothing."""
     unread: tuple[str, ...]
     """Traces that are damaged: what they cost is not known."""
+    erased: tuple[str, ...]
+    """Traces whose content was erased, and with it what they cost."""
 
 
 @dataclass
@@ -108,6 +111,7 @@ def read_costs(root: Path) -> Costs:
     spends: list[Spend] = []
     refused: list[Refused] = []
     unread: list[str] = []
+    erased: list[str] = []
     replayed = 0
     for path in reversed(run_files(root)):
         try:
@@ -115,12 +119,15 @@ def read_costs(root: Path) -> Costs:
         except Problem:
             unread.append(path.stem)
             continue
+        if missing_content(events) == "erased":
+            erased.append(path.stem)
+            continue
         if is_replayed(events):
             replayed += 1
             continue
         spends += spends_of(run, events)
         refused += refusals_of(run, events)
-    return Costs(tuple(spends), tuple(refused), replayed, tuple(unread))
+    return Costs(tuple(spends), tuple(refused), replayed, tuple(unread), tuple(erased))
 
 
 def is_replayed(events: Sequence[Event]) -> bool:

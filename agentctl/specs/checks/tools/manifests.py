@@ -129,9 +129,10 @@ def _input_problems(
     required = schema.get("required")
     if schema.get("additionalProperties") is False and isinstance(required, list):
         for index, name in enumerate(required):
-            if name not in arguments:
+            # What is no name at all, the schema's own check reports.
+            if isinstance(name, str) and name not in arguments:
                 at = source.at(*here, "inputSchema", "required", index)
-                yield unknown_name("argument", str(name), arguments, at)
+                yield unknown_name("argument", name, arguments, at)
 
 
 def _mock_problems(
