@@ -12,6 +12,7 @@ from agentctl.app.running.parts import RunParts, run_backend
 from agentctl.app.running.recipes import TaskOptions, task_recipe
 from agentctl.app.running.resume import ResumeWords, find_paused, resume_run
 from agentctl.app.running.runs import EXITS, FinishedRun, run_recipe
+from agentctl.app.running.task import run_task
 from agentctl.core.errors import Problem
 from agentctl.core.events import STOP_REASONS
 from agentctl.core.messages import Approval, ApprovalRequest
@@ -21,7 +22,10 @@ from agentctl.runtime.run import ScriptedInputs
 from agentctl.specs.loading.project import Project
 from agentctl.specs.shapes.turns import Turn
 from tests.support.command import agentctl
+from tests.support.live_project import TURNS as LIVE_TURNS
+from tests.support.live_project import write_project
 from tests.support.project import GET, POLICY, SAY, make, passing
+from tests.support.provider import Provider, serving
 
 
 @pytest.mark.parametrize(
@@ -205,3 +209,20 @@ def test_a_person_beside_a_run_is_asked_if_they_may_decide(desk: Desk, identity:
     assert done.result["stop"] == ("answered" if ran else "waiting_approval")
     assert ["unknown-approver" in note for note in notes] == ([] if ran else [True])
     assert not (desk.project.root / ".agentctl" / "state.db").exists()
+
+
+def test_a_live_run_keeps_its_effects_even_if_it_cannot_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Another run must find them; that one is refused to do the same again."""
+    with serving(Provider()) as shop:
+        monkeypatch.setenv("SHOP_API", shop.url)
+        project = Project.find(write_project(tmp_path))
+        policy = project.root / "agents" / "policy.yaml"
+        policy.write_text(policy.read_text().replace("> 100", "> 100000"))
+        asked = TaskOptions("order-desk", acting_as="customer:cus_7", live=True)
+        first = run_task(project, asked, "Cancel o_1", LIVE_TURNS).result
+        second = run_task(project, asked, "Cancel o_1", LIVE_TURNS).result
+        assert shop.effects_on("o_1") == 1
+    assert first["calls"][1]["ok"]
+    assert not second["calls"][1]["ok"]
