@@ -127,3 +127,13 @@ def test_another_end_than_the_expected_one_says_both_and_why():
     row = score(turns, {"calls": "none", "stop": "limit"}, made=made)
     assert (kinds(row), row.checks["stop"].value) == ([], True)
     assert "stop" not in score([{"say": "Hi."}], {"calls": "none"}).checks
+
+
+def test_each_text_is_looked_at_by_itself():
+    """A number that begins a text is not cut off from the one before, and no phrase spans two."""
+    turns = [{"say": "It is order"}, {"say": "54 it is."}]
+    lines = ["Which?", "Sure?"]
+    row = score(turns, {"answer": {"mentions": ["54"]}}, conversation=lines)
+    assert row.status == "passed"
+    row = score(turns, {"answer": {"mentions": ["order 54"]}}, conversation=lines)
+    assert kinds(row) == ["answer"]

@@ -103,6 +103,43 @@ def test_a_forbidden_call_that_ran_breaks_an_invariant():
     assert row.checks["invariants"].value is False
 
 
+def test_the_action_is_wrong_where_a_forbidden_call_ran():
+    """Its reasons are those of the calls, of the state and of `forbid`, each once."""
+    row = score(LOOK_AND_CANCEL, {"state": CANCELLED, "forbid": ["cancel_order"]})
+    assert row.checks["action"].reason == row.checks["invariants"].reason
+    row = score(LOOK_AND_CANCEL, {"calls": "none", "state": {"orders": {"o_1": {"status": "x"}}}})
+    assert kinds(row) == ["extra-call", "state"]
+    assert "(and 1 more)" in row.checks["action"].reason
+
+
+@pytest.mark.parametrize("effect", ["internal_write", "external_write", "irreversible"])
+def test_every_kind_of_write_counts_as_tried_and_as_unexpected(effect):
+    """Where nothing accounts for it, and even where it was stopped, for `attempts`."""
+    write = {**SEND, "effect": effect}
+    turns = [{"call": {"send_email": {"order_id": "o_1"}}}, {"say": "Done."}]
+    made = bundle(tools=[GET, CANCEL, write], rules=ALLOW)
+    row = score(turns, {"stop": "answered"}, made=made)
+    assert [(r.kind, r.message) for r in row.reasons] == [
+        ("extra-call", 'extra: send_email {"order_id": "o_1"}')
+    ]
+    refusing = bundle(tools=[GET, CANCEL, write], rules=[{"id": "reads", "allow": ["get_order"]}])
+    row = score(turns, {"calls": "none", "attempts": "none"}, made=refusing)
+    assert [(r.kind, r.message) for r in row.reasons] == [
+        ("attempted-write", 'tried: send_email {"order_id": "o_1"}')
+    ]
+    assert score([{"say": "No."}], {"calls": "none", "attempts": "none"}).checks["attempts"].value
+    assert "attempts" not in score([{"say": "No."}], {"calls": "none"}).checks
+
+
+def test_the_order_asked_for_holds_for_each_of_several_paths():
+    """With `any_of` as with one list of calls; the nearest path is explained."""
+    look, cancel = ({name: {"order_id": "o_1"}} for name in ("get_order", "cancel_order"))
+    for calls in ({"calls": [cancel, look]}, {"any_of": [[cancel, look], [cancel, cancel]]}):
+        assert score(LOOK_AND_CANCEL, {**calls, "order": "any"}).status == "passed"
+        row = score(LOOK_AND_CANCEL, {**calls, "order": "in_order"})
+        assert kinds(row)[0] in ("out-of-order", "missing-call")
+
+
 def test_state_names_table_record_and_field():
     """A state that differs says where, what was expected and what is there."""
     row = score([{"say": "Done."}], {"state": CANCELLED})
