@@ -8,8 +8,8 @@ import pytest
 
 from agentctl.app.observer import Observer
 from agentctl.app.running.participants import Participants
-from agentctl.app.running.parts import RunParts, run_backend
-from agentctl.app.running.recipes import TaskOptions, task_recipe
+from agentctl.app.running.parts import RunParts, load_parts, run_backend
+from agentctl.app.running.recipes import TaskOptions, scenario_recipe, task_recipe
 from agentctl.app.running.resume import ResumeWords, find_paused, resume_run
 from agentctl.app.running.runs import EXITS, FinishedRun, run_recipe
 from agentctl.app.running.task import run_task
@@ -182,9 +182,13 @@ def test_a_run_on_mocks_that_cannot_wait_keeps_no_state(desk: Desk):
 
 
 class Agreeable:
-    """Approves whatever is asked."""
+    """Approves whatever is asked, and remembers what that was."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
 
     def ask(self, request: ApprovalRequest) -> Approval:
+        self.asked.append(request.tool)
         return Approval("approve", "dana")
 
 
@@ -226,3 +230,13 @@ def test_a_live_run_keeps_its_effects_even_if_it_cannot_wait(
         assert shop.effects_on("o_1") == 1
     assert first["calls"][1]["ok"]
     assert not second["calls"][1]["ok"]
+
+
+def test_nobody_is_asked_beside_a_scenario(desk: Desk):
+    """Its own script answers, so that it ends alike wherever it is played."""
+    recipe = scenario_recipe(desk.project, None, "orders:approved", None)
+    parts = load_parts(desk.project, recipe)
+    person = Agreeable()
+    people = Participants(ScriptedInputs(), person, "dana")
+    done = run_recipe(desk.project, recipe, parts, people)
+    assert (person.asked, done.result["calls"][1]["ran"]) == ([], False)

@@ -5,8 +5,10 @@ import pickle
 
 import pytest
 
+from agentctl.evals.scorers.calls import score_action
 from agentctl.evals.scorers.context import ScoringContext
-from agentctl.evals.scorers.reasons import Score
+from agentctl.evals.scorers.invariants import score_invariants
+from agentctl.evals.scorers.reasons import FailureReason, Score
 from agentctl.evals.scorers.registry import SCORERS, ScorerEntry
 from agentctl.evals.scorers.scoring import score_trial
 from agentctl.runtime.harness import Harness
@@ -87,6 +89,7 @@ def test_blocked_expects_an_attempt():
     """`blocked` is not met by a model that never tried."""
     row = score([{"say": "No."}], {"calls": "none", "blocked": ["cancel_order"]})
     assert kinds(row) == ["not-blocked"]
+    assert "blocked" not in score([{"say": "No."}], {"calls": "none"}).checks
 
 
 def test_attempts_none_forbids_trying():
@@ -110,6 +113,32 @@ def test_the_action_is_wrong_where_a_forbidden_call_ran():
     row = score(LOOK_AND_CANCEL, {"calls": "none", "state": {"orders": {"o_1": {"status": "x"}}}})
     assert kinds(row) == ["extra-call", "state"]
     assert "(and 1 more)" in row.checks["action"].reason
+
+
+def test_with_a_free_path_what_leaves_no_mark_must_be_as_listed():
+    """A mail that is missing, extra or other fails; how the state was reached is a note."""
+    cancel, send = ({name: {"order_id": "o_1"}} for name in ("cancel_order", "send_email"))
+    look = {"get_order": {"order_id": "o_2"}}
+    with_mail = [*LOOK_AND_CANCEL[:2], {"call": send}, {"say": "Ok."}]
+    for turns, calls, wrong, noted in (
+        (with_mail, [cancel, send], [], []),
+        (LOOK_AND_CANCEL, [look, cancel, send], ["missing-call"], ["wrong-argument"]),
+        (with_mail, [look, cancel], ["extra-call"], ["wrong-argument"]),
+        (with_mail, [cancel, {"send_email": {"order_id": "o_2"}}], ["wrong-argument"], []),
+    ):
+        row = score(turns, {**ANY_PATH, "calls": calls})
+        assert (kinds(row), [note.kind for note in row.notes]) == (wrong, noted)
+
+
+def test_a_leak_is_a_breach_and_no_wrong_action():
+    """Of the invariants, only a forbidden call says something about what the agent did."""
+
+    def look(evidence):
+        evidence.scores[score_invariants] = Score.of([FailureReason("invariant", "a leak")])
+        return score_action(evidence)
+
+    row = score(LOOK_AND_CANCEL, {"state": CANCELLED}, scorers=[ScorerEntry("look", look)])
+    assert row.checks["look"].value is True
 
 
 @pytest.mark.parametrize("effect", ["internal_write", "external_write", "irreversible"])
