@@ -92,6 +92,30 @@ def test_blocked_expects_an_attempt():
     assert "blocked" not in score([{"say": "No."}], {"calls": "none"}).checks
 
 
+def test_blocked_is_not_met_by_a_call_that_ran():
+    """Tried and carried out is not tried and stopped."""
+    expect = {"calls": [{"cancel_order": {"order_id": "o_1"}}], "blocked": ["cancel_order"]}
+    row = score(LOOK_AND_CANCEL, expect)
+    assert (kinds(row), "cancel_order should have been" in row.reasons[0].message) == (
+        ["not-blocked"],
+        True,
+    )
+
+
+def test_a_failed_trial_says_which_calls_were_refused_and_why():
+    """Each once, without those that the scenario wants to see stopped."""
+    blind = [LOOK_AND_CANCEL[1], LOOK_AND_CANCEL[1], {"say": "Done."}]
+    row = score(blind, {"calls": [{"cancel_order": {"order_id": "o_1"}}]})
+    refused = [note.message for note in row.notes if note.kind == "refused-call"]
+    assert len(refused) == 1
+    assert refused[0].startswith('refused: cancel_order {"order_id": "o_1"}: no record `o_1`')
+    row = score(blind, {"calls": [{"get_order": {"order_id": "o_1"}}], "blocked": ["cancel_order"]})
+    assert kinds(row) == ["missing-call"]
+    assert "refused-call" not in [note.kind for note in row.notes]
+    row = score(LOOK_AND_CANCEL, {"calls": "none"})
+    assert "refused-call" not in [note.kind for note in row.notes]
+
+
 def test_attempts_none_forbids_trying():
     """`attempts: none` fails a run whose write the gate stopped."""
     row = score(LOOK_AND_CANCEL[1:], {"calls": "none", "attempts": "none"})
@@ -157,6 +181,8 @@ def test_every_kind_of_write_counts_as_tried_and_as_unexpected(effect):
         ("attempted-write", 'tried: send_email {"order_id": "o_1"}')
     ]
     assert score([{"say": "No."}], {"calls": "none", "attempts": "none"}).checks["attempts"].value
+    look = [LOOK_AND_CANCEL[0], {"say": "No."}]
+    assert score(look, {"calls": "none", "attempts": "none"}).status == "passed"
     assert "attempts" not in score([{"say": "No."}], {"calls": "none"}).checks
 
 
