@@ -7,11 +7,19 @@ from typing import Any
 import pytest
 
 from agentctl.app.observer import Observer
+from agentctl.app.running.participants import Participants
+from agentctl.app.running.parts import RunParts, run_backend
+from agentctl.app.running.recipes import TaskOptions, task_recipe
 from agentctl.app.running.resume import ResumeWords, find_paused, resume_run
-from agentctl.app.running.runs import EXITS, FinishedRun
+from agentctl.app.running.runs import EXITS, FinishedRun, run_recipe
 from agentctl.core.errors import Problem
 from agentctl.core.events import STOP_REASONS
+from agentctl.core.messages import Approval, ApprovalRequest
+from agentctl.models.scripted import ScriptedModel
+from agentctl.runtime.harness import Harness
+from agentctl.runtime.run import ScriptedInputs
 from agentctl.specs.loading.project import Project
+from agentctl.specs.shapes.turns import Turn
 from tests.support.command import agentctl
 from tests.support.project import GET, POLICY, SAY, make, passing
 
@@ -146,8 +154,9 @@ def test_words_that_a_run_does_not_wait_for_are_refused(
     """Nothing of the run is written then, and the words it waits for are taken afterwards."""
     run = desk.starts(scenario)["run"]
     before = desk.events(run)
-    with pytest.raises(Problem, match=told):
+    with pytest.raises(Problem) as met:
         desk.resumes(run, did={"a": 1}, **words)
+    assert [found.code for found in met.value.diagnostics] == [told]
     assert desk.events(run) == before
     assert desk.resumes(run).code == 4, "its trace is not kept open"
 
@@ -159,3 +168,40 @@ def test_turns_that_end_too_early_are_a_fault_of_the_model(desk: Desk):
     assert desk.events(result["run"])[-1]["type"] == "run.ended"
     with pytest.raises(Problem, match="cannot be resumed"):
         desk.resumes(result["run"])
+
+
+def test_a_run_on_mocks_that_cannot_wait_keeps_no_state(desk: Desk):
+    """Nothing of it is shared with other processes: only its trace and its seal are written."""
+    code, _, err = agentctl(desk.project.root, "run", "--scenario", "orders:handed-over")
+    assert (code, "escalated" in err) == (4, True)
+    assert not (desk.project.root / ".agentctl" / "state.db").exists()
+
+
+class Agreeable:
+    """Approves whatever is asked."""
+
+    def ask(self, request: ApprovalRequest) -> Approval:
+        return Approval("approve", "dana")
+
+
+@pytest.mark.parametrize(("identity", "ran"), [("dana", True), ("eve", False)])
+def test_a_person_beside_a_run_is_asked_if_they_may_decide(desk: Desk, identity: str, ran: bool):
+    """The people of the project say who may; anyone else is noted, and the run waits."""
+    notes: list[str] = []
+    recipe, whose = task_recipe(desk.project, TaskOptions("order-desk"))
+    recipe = recipe._replace(principal=whose(None))
+    harness = Harness(desk.project.agent(recipe.agent))
+    lender = desk.project.golden_set(str(recipe.world))
+    turns = [Turn.model_validate(turn) for turn in TURNS["approved"]]
+    parts = RunParts(
+        harness,
+        lender,
+        None,
+        ScriptedModel(turns, harness.model_name),
+        run_backend(harness, recipe, lender, None),
+    )
+    people = Participants(ScriptedInputs("Cancel it"), Agreeable(), identity)
+    done = run_recipe(desk.project, recipe, parts, people, Observer(note=notes.append))
+    assert done.result["stop"] == ("answered" if ran else "waiting_approval")
+    assert ["unknown-approver" in note for note in notes] == ([] if ran else [True])
+    assert not (desk.project.root / ".agentctl" / "state.db").exists()
