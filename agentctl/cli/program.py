@@ -4,6 +4,7 @@
 when the command runs. This is the one door through which modules are imported late.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -18,6 +19,7 @@ from agentctl import __version__
 from agentctl.cli.output import note, report_problem
 from agentctl.core.errors import Problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.text import shorten
 
 
 class Entry(NamedTuple):
@@ -69,7 +71,7 @@ SUMMARY = "Run and evaluate tool-using AI agents: permissions, approvals, golden
 def build(arguments: list[str]) -> typer.Typer:
     """Return the app, with the command that `arguments` name loaded and all others listed."""
     app = typer.Typer(
-        name="agentctl", help=SUMMARY, no_args_is_help=True, add_completion=False,
+        name="agentctl", help=SUMMARY, no_args_is_help=True, add_completion=True,
         context_settings=_HELP,
     )  # fmt: skip
     app.callback()(_root)
@@ -129,9 +131,26 @@ def run_cli(arguments: list[str]) -> int:
 
 
 def _invoke(arguments: list[str]) -> int:
-    command: Any = typer.main.get_command(build(arguments))
+    command: Any = typer.main.get_command(build(_completed() or arguments))
+    _bare_flags(command)
     result = command.main(args=arguments, prog_name="agentctl", standalone_mode=False)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _bare_flags(command: Any, above: typer.Context | None = None) -> None:
+    """Let help list a flag without the type of a value, which it does not take."""
+    context = typer.Context(command, above, **command.context_settings)
+    for option in command.get_params(context):
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    for below in getattr(command, "commands", {}).values():
+        _bare_flags(below, context)
+
+
+def _completed() -> list[str]:
+    """Return the words that a shell wants completed, where it does: they name what to load."""
+    typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    return typed.split()[1:] if "_AGENTCTL_COMPLETE" in os.environ else []
 
 
 def exit_code_of(action: Callable[[], int], command: str | None = None) -> int:
@@ -152,8 +171,9 @@ def exit_code_of(action: Callable[[], int], command: str | None = None) -> int:
         note("interrupted; what was done is saved")
         return ExitCode.INTERRUPTED
     except OSError as error:
-        note(f"error[io]: {error.strerror or error}: {error.filename or ''}".rstrip(": "))
-        return ExitCode.UNKNOWN
+        name = shorten(str(error.filename or ""), 200)
+        note(f"error[io]: {error.strerror or error}: {name}".rstrip(": "))
+        return ExitCode.USAGE if error.errno == errno.ENAMETOOLONG else ExitCode.UNKNOWN
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not thrown
         if os.environ.get("AGENTCTL_DEBUG"):
             traceback.print_exc()

@@ -7,13 +7,25 @@ from typing import Any
 import pytest
 
 from agentctl.app.observer import Observer
+from agentctl.app.running.participants import Participants
+from agentctl.app.running.parts import RunParts, load_parts, run_backend
+from agentctl.app.running.recipes import TaskOptions, scenario_recipe, task_recipe
 from agentctl.app.running.resume import ResumeWords, find_paused, resume_run
-from agentctl.app.running.runs import EXITS, FinishedRun
+from agentctl.app.running.runs import EXITS, FinishedRun, run_recipe
+from agentctl.app.running.task import run_task
 from agentctl.core.errors import Problem
 from agentctl.core.events import STOP_REASONS
+from agentctl.core.messages import Approval, ApprovalRequest
+from agentctl.models.scripted import ScriptedModel
+from agentctl.runtime.harness import Harness
+from agentctl.runtime.run import ScriptedInputs
 from agentctl.specs.loading.project import Project
+from agentctl.specs.shapes.turns import Turn
 from tests.support.command import agentctl
+from tests.support.live_project import TURNS as LIVE_TURNS
+from tests.support.live_project import write_project
 from tests.support.project import GET, POLICY, SAY, make, passing
+from tests.support.provider import Provider, serving
 
 
 @pytest.mark.parametrize(
@@ -146,8 +158,9 @@ def test_words_that_a_run_does_not_wait_for_are_refused(
     """Nothing of the run is written then, and the words it waits for are taken afterwards."""
     run = desk.starts(scenario)["run"]
     before = desk.events(run)
-    with pytest.raises(Problem, match=told):
+    with pytest.raises(Problem) as met:
         desk.resumes(run, did={"a": 1}, **words)
+    assert [found.code for found in met.value.diagnostics] == [told]
     assert desk.events(run) == before
     assert desk.resumes(run).code == 4, "its trace is not kept open"
 
@@ -159,3 +172,71 @@ def test_turns_that_end_too_early_are_a_fault_of_the_model(desk: Desk):
     assert desk.events(result["run"])[-1]["type"] == "run.ended"
     with pytest.raises(Problem, match="cannot be resumed"):
         desk.resumes(result["run"])
+
+
+def test_a_run_on_mocks_that_cannot_wait_keeps_no_state(desk: Desk):
+    """Nothing of it is shared with other processes: only its trace and its seal are written."""
+    code, _, err = agentctl(desk.project.root, "run", "--scenario", "orders:handed-over")
+    assert (code, "escalated" in err) == (4, True)
+    assert not (desk.project.root / ".agentctl" / "state.db").exists()
+
+
+class Agreeable:
+    """Approves whatever is asked, and remembers what that was."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def ask(self, request: ApprovalRequest) -> Approval:
+        self.asked.append(request.tool)
+        return Approval("approve", "dana")
+
+
+@pytest.mark.parametrize(("identity", "ran"), [("dana", True), ("eve", False)])
+def test_a_person_beside_a_run_is_asked_if_they_may_decide(desk: Desk, identity: str, ran: bool):
+    """The people of the project say who may; anyone else is noted, and the run waits."""
+    notes: list[str] = []
+    recipe, whose = task_recipe(desk.project, TaskOptions("order-desk"))
+    recipe = recipe._replace(principal=whose(None))
+    harness = Harness(desk.project.agent(recipe.agent))
+    lender = desk.project.golden_set(str(recipe.world))
+    turns = [Turn.model_validate(turn) for turn in TURNS["approved"]]
+    parts = RunParts(
+        harness,
+        lender,
+        None,
+        ScriptedModel(turns, harness.model_name),
+        run_backend(harness, recipe, lender, None),
+    )
+    people = Participants(ScriptedInputs("Cancel it"), Agreeable(), identity)
+    done = run_recipe(desk.project, recipe, parts, people, Observer(note=notes.append))
+    assert done.result["stop"] == ("answered" if ran else "waiting_approval")
+    assert ["unknown-approver" in note for note in notes] == ([] if ran else [True])
+    assert not (desk.project.root / ".agentctl" / "state.db").exists()
+
+
+def test_a_live_run_keeps_its_effects_even_if_it_cannot_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Another run must find them; that one is refused to do the same again."""
+    with serving(Provider()) as shop:
+        monkeypatch.setenv("SHOP_API", shop.url)
+        project = Project.find(write_project(tmp_path))
+        policy = project.root / "agents" / "policy.yaml"
+        policy.write_text(policy.read_text().replace("> 100", "> 100000"))
+        asked = TaskOptions("order-desk", acting_as="customer:cus_7", live=True)
+        first = run_task(project, asked, "Cancel o_1", LIVE_TURNS).result
+        second = run_task(project, asked, "Cancel o_1", LIVE_TURNS).result
+        assert shop.effects_on("o_1") == 1
+    assert first["calls"][1]["ok"]
+    assert not second["calls"][1]["ok"]
+
+
+def test_nobody_is_asked_beside_a_scenario(desk: Desk):
+    """Its own script answers, so that it ends alike wherever it is played."""
+    recipe = scenario_recipe(desk.project, None, "orders:approved", None)
+    parts = load_parts(desk.project, recipe)
+    person = Agreeable()
+    people = Participants(ScriptedInputs(), person, "dana")
+    done = run_recipe(desk.project, recipe, parts, people)
+    assert (person.asked, done.result["calls"][1]["ran"]) == ([], False)

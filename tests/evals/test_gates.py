@@ -112,6 +112,7 @@ def test_the_ratio_to_human_cost_can_be_bounded():
     [
         ({"pass_rate": {"max_ratio": 1}}, ("pass_rate", "max_ratio"), "max_ratio"),
         ({"pass_rate": {"min": 95}}, ("pass_rate", "min"), "lies between 0 and 1"),
+        ({"pass_rate": {"min": 1.5}}, ("pass_rate", "min"), "lies between 0 and 1"),
         ({"pass_rate": {"min": 0.9, "max": 0.5}}, ("pass_rate", "max"), "cannot be at least 0.9"),
         ({"escalation_rate": {"max": 30}}, ("escalation_rate", "max"), "lies between 0 and 1"),
         ({"inconclusive": {"min": 0.1}}, ("inconclusive", "min"), "needs `max`"),
@@ -171,6 +172,9 @@ def test_a_selection_leaves_out_gates_that_it_says_nothing_about():
         found = decide_gates(summarise([row]), gates, part=True)
         assert "escalation_recall" not in statuses(found)
         assert (statuses(found)["pass_rate"], found.outcome) == (outcome, outcome)
+    rate = Gates.model_validate({"escalation_rate": {"max": 0}})
+    found = decide_gates(summarise([HANDED_OVER]), rate, part=True)
+    assert statuses(found)["escalation_rate"] == "failed"
     whole = statuses(decide_gates(summarise([GOOD]), gates))
     assert whole["escalation_recall"] == "not_evaluated"
 
@@ -224,6 +228,9 @@ def test_each_gate_says_what_was_observed_and_why():
         "1 of 2 trials played turns made for another prompt, tool set or model",
     )
     assert next(g for g in verdict(GOOD).gates if g.name == "invariants").status == "passed"
+    one = accepted._replace(note=None, population="order-desk, gpt-5-mini").as_json()
+    assert one["population"] == "order-desk, gpt-5-mini"
+    assert "note" not in one
 
 
 def test_a_set_in_which_everything_met_its_gate_says_so():
@@ -234,6 +241,7 @@ def test_a_set_in_which_everything_met_its_gate_says_so():
         ("max", "failed"),
     ]
     assert found.met == len(found.gates) - 1
+    assert statuses(found)["inconclusive"] == "passed"
 
 
 def test_several_sets_have_one_verdict():

@@ -1,4 +1,4 @@
-"""What is no recorded run is named by what it looks like, with the way out."""
+"""A file that holds no recorded runs is named by what it looks like, with the way out."""
 
 import gzip
 import json
@@ -93,6 +93,15 @@ def test_a_stray_line_is_named_by_its_line(tmp_path: Path):
         ("bad-line", 4),
         ("bad-line", 5),
     ]
+
+
+def test_an_event_of_a_trace_among_recordings_is_named_by_its_line(tmp_path: Path):
+    """Traces stand in files of their own."""
+    event = {"run": "r", "seq": 0, "type": "run.started", "body_hash": "x"}
+    (found,) = problems(tmp_path, f"{GOOD}\n{json.dumps(event)}\n")
+    assert found.message == "an event of a trace stands among recorded runs"
+    assert found.location is not None
+    assert found.location.line == 2
 
 
 def test_a_folder_is_all_its_files(tmp_path: Path):

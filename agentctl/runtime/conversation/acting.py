@@ -32,8 +32,6 @@ def act(run: Run, backend: Backend, call: ToolCall) -> Ending | None:
     decision = decide_call(run, call)
     if decision.verdict == "deny":
         return refused(run, call, decision)
-    if call.name in run.harness.built_in:
-        return built_in(run, call, decision)
     if decision.verdict == "draft":
         return save_draft(run, backend, call, decision)
     if decision.verdict == "ask":
@@ -41,6 +39,8 @@ def act(run: Run, backend: Backend, call: ToolCall) -> Ending | None:
         if not isinstance(allowed, Decision):
             return allowed
         decision = allowed
+    if call.name in run.harness.built_in:
+        return built_in(run, call, decision)
     return carry_out_call(run, backend, call, decision)
 
 
@@ -79,7 +79,8 @@ def refused(run: Run, call: ToolCall, decision: Decision) -> Ending | None:
 
 def save_draft(run: Run, backend: Backend, call: ToolCall, decision: Decision) -> Ending | None:
     """Save a draft instead of sending: the draft tool passes the authorizer in its own right."""
-    draft = run.harness.bundle.tools[call.name].draft
+    sending = run.harness.bundle.tools.get(call.name)
+    draft = sending.draft if sending is not None else None
     if draft is None:
         reason = (
             f"{decision.reason}: only a draft is allowed, and `{call.name}` names no draft tool"
