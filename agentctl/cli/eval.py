@@ -26,7 +26,7 @@ from agentctl.app.evaluating.outputs import (
 from agentctl.app.evaluating.turn_sources import TurnSourceOptions
 from agentctl.app.output_files import check_outputs
 from agentctl.cli.output import note, write, write_line
-from agentctl.cli.render.eval import set_lines, verdict_line
+from agentctl.cli.render.eval import closing_lines, set_lines
 from agentctl.evals.running.runner import SetResult
 from agentctl.evals.running.trial_runner import KeptTraces
 from agentctl.reports.registry import REPORTS, report_function, table_for
@@ -117,9 +117,9 @@ def eval_command(
     with _counter() as on_progress:
         evaluation = evaluate_sets(project, request, on_progress=on_progress, on_note=note)
     write_outputs(outputs, evaluation, project.root)
-    _show(evaluation.results, shape, kept=keep != "none")
     if keep != "none":
         _note_heads(trace_heads(evaluation, project.root))
+    _show(evaluation.results, shape, kept=keep != "none")
     return evaluation.verdict.exit_code
 
 
@@ -166,12 +166,14 @@ def _show(results: Sequence[SetResult], shape: str, *, kept: bool) -> None:
     if shape != "text":
         write(report_text(shape, results))
         return
-    width = shutil.get_terminal_size((100, 24)).columns
+    width, height = shutil.get_terminal_size((100, 24))
+    room = height if sys.stdout.isatty() else None
     for result in results:
-        for line in set_lines(result, width, traces=kept):
+        for line in set_lines(result, width):
             write_line(line)
         write_line()
-    write_line(verdict_line(results, traces=kept))
+    for line in closing_lines(results, width, room, traces=kept):
+        write_line(line)
 
 
 def _note_heads(heads: TraceHeads) -> None:

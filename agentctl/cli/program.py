@@ -4,6 +4,7 @@
 when the command runs. This is the one door through which modules are imported late.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -18,6 +19,7 @@ from agentctl import __version__
 from agentctl.cli.output import note, report_problem
 from agentctl.core.errors import Problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.text import shorten
 
 
 class Entry(NamedTuple):
@@ -153,8 +155,9 @@ def exit_code_of(action: Callable[[], int], command: str | None = None) -> int:
         note("interrupted; what was done is saved")
         return ExitCode.INTERRUPTED
     except OSError as error:
-        note(f"error[io]: {error.strerror or error}: {error.filename or ''}".rstrip(": "))
-        return ExitCode.UNKNOWN
+        name = shorten(str(error.filename or ""), 200)
+        note(f"error[io]: {error.strerror or error}: {name}".rstrip(": "))
+        return ExitCode.USAGE if error.errno == errno.ENAMETOOLONG else ExitCode.UNKNOWN
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not thrown
         if os.environ.get("AGENTCTL_DEBUG"):
             traceback.print_exc()

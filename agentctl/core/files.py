@@ -67,6 +67,11 @@ def _stream(path: Path, found: os.stat_result) -> BinaryIO | None:
     return None if stat.S_ISREG(found.st_mode) else path.open("wb")
 
 
+def is_file(name: str | Path) -> bool:
+    """Whether there is a regular file of this name; a name that no file can have is of none."""
+    return os.path.isfile(name)  # noqa: PTH113 - pathlib raises for a name that is too long
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, whole or not at all.
 
@@ -77,4 +82,4 @@ def write_whole(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-__all__ = ["replacing", "write_whole"]
+__all__ = ["is_file", "replacing", "write_whole"]

@@ -8,7 +8,7 @@ One scan of the text decides whether there is anything to look at; nearly always
 import re
 from collections.abc import Iterable, Mapping
 
-from agentctl.core.canonical import Json, canonical_text
+from agentctl.core.canonical import Json, NotCanonical, canonical_text
 
 MASK = "[secret]"
 
@@ -79,7 +79,12 @@ def masked(value: Json) -> Json:
 
 def without_secrets(body: dict[str, Json]) -> dict[str, Json]:
     """Return an object as it may be shown and kept; itself where it holds no secret."""
-    return dict(masked(body)) if suspicious(canonical_text(body)) else body
+    try:
+        clean = not suspicious(canonical_text(body))
+    except NotCanonical:
+        # Whoever writes it refuses it, and says why.
+        clean = False
+    return body if clean else dict(masked(body))
 
 
 def secret_field(fields: Mapping[str, Json]) -> str | None:

@@ -6,6 +6,7 @@ credentials are remembered, and masked in whatever comes back.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -21,6 +22,10 @@ from agentctl.specs.shapes.project import EnvironmentSpec
 
 LEAST_SECRET = 6
 """Characters of the shortest value that is masked; a shorter one would be found in any text."""
+_NO_ADDRESS = re.compile(r"[#{}\s]|\?\Z")
+"""What no address in a variable may hold: a fragment, an argument; or a query that says nothing."""
+_NO_PART = re.compile(r"[#{}\s?]")
+"""The same for a variable that something follows, which would end up in its query."""
 
 
 class ManifestVariables:
@@ -114,6 +119,16 @@ class ManifestVariables:
         Raises:
             Problem: If a variable is not set, or no call can go there.
         """
+        for name in variables_in(text):
+            whole = text == f"${{{name}}}"
+            if (_NO_ADDRESS if whole else _NO_PART).search(self.get(name) or ""):
+                own = self._own.get(name, name)
+                raise problem(
+                    "bad-address",
+                    f"`{tool}` is not reached: the environment variable {own} holds a character"
+                    " that would cut off or change the address",
+                    hint="`#`, `{`, `}`, blanks, a `?` at its end or before the rest of an address",
+                )
         filled = self.fill(text, tool)
         try:
             parts = urlsplit(filled)

@@ -1,8 +1,7 @@
-"""What the application does with a run: how it exits, who is asked, what a call by hand leaves."""
+"""What the application does with a run: who is asked, what a call by hand leaves."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,10 +10,9 @@ from agentctl.app.inbox import WaitingApproval, answer, approval_of, waiting
 from agentctl.app.observer import Observer
 from agentctl.app.running.participants import Participants
 from agentctl.app.running.recipes import TaskOptions, task_recipe
-from agentctl.app.running.runs import EXITS
 from agentctl.app.tools.by_hand import CallOptions, call_tool
 from agentctl.core.errors import Problem
-from agentctl.core.events import STOP_REASONS, Event
+from agentctl.core.events import Event
 from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.runtime.run import ScriptedInputs
 from agentctl.specs.loading.project import Project
@@ -27,34 +25,6 @@ from tests.support.project import make, passing
 from tests.support.provider import Provider, serving
 
 LOOK_UP = ("tools", "call", "get_order", '{"order_id": "o_1"}', "--agent", "order-desk")
-
-
-@pytest.mark.parametrize(
-    ("stop", "code"),
-    [
-        ("answered", 0),
-        ("escalated", 4),
-        ("waiting_approval", 4),
-        ("waiting_reply", 4),
-        ("goal_not_met", 1),
-        ("out_of_domain", 1),
-        ("limit", 1),
-        ("loop", 1),
-        ("blocked", 1),
-        ("model_error", 3),
-        ("tool_error", 3),
-        ("stopped", 1),
-        ("interrupted", 130),
-    ],
-)
-def test_a_run_exits_as_it_stopped(stop: Any, code: int):
-    """0 answered, 1 stopped, 3 cannot tell, 4 waits for a person, 130 interrupted."""
-    assert EXITS[stop] == code
-
-
-def test_every_way_to_stop_has_an_exit_code():
-    """The table of exit codes is complete."""
-    assert set(EXITS) == set(STOP_REASONS)
 
 
 def request(queue: str | None) -> ApprovalRequest:

@@ -95,7 +95,7 @@ def test_a_new_project_passes_at_once(tmp_path: Path):
     assert "no problems" in checked.stdout
     evaluated = agentctl(desk, "eval")
     assert evaluated.returncode == 0
-    assert evaluated.stdout.splitlines()[-1].startswith("passed: 5 of 5 scenarios")
+    assert "\npassed: 5 of 5 scenarios" in evaluated.stdout
     assert (desk / ".gitignore").read_text().splitlines()[-1] == ".agentctl/"
     again = agentctl(tmp_path, "init", "desk")
     assert again.returncode == 2
@@ -317,5 +317,5 @@ def test_the_first_case_of_ones_own_is_green(tmp_path: Path):
     golden_set.write_text(golden_set.read_text() + "\n" + case)
     done = agentctl(tmp_path / "desk", "eval")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.splitlines()[-1].startswith("passed: 6 of 6 scenarios")
+    assert "\npassed: 6 of 6 scenarios" in done.stdout
     assert "cost_vs_human at most 1, is ~" in done.stdout

@@ -52,15 +52,51 @@ def test_a_green_set(agentctl, tmp_path):
 
 
 def test_a_red_set_says_why_and_where_to_look(agentctl, tmp_path):
-    """What failed is explained under the table, with the command to look closer."""
-    make(tmp_path, [passing("a"), failing("b")])
+    """What failed stands at the end with its reasons, and the next command looks at the first."""
+    make(tmp_path, [passing("a"), failing("c"), failing("b")])
     code, out, _ = agentctl("orders")
     assert code == 1
-    assert '  - missing: cancel_order {"order_id": "o_1"}' in out
-    assert "    agentctl trace show orders/b" in out
-    assert out.splitlines()[-1].startswith(
-        "FAILED: 1 of 2 scenarios passed, 2 of 3 gates met. Next: "
+    end = out[out.index("\nfailures\n") :].splitlines()
+    assert end[2:4] == ["orders/c FAILED", '  - missing: cancel_order {"order_id": "o_1"}']
+    assert [line for line in end if line.startswith("orders/")] == [
+        "orders/c FAILED",
+        "orders/b FAILED",
+    ]
+    assert end.index("gates") > end.index("orders/b FAILED")
+    assert end[-1] == (
+        "FAILED: 1 of 3 scenarios passed, 2 of 3 gates met. Next: agentctl trace show orders/c"
     )
+
+
+def test_the_table_keeps_the_order_of_the_file(agentctl, tmp_path):
+    """Scenarios are listed as the set lists them, and the report sorts them by id."""
+    make(tmp_path, [passing("b"), passing("a")])
+    _, out, _ = agentctl("orders", "--report", "r.json")
+    assert [line.split()[0] for line in out.splitlines()[3:5]] == ["b", "a"]
+    assert out.splitlines()[-1].endswith("Next: agentctl run --scenario orders:b")
+    trials = json.loads((tmp_path / "r.json").read_text())["sets"][0]["trials"]
+    assert [trial["scenario"] for trial in trials] == ["a", "b"]
+
+
+def test_a_refused_call_says_why_beside_the_failure(agentctl, tmp_path):
+    """Which call did not run, and why, is read without opening a trace; each once."""
+    stopped = failing("a")
+    cancel = {"call": {"cancel_order": {"order_id": "o_2"}}}
+    stopped["turns"] = [cancel, cancel, {"say": "Done."}]
+    make(tmp_path, [stopped])
+    _, out, _ = agentctl("orders")
+    why = 'refused: cancel_order {"order_id": "o_2"}: no record `o_2` of orders was seen'
+    assert " ".join(out.split()).count(why) == 1, out
+
+
+@pytest.mark.parametrize("forced", [True, False])
+def test_colour_is_forced_in_a_pipe(agentctl, tmp_path, monkeypatch, forced):
+    """`FORCE_COLOR` paints even what no terminal reads, unless `NO_COLOR` forbids it."""
+    make(tmp_path, [passing("a")])
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "" if forced else "1")
+    _, out, _ = agentctl("orders")
+    assert ("\x1b[32mpassed" in out) is forced
 
 
 def test_an_unclear_set(agentctl, tmp_path):

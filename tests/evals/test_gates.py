@@ -112,6 +112,7 @@ def test_the_ratio_to_human_cost_can_be_bounded():
     [
         ({"pass_rate": {"max_ratio": 1}}, ("pass_rate", "max_ratio"), "max_ratio"),
         ({"pass_rate": {"min": 95}}, ("pass_rate", "min"), "lies between 0 and 1"),
+        ({"pass_rate": {"min": 1.5}}, ("pass_rate", "min"), "lies between 0 and 1"),
         ({"pass_rate": {"min": 0.9, "max": 0.5}}, ("pass_rate", "max"), "cannot be at least 0.9"),
         ({"escalation_rate": {"max": 30}}, ("escalation_rate", "max"), "lies between 0 and 1"),
         ({"inconclusive": {"min": 0.1}}, ("inconclusive", "min"), "needs `max`"),
@@ -125,12 +126,31 @@ def test_a_gate_that_makes_no_sense_is_named(gates, path, message):
     """An unknown figure, a bound out of reach and a key of another figure are mistakes."""
     ((where, found),) = gate_problems(Gates.model_validate(gates))
     assert (where, message in found.message) == (path, True)
+    assert found.code == ("unknown-field" if len(path) == 1 else "wrong-bound")
     assert found.hint
+
+
+def test_the_hint_shows_the_gate_as_it_was_meant():
+    """A share for per cent, the nearest name for a typo, an example where a key is missing."""
+    for gates, hint in (
+        ({"pass_rate": {"min": 95}}, "for 95 %, write 0.95"),
+        ({"pass_rat": {"min": 1}}, "did you mean `pass_rate`"),
+        ({"inconclusiv": {"max": 1}}, "did you mean `inconclusive`"),
+        ({"pass_rate": {"min": 1, "max": 0.5}}, "swap `min` and `max`"),
+    ):
+        ((_, found),) = gate_problems(Gates.model_validate(gates))
+        assert hint in str(found.hint)
 
 
 def test_bounds_that_make_sense_are_taken():
     """A cost may exceed 1, and pass^k says its k."""
-    gates = {"cost_per_scenario_usd": {"max": 30}, "pass_hat_k": {"k": 2, "min": 1}}
+    gates = {
+        "cost_per_scenario_usd": {"max": 30},
+        "cost_vs_human": {"max_ratio": 2},
+        "pass_hat_k": {"k": 2, "min": 1},
+        "pass_rate": {"min": 1, "max": 1},
+        "inconclusive": {"max": 1},
+    }
     assert list(gate_problems(Gates.model_validate(gates))) == []
 
 
@@ -152,6 +172,9 @@ def test_a_selection_leaves_out_gates_that_it_says_nothing_about():
         found = decide_gates(summarise([row]), gates, part=True)
         assert "escalation_recall" not in statuses(found)
         assert (statuses(found)["pass_rate"], found.outcome) == (outcome, outcome)
+    rate = Gates.model_validate({"escalation_rate": {"max": 0}})
+    found = decide_gates(summarise([HANDED_OVER]), rate, part=True)
+    assert statuses(found)["escalation_rate"] == "failed"
     whole = statuses(decide_gates(summarise([GOOD]), gates))
     assert whole["escalation_recall"] == "not_evaluated"
 
@@ -175,6 +198,50 @@ def test_stale_turns_cannot_be_green_and_say_what_to_do():
     assert "--stamp" in next(gate.note for gate in found.gates if gate.name == "stale")
     assert verdict(GOOD, stale, stale="accept").outcome == "passed"
     assert verdict(BAD, stale).outcome == "failed"
+
+
+def test_each_gate_says_what_was_observed_and_why():
+    """As reports hold it: the gate, its bound and limit, the figure, and a note if there is one."""
+    stale = GOOD._replace(freshness="stale")
+    rows = [*[GOOD] * 6, stale._replace(breaches=1), UNCLEAR]
+    found = verdict(*rows, inconclusive={"max": 0.1}, pass_hat_k={"k": 1, "min": 0.5})
+    told = {gate.name: gate.as_json() for gate in found.gates}
+    assert list(told) == ["invariants", "pass_rate", "pass_hat_k=1", "inconclusive", "stale"]
+    assert told["invariants"] == {
+        "gate": "invariants", "bound": "max", "limit": 0, "observed": 1, "status": "failed",
+    }  # fmt: skip
+    assert told["pass_rate"] == {
+        "gate": "pass_rate", "bound": "min", "limit": 1, "observed": 1.0, "status": "passed",
+    }  # fmt: skip
+    assert told["inconclusive"] == {
+        "gate": "inconclusive", "bound": "max", "limit": 0.1, "observed": 0.125,
+        "status": "not_evaluated", "note": "1 of 8 trials could not be scored",
+    }  # fmt: skip
+    note = told["stale"].pop("note")
+    assert note.startswith("1 of 8 trials played turns made for another prompt")
+    assert told["stale"] == {
+        "gate": "stale", "bound": "max", "limit": 0, "observed": 1, "status": "not_evaluated",
+    }  # fmt: skip
+    accepted = verdict(GOOD, stale, stale="accept").gates[-1]
+    assert (accepted.status, accepted.note) == (
+        "passed",
+        "1 of 2 trials played turns made for another prompt, tool set or model",
+    )
+    assert next(g for g in verdict(GOOD).gates if g.name == "invariants").status == "passed"
+    one = accepted._replace(note=None, population="order-desk, gpt-5-mini").as_json()
+    assert one["population"] == "order-desk, gpt-5-mini"
+    assert "note" not in one
+
+
+def test_a_set_in_which_everything_met_its_gate_says_so():
+    """Both bounds of one figure are gates of their own."""
+    found = verdict(GOOD, BAD, pass_rate={"min": 0.5, "max": 0.4})
+    assert [(g.bound, g.status) for g in found.gates if g.name == "pass_rate"] == [
+        ("min", "passed"),
+        ("max", "failed"),
+    ]
+    assert found.met == len(found.gates) - 1
+    assert statuses(found)["inconclusive"] == "passed"
 
 
 def test_several_sets_have_one_verdict():

@@ -1,5 +1,6 @@
 """Calls that ran against calls that were expected: the cases in `tests/matching/`, and laws."""
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.evals.scorers.matching import match_any_of, match_calls
+from agentctl.evals.scorers.matching import compare, match_any_of, match_calls
 from agentctl.specs.shapes.golden import ExpectedCall
 
 FOLDER = Path(__file__).parent.parent / "matching"
@@ -17,6 +18,8 @@ CASES = [
     for path in sorted(FOLDER.glob("*.yaml"))
     for case in yaml.safe_load(path.read_text())
 ]
+
+KINDS = {"missing: ": "missing-call", "extra: ": "extra-call", "out of order: ": "out-of-order"}
 
 
 class Ran(NamedTuple):
@@ -37,18 +40,27 @@ def ran(case: dict[str, Any]) -> Ran:
     effect = case.get("effect", "none" if reads else "internal_write")
     error = case.get("error")
     bound = tuple(case.get("bound", ()))
-    return Ran(case["tool"], case["args"], bound, effect, error is None, error)
+    state = case.get("state")
+    return Ran(case["tool"], case["args"], bound, effect, error is None, error, state)
 
 
 def expected(cases: list[Any]) -> list[ExpectedCall]:
     return [ExpectedCall.model_validate(case) for case in cases]
 
 
+def kind_of(message: str) -> str:
+    """Return the kind that a reason must have, by how its sentence begins."""
+    for start, kind in KINDS.items():
+        if message.startswith(start):
+            return kind
+    return "wrong-outcome" if " should " in message else "wrong-argument"
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_case(case):
     """Each case in `tests/matching/` gets its verdict and its reasons."""
     actual = [ran(call) for call in case["actual"]]
-    options = {"order": case.get("order", "any"), "defaults": case.get("defaults", {})}
+    options = {name: case[name] for name in ("order", "defaults") if name in case}
     if "any_of" in case:
         found = match_any_of([expected(path) for path in case["any_of"]], actual, **options)
     else:
@@ -57,6 +69,33 @@ def test_case(case):
     if "reason" in case:
         assert [reason.message for reason in found.reasons] == case["reason"]
     assert [note.message for note in found.notes] == case.get("notes", [])
+    assert all(note.kind == "failed-write" for note in found.notes)
+    for reason in found.reasons:
+        assert reason.kind == kind_of(reason.message)
+    figures = (found.expected, found.matched, found.scored, found.argument_sum)
+    assert list(figures) == case.get("figures", list(figures))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "may_be_left_out"),
+    [
+        ({"absent": True}, True),
+        ({"absent": False}, False),
+        ({"present": False}, True),
+        ({"present": True}, False),
+        ({"any_of": ["x", {"absent": True}]}, True),
+        ({"any_of": ["x", "y"]}, False),
+        ({"any_of": [{"absent": True}], "more": 1}, False),
+        ({"all_of": [{"absent": True}, {"present": False}]}, True),
+        ({"all_of": [{"absent": True}, "x"]}, False),
+        ({"all_of": [{"absent": True}], "more": 1}, False),
+        ({"absent": True, "more": 1}, False),
+    ],
+)
+def test_an_argument_may_be_left_out_where_its_matcher_says_so(wanted, may_be_left_out):
+    """By itself, or as a part of `any_of` or `all_of`; beside other keys it is a plain value."""
+    found = match_calls([ExpectedCall(tool="pay", args={"x": wanted})], [Ran("pay", {})])
+    assert found.ok == may_be_left_out
 
 
 def test_there_are_enough_cases():
@@ -117,3 +156,19 @@ def test_an_ordered_match_is_a_match(wanted, made):
     run = [Ran(t, a) for t, a in made]
     passes = [match_calls(path, run, order=o).ok for o in ("exact", "in_order", "any")]
     assert passes == sorted(passes)
+
+
+@given(calls, calls)
+def test_in_order_as_many_calls_match_as_any_reading_of_the_two_lists_allows(wanted, made):
+    """No other choice of calls, in the order of both lists, satisfies more expectations."""
+    path = [ExpectedCall(tool=t, args=a) for t, a in wanted]
+    run = [Ran(t, a) for t, a in made]
+    found = match_calls(path, run, order="in_order")
+    most = 0
+    for size in range(min(len(path), len(run)) + 1):
+        for rows in combinations(path, size):
+            for columns in combinations(run, size):
+                pairs = zip(rows, columns, strict=True)
+                if all(want.tool == call.tool and compare(want, call).full for want, call in pairs):
+                    most = size
+    assert found.matched == most

@@ -260,3 +260,19 @@ def test_recordings_of_some_scenarios_are_gated_like_a_selection(tmp_path: Path)
     assert "escalation_recall" not in {gate.name for gate in result.verdict.gates}
     make(tmp_path, [passing("a")], gates=gates)
     assert score(tmp_path, *played("m", True)).verdict.outcome == "inconclusive"
+
+
+def test_the_number_of_processes_does_not_show(tmp_path: Path):
+    """Recorded results, costs, agents and models reach a trial in another process too."""
+    make(tmp_path, [passing(f"s{n}") for n in range(45)])
+    read = {"call": {"tool": "get_order", "args": {"order_id": "o_1"}, "result": SEEN}}
+    runs = [
+        {"scenario": f"s{n}", "model": f"m{n % 2}", "agent": "x", "cost": "0.1", "turns": turns}
+        for n in range(45)
+        for turns in ([read, SAY], [GET, CANCEL, SAY])
+    ]
+    one, two = (
+        report_data([score(tmp_path, *runs, tools="recorded", jobs=jobs)]) for jobs in (1, 2)
+    )
+    assert one == two
+    assert len(one["sets"][0]["populations"]) == 2

@@ -173,6 +173,27 @@ def test_from_calls_still_matches_what_leaves_no_mark():
     assert kinds(score(LOOK_AND_CANCEL, expect)) == ["missing-call"]
 
 
+def test_where_calls_are_listed_the_state_need_not_name_every_change():
+    """The calls account for the changes; the state is about the records it names."""
+    cancel = {"cancel_order": {"order_id": "o_1"}}
+    for calls in (
+        {"calls": [cancel]},
+        {"any_of": [[{"get_order": {"order_id": "o_2"}}], [cancel]]},
+    ):
+        expect = {**calls, "state": {"orders": {"o_2": {"status": "shipped"}}}}
+        assert score(LOOK_AND_CANCEL, expect).status == "passed"
+
+
+def test_of_several_paths_the_nearest_state_is_explained():
+    """With `any_of` the world must be the one that one of the paths leads to."""
+    cancel = {"cancel_order": {"order_id": "o_1"}}
+    both = [cancel, {"cancel_order": {"order_id": "o_4"}}]
+    expect = {"any_of": [both, [cancel]], "state": "from_calls"}
+    assert score(LOOK_AND_CANCEL, expect).status == "passed"
+    row = score([{"say": "No."}], expect)
+    assert [r.path for r in row.reasons if r.kind == "state"] == ["orders.o_1.status"]
+
+
 @pytest.mark.parametrize(
     ("answer", "expected", "wrong"),
     [
@@ -282,6 +303,42 @@ def test_escalation(turns, expected, wrong, cell):
     assert row.resolved == (not wrong and cell == "not_needed_not_done")
 
 
+UNSCORED = {"scored": False}
+TICKET = {
+    "name": "file_ticket",
+    "description": "Pass the case on.",
+    "inputSchema": ORDER,
+    "effect": "escalation",
+    "mock": {"replies": [{"return": {"filed": True}}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("turns", "calls", "escalation", "cell"),
+    [
+        (ESCALATE, [], "unscored", "not_needed_done"),
+        ([{"say": "Hi."}], [], "unscored", "not_needed_not_done"),
+        ([{"say": "Hi."}], [{"file_ticket": {"order_id": "o_1"}}], "unscored", "needed_not_done"),
+        ([{"say": "Hi."}], [{"get_order": {"order_id": "o_1"}}], "unscored", "not_needed_not_done"),
+        (ESCALATE, [], {**UNSCORED, "needed": True}, "needed_done"),
+        (ESCALATE, [], {**UNSCORED, "needed": True, "queue": "desk"}, "needed_done"),
+        ([{"say": "Hi."}], [], {**UNSCORED, "needed": False}, "not_needed_not_done"),
+        (
+            [{"say": "Hi."}],
+            [],
+            [{**UNSCORED, "needed": False}, {**UNSCORED, "needed": True}],
+            "needed_not_done",
+        ),
+    ],
+)
+def test_an_unscored_escalation_is_counted_in_the_table_alone(turns, calls, escalation, cell):
+    """It was needed where the scenario says so, or where an expected call escalates."""
+    made = bundle(tools=[GET, CANCEL, TICKET], **DESK)
+    row = score(turns, {"calls": calls or "none", "escalation": escalation}, made=made)
+    assert row.escalation == cell
+    assert set(kinds(row)) <= {"missing-call"}
+
+
 def test_an_offer_in_words_is_no_escalation():
     """Words do not escalate; that they were said is noted."""
     row = score(
@@ -335,6 +392,45 @@ def test_a_broken_scorer_is_inconclusive(broken):
     row = score([{"say": "Hi."}], {"calls": "none"}, scorers=[ScorerEntry("broken", broken)])
     assert row.status == "inconclusive"
     assert "scorer `broken` failed" in row.reasons[0].message
+
+
+def test_a_row_is_written_as_reports_hold_it():
+    """Every figure stands under its name; calls only where some are expected."""
+    turns = [{**LOOK_AND_CANCEL[0], "usage": {"in": 10, "out": 3}}, {"say": "Done."}]
+    wanted = {"calls": [{"get_order": {"order_id": "o_1"}}, {"cancel_order": {"order_id": "o_1"}}]}
+    row = score(turns, wanted)
+    told = row.as_json()
+    checks, reasons = told.pop("checks"), told.pop("reasons")
+    assert checks["calls"] == {
+        "value": False,
+        "reason": 'missing: cancel_order {"order_id": "o_1"}',
+    }
+    assert reasons == [
+        {"kind": "missing-call", "message": 'missing: cancel_order {"order_id": "o_1"}'}
+    ]
+    tokens = told.pop("tokens")
+    assert (tokens["in"] > 10, tokens["out"] > 3) == (True, True)
+    cost = told.pop("cost")
+    assert (cost["usd"], cost["status"]) == (row.cost_usd, row.cost_status)
+    assert told == {
+        "scenario": "case",
+        "trial": 1,
+        "mode": "written",
+        "model": row.model,
+        "status": "failed",
+        "freshness": "unstamped",
+        "stop": "answered",
+        "notes": [],
+        "escalation": "not_needed_not_done",
+        "offered_in_words": False,
+        "resolved": False,
+        "model_calls": 2,
+        "duration_s": "2.000",
+        "calls": {"expected": 2, "matched": 1, "scored": 1, "argument_sum": 1.0},
+    }
+    assert "calls" not in score(turns, {"state": {}}).as_json()
+    thirds = row._replace(calls=(3, 0, 0, 1 / 3)).as_json()["calls"]
+    assert thirds["argument_sum"] == 0.333333
 
 
 def test_a_row_is_plain_and_small():

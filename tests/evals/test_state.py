@@ -80,8 +80,9 @@ def test_a_closed_state_names_every_change():
 
 def test_an_unknown_table_is_a_mistake_of_the_set():
     """A table nobody declares ends with a hint, not with a difference."""
-    with pytest.raises(Problem, match="did you mean `orders`"):
+    with pytest.raises(Problem, match="did you mean `orders`") as met:
         found({"order": {}}, world())
+    assert [one.code for one in met.value.diagnostics] == ["unknown-table"]
 
 
 def test_worlds_are_compared_in_the_tables_either_side_touched():
@@ -137,3 +138,95 @@ def test_a_difference_reads_as_a_sentence():
     reason = wrong.reason()
     assert reason.message == 'state: `orders.o_1.status`: expected "Won", got "Open"'
     assert (reason.path, reason.expected, reason.got) == ("orders.o_1.status", '"Won"', '"Open"')
+
+
+def test_a_difference_shows_where_two_values_part():
+    """The path goes down to the first place that differs, and says how many more there are."""
+    wanted = world(orders={"o_1": {"to": {"city": "Rome", "lines": ["a", "b"], "zip": 1}}})
+    (wrong,) = compare_worlds(
+        wanted, world(orders={"o_1": {"to": {"city": "Rome", "lines": ["a", "c"], "zip": 1}}})
+    )
+    reason = wrong.reason()
+    assert (reason.kind, reason.path) == ("state", "orders.o_1.to.lines[1]")
+    assert reason.message == 'state: `orders.o_1.to.lines[1]`: expected "b", got "c"'
+    (wrong,) = compare_worlds(wanted, world(orders={"o_1": {"to": {"city": "Oslo", "zip": 2}}}))
+    assert wrong.reason().message == (
+        'state: `orders.o_1.to.city`: expected "Rome", got "Oslo" (and 2 more places)'
+    )
+    (wrong,) = compare_worlds(world(log={"l_1": None}), world())
+    assert wrong.reason().message == (
+        'state: `log.l_1`: expected nothing, got {"id": "l_1", "text": "x"}'
+    )
+    made = world(orders={"o_1": {"note": {"absent": True}}})
+    (wrong,) = compare_fields({"orders": {"o_1": {"note": {"absent": True}}}}, made)
+    assert wrong.reason().message == (
+        'state: `orders.o_1.note`: expected {"absent": true}, got {"absent": true}'
+    )
+
+
+def test_a_bool_in_the_world_is_no_number():
+    """Neither where case counts nor where it does not (trap 6)."""
+    made = world(orders={"o_1": {"status": True}})
+    expected = {"orders": {"o_1": {"status": 1}, "o_2": {"paid": 0}}}
+    assert found(expected, made) == [("orders", "o_1", "status"), ("orders", "o_2", "paid")]
+
+
+def test_rows_that_one_world_lacks_are_no_other_order():
+    """An ordered table differs by that row alone, and not at all with the same rows in order."""
+    rows = {"l_2": {"text": "y"}, "l_3": {"text": "z"}}
+    assert compare_worlds(world(log=rows), world(log=rows)) == []
+    (wrong,) = compare_worlds(world(log={"l_2": {"text": "y"}}), world(log=rows))
+    assert wrong[:3] == ("log", "l_3", None)
+    (wrong,) = compare_worlds(world(log=dict(reversed(rows.items()))), world(log=rows))
+    assert wrong[2:] == ("order", ["l_1", "l_3", "l_2"], ["l_1", "l_2", "l_3"])
+
+
+def test_differences_come_in_the_order_of_the_tables_names():
+    """Whatever was touched first, so that two reports of one trial are the same."""
+    names = [f"t_{n}" for n in range(9)]
+    specs = {name: TableSpec(key="id") for name in names}
+    made = World(WorldSnapshot({name: {} for name in names}), specs)
+    for name in reversed(names):
+        made.table(name).put("x", {"id": "x"})
+    assert [d.table for d in compare_worlds(World(WorldSnapshot({}), specs), made)] == names
+
+
+def test_a_record_that_both_worlds_removed_is_no_difference():
+    """It is touched, and gone on either side."""
+    gone = {"o_1": None}
+    assert compare_worlds(world(orders=gone), world(orders=gone)) == []
+
+
+def test_a_change_that_nobody_named_says_what_became_of_the_record():
+    """It should be unchanged: what it is now is shown, or that it is gone."""
+    made = world(orders={"o_2": None}, log={"l_2": {"text": "y"}})
+    gone, added = compare_fields({}, made, closed=True)
+    assert gone.reason().message == 'state: `orders.o_2`: expected "unchanged", got nothing'
+    assert added.reason().message == (
+        'state: `log.l_2`: expected "unchanged", got {"text": "y", "id": "l_2"}'
+    )
+
+
+def test_case_counts_in_a_table_that_does_not_say_otherwise():
+    """In fields that are listed, and between worlds."""
+    made = world(log={"l_2": {"text": "Y"}})
+    assert found({"log": {"l_2": {"text": "y"}}}, made) == [("log", "l_2", "text")]
+    assert len(compare_worlds(world(log={"l_2": {"text": "y"}}), made)) == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "got", "equal"),
+    [
+        ({"city": {"contains": "om"}, "zip": 1}, {"city": "Rome", "zip": 1}, True),
+        ({"city": {"contains": "OM"}, "zip": 1}, {"city": "Rome", "zip": 1}, False),
+        ([{"contains": "om"}, "x"], ["Rome", "x"], True),
+        (["x", {"contains": "OM"}], ["x", "Rome"], False),
+        ({"city": "ROME"}, {"city": "Rome"}, True),
+        (["ROME", "x"], ["Rome", "X"], True),
+        ([], ["x"], False),
+    ],
+)
+def test_matchers_inside_a_value_are_held_where_case_does_not_count(wanted, got, equal):
+    """A matcher anywhere in the value is a matcher; plain values are compared without case."""
+    made = world(orders={"o_1": {"note": got}})
+    assert (found({"orders": {"o_1": {"note": wanted}}}, made) == []) == equal

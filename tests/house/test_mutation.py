@@ -10,7 +10,10 @@ from tests.mutation.playing import sampled, survivors
 
 SOURCE = '''"""A module."""
 
+from typing import Literal
+
 __all__ = ["adult"]
+Answer = Literal["yes", "no"]
 
 
 def adult(age: int, known: bool) -> bool:
@@ -73,7 +76,7 @@ def test_a_sample_is_drawn_by_its_seed():
 
 
 def test_each_mutant_is_one_small_change():
-    """Comparisons, conditions, `not`, constants, results: each changed alone, docstrings never."""
+    """Comparisons, branches, `not`, constants, results, each alone; never docstrings or types."""
     assert [mutant.name for mutant in mutants_of("door.py", SOURCE)] == [
         "adult: if not known: return False -> if True: return False",
         "adult: if not known: return False -> if False: return False",

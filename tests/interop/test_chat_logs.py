@@ -124,6 +124,20 @@ def test_messages_that_cannot_be_read_are_named_by_line_and_position(tmp_path: P
     assert found[2] == "3: expected a list of chat messages, got str"
 
 
+@pytest.mark.parametrize("odd", [None, [], {}, [[]], 3, True, "", {"a": None}])
+@pytest.mark.parametrize("key", ["role", "content", "tool_calls", "tool_call_id", "function_call"])
+def test_a_message_with_an_odd_value_is_read_or_named(tmp_path: Path, key: str, odd: Any):
+    """Whatever stands in place of a part of a message, there is a recording or a named problem."""
+    line = log(scenario="a")
+    for message in line["messages"][1:4]:
+        if key in message or key == "function_call":
+            message[key] = odd
+    try:
+        assert len(read(tmp_path, line)["a"]) == 1
+    except Problem as met:
+        assert {d.code for d in met.diagnostics} == {"bad-recording"}
+
+
 def test_a_chat_log_gets_a_verdict_from_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

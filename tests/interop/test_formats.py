@@ -47,7 +47,7 @@ def problems(root: Path, content: bytes | str, name: str = "runs.jsonl") -> list
         ("kind: GoldenSet\n", "YAML", '"messages"'),
         ("<html></html>", "XML or HTML", "export the messages"),
         ("hello", "text that is not JSON", '"messages"'),
-        (gzip.compress(GOOD.encode()), "a gzip file", "gunzip -k FILE"),
+        (gzip.compress(GOOD.encode(), mtime=0), "a gzip file", "gunzip -k FILE"),
         (b"PAR1\x00\x00", "a Parquet file", "export the messages"),
         (b"SQLite format 3\x00", "a SQLite database", "export the messages"),
         (GOOD.encode("utf-16"), "UTF-16 text", "iconv -f UTF-16 -t UTF-8"),
@@ -93,6 +93,15 @@ def test_a_stray_line_is_named_by_its_line(tmp_path: Path):
         ("bad-line", 4),
         ("bad-line", 5),
     ]
+
+
+def test_an_event_of_a_trace_among_recordings_is_named_by_its_line(tmp_path: Path):
+    """Traces stand in files of their own."""
+    event = {"run": "r", "seq": 0, "type": "run.started", "body_hash": "x"}
+    (found,) = problems(tmp_path, f"{GOOD}\n{json.dumps(event)}\n")
+    assert found.message == "an event of a trace stands among recorded runs"
+    assert found.location is not None
+    assert found.location.line == 2
 
 
 def test_a_folder_is_all_its_files(tmp_path: Path):

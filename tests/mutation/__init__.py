@@ -118,10 +118,10 @@ def _is_no_code(node: ast.AST, field: str) -> bool:
 
 
 def _is_doc(node: ast.AST) -> bool:
-    """Whether it is a docstring, or a list of names."""
+    """Whether it is a docstring, a list of names or a type."""
     if isinstance(node, ast.Assign):
         names = {getattr(target, "id", "") for target in node.targets}
-        return bool(names & {"__all__", "__slots__"})
+        return bool(names & {"__all__", "__slots__"}) or _line(node.value).startswith("Literal[")
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 

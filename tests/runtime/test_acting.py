@@ -110,6 +110,25 @@ def test_a_modification_that_is_not_allowed_does_not_run():
     assert events(played, "call.decided")[-1]["stage"] == "visibility"
 
 
+@pytest.mark.parametrize("answer", ["approve", "reject"])
+def test_a_rule_may_ask_about_a_built_in_tool(answer: str):
+    """It waits for a person like any other call; nothing is asked of the user before."""
+    made = bundle(rules=[{"id": "careful", "ask": ["ask_user"]}], escalation={"queue": "desk"})
+    turns = [{"call": {"ask_user": {"question": "Which order?"}}}, {"say": "Thanks."}]
+    played = trial(made, turns, approvals={"ask_user": answer}, conversation=["Hi", "o_1"])
+    assert len(events(played, "approval.given")) == 1
+    assert len(events(played, "question.asked")) == (answer == "approve")
+
+
+def test_a_draft_of_a_built_in_tool_is_refused():
+    """There is no tool that saves it."""
+    made = bundle(rules=[{"id": "careful", "draft": ["ask_user"]}], escalation={"queue": "desk"})
+    turns = [{"call": {"ask_user": {"question": "Which order?"}}}, {"say": "Thanks."}]
+    played = trial(made, turns, conversation=["Hi", "o_1"])
+    assert events(played, "question.asked") == []
+    assert "names no draft tool" in events(played, "tool.returned")[0]["error"]["message"]
+
+
 def test_a_draft_is_saved_where_sending_is_not_allowed():
     """A rule that says draft turns the call into the tool's draft tool, through the authorizer."""
     mail = {

@@ -8,6 +8,7 @@ from agentctl.evals.scorers.escalation import (
     compare_escalations,
     missing_parts,
 )
+from agentctl.evals.scorers.reasons import FailureReason
 from agentctl.specs.shapes.golden import ExpectedEscalation
 from agentctl.traces.views.fold import EscalationRecord
 
@@ -59,6 +60,9 @@ def test_an_escalation_before_the_first_turn_is_in_time():
     [
         ("I am transferring you to a human agent.", True),
         ("Let me\n CONNECT you.", True),
+        ("I have to escalate this.", True),
+        ("I am escalating this.", True),
+        ("This was Escalated.", True),
         ("Your order is cancelled.", False),
         (None, False),
     ],
@@ -87,3 +91,57 @@ def test_several_expected_escalations_are_matched_one_to_one():
     assert compare_escalations(expected, [legal, desk], None).reasons == ()
     found = compare_escalations(expected, [legal], None)
     assert [reason.kind for reason in found.reasons] == ["missing-escalation"]
+
+
+def test_each_fault_says_what_was_expected_and_what_happened():
+    """As reports show it, with the part of the expectation that it is about."""
+    expected = ExpectedEscalation(queue="desk", by_step=1, reason={"contains": "fraud"})
+    found = compare_escalations([expected], [happened("billing", "bored", {}, 2)], None)
+    assert found.reasons == (
+        FailureReason(
+            "late-escalation", "escalated at step 2, needed by step 1", "by_step", "1", "2"
+        ),
+        FailureReason(
+            "wrong-queue", "escalated to queue `billing`, expected `desk`",
+            "queue", "desk", "billing",
+        ),
+        FailureReason(
+            "wrong-escalation-reason",
+            'escalation reason: expected {"contains": "fraud"}, got "bored"',
+            "reason",
+            '{"contains": "fraud"}',
+            '"bored"',
+        ),
+        FailureReason(
+            "packet-incomplete",
+            "the hand-over packet lacks summary, facts, done, pending, questions",
+            "packet",
+        ),
+    )  # fmt: skip
+    assert found.cell == "needed_done"
+
+
+def test_of_several_escalations_the_one_with_the_fewest_faults_is_the_expected_one():
+    """The other one is extra; where none was expected, each is needless."""
+    late = happened("desk", "x", WHOLE, 3)
+    wrong = happened("billing", "y", None, 3)
+    expected = [ExpectedEscalation(queue="desk", by_step=2)]
+    for order in ([late, wrong], [wrong, late]):
+        found = compare_escalations(expected, order, None)
+        assert [(r.kind, r.message) for r in found.reasons] == [
+            ("late-escalation", "escalated at step 3, needed by step 2"),
+            ("needless-escalation", "an extra escalation to `billing`: y"),
+        ]
+    found = compare_escalations([], [late], "I escalated it.")
+    assert [r.message for r in found.reasons] == ["needless escalation to `desk`: x"]
+    assert (found.cell, found.offered) == ("not_needed_done", False)
+
+
+def test_an_offer_stands_in_the_reason():
+    """A reader sees that the agent knew."""
+    offered = compare_escalations([ExpectedEscalation()], [], "I will pass you on.")
+    silent = compare_escalations([ExpectedEscalation()], [], "Bye.")
+    assert [r.message for r in (*offered.reasons, *silent.reasons)] == [
+        "escalation needed and not done; offered in words only",
+        "escalation needed and not done",
+    ]

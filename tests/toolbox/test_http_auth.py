@@ -14,7 +14,7 @@ from agentctl.core.masking import without
 from agentctl.core.messages import ToolResult
 from agentctl.toolbox.backends import LiveTools
 from agentctl.toolbox.port import BackendCall, Opening
-from agentctl.toolbox.variables import variables_of
+from agentctl.toolbox.variables import ManifestVariables, variables_of
 from tests.support.build import bundle
 from tests.support.crm_server import Crm, answers, drips, redirects
 
@@ -356,7 +356,7 @@ def test_a_credential_with_a_line_break_is_refused_before_any_call(
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://crm", "https:///", "https://user:pw@crm", "https://{account_id}.crm", "https://crm:x"],
+    ["ftp://crm", "https:///", "https://user:pw@crm", "https://crm:x"],
 )
 def test_an_address_that_may_not_be_called_is_refused_before_any_call(
     crm: Crm, monkeypatch: pytest.MonkeyPatch, url: str
@@ -366,3 +366,32 @@ def test_an_address_that_may_not_be_called_is_refused_before_any_call(
     with pytest.raises(Problem, match="becomes no address that may be called") as met:
         tools(None)
     assert url not in str(met.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://crm/api#", "https://crm/api?", "https://crm/api?x=1", "https://{account_id}.crm",
+     "https://crm/{account_id}", "https://crm/api /", "https://crm/api\n"],
+)  # fmt: skip
+def test_a_variable_that_would_cut_off_the_rest_of_an_address_is_refused(
+    crm: Crm, monkeypatch: pytest.MonkeyPatch, url: str
+):
+    """`https://crm/api#` before `/accounts/{id}` would call `/api`, whatever the argument."""
+    monkeypatch.setenv("CRM_API", url)
+    with pytest.raises(Problem, match="environment variable CRM_API holds a character") as met:
+        tools(None)
+    assert url not in str(met.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "fits"),
+    [("https://crm/mcp?key=1", True), ("https://crm/mcp?", False), ("https://crm/mcp#a", False)],
+)
+def test_an_address_that_is_a_variable_may_have_a_query(url: str, fits: bool):
+    """A hosted server may be named by one; what says nothing or is never sent is refused."""
+    variables = ManifestVariables({}, {}, {"HOSTED": url}, {})
+    if fits:
+        assert variables.address("${HOSTED}", "hosted") == url
+    else:
+        with pytest.raises(Problem, match="HOSTED holds a character"):
+            variables.address("${HOSTED}", "hosted")

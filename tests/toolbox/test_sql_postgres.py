@@ -240,3 +240,27 @@ def _signal_all(server: int, number: int) -> None:
         if parent == server:
             os.kill(int(status.parent.name), number)
     os.kill(server, number)
+
+
+def test_a_list_is_bound_as_an_array(url: str):
+    """For `= any(...)`; a list of objects is JSON text."""
+    query = "select count(*) as n from orders where id = any(:ids)"
+    assert ask(url, query, {"ids": ["o_1", "o_2", "none"]}).value == [{"n": 2}]
+    assert ask(url, query, {"ids": []}).value == [{"n": 0}]
+    query = "select jsonb_array_length((:items)::jsonb) as n"
+    assert ask(url, query, {"items": [{"a": 1}, "b"]}).value == [{"n": 2}]
+
+
+def test_an_error_never_shows_the_value_of_an_argument(url: str):
+    """The server quotes it."""
+    result = ask(url, "select (:n)::int as n", {"n": "secret word"})
+    assert result.error is not None
+    assert (result.error.kind, "secret" in result.error.message) == ("invalid", False)
+
+
+def test_what_must_run_outside_of_its_transaction_is_forbidden(url: str):
+    """It would get out of the limits of its tool."""
+    for query in ("vacuum", "create database other"):
+        result = ask(url, query, writes=True)
+        assert result.error is not None
+        assert result.error.kind == "forbidden"

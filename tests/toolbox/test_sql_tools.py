@@ -16,6 +16,7 @@ from agentctl.core.messages import ToolResult
 from agentctl.toolbox.backends import LiveTools
 from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.sql.databases import READS_ONLY
+from agentctl.toolbox.sql.wording import without_arguments
 from agentctl.toolbox.variables import variables_of
 from tests.support.build import bundle
 
@@ -143,7 +144,8 @@ def test_the_database_itself_refuses_a_write_of_a_tool_that_reads(shop: Path, qu
 @pytest.mark.parametrize("writes", [False, True])
 def test_no_tool_reaches_another_file(shop: Path, query: str, writes: bool):
     """Nor creates one, which SQLite would even where it opened the first for reading only."""
-    assert not ask(shop.parent, query.replace("FILE", f"{shop.parent}/new.db"), writes=writes).ok
+    result = ask(shop.parent, query.replace("FILE", f"{shop.parent}/new.db"), writes=writes)
+    assert error(result)[0] == "forbidden"
     assert [path.name for path in shop.parent.iterdir()] == ["shop.db"]
 
 
@@ -230,6 +232,22 @@ def test_a_broken_query_is_told_without_its_text(shop: Path):
     """Nor with the arguments."""
     result = ask(shop.parent, "select secret_column from orders where id = :id", {"id": "o_17"})
     assert error(result) == ("internal", "no such column: secret_column")
+
+
+@pytest.mark.parametrize("value", ["secret word", "$[secret"])
+def test_an_error_never_shows_the_value_of_an_argument(shop: Path, value: str):
+    """SQLite quotes it, or the part it stumbled over."""
+    found = ask(shop.parent, "select json_extract('{}', :path)", {"path": value})
+    kind, said = error(found)
+    assert (kind, "secret" in said, "'***'" in said) == ("internal", False, True)
+
+
+def test_a_trigger_that_repeats_a_value_does_not_show_it(shop: Path):
+    """Nor a number, nor a part of a longer text."""
+    shown = without_arguments("order 4711 of 'Ana' at Main Street 5: 14711 is \"fine\"", {
+        "order": 4711, "who": ["ana maria"], "at": {"street": "Main Street 5"}
+    })  # fmt: skip
+    assert shown == "order *** of '***' at ***: 14711 is \"fine\""
 
 
 def test_a_value_that_cannot_be_read_is_not_repeated(shop: Path):

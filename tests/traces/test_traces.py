@@ -24,6 +24,7 @@ from agentctl.traces.log.file import FileTrace
 from agentctl.traces.log.journal import read_journal
 from agentctl.traces.log.store import find, list_runs, new_run_id, read_events, traces_folder
 from tests.support.build import bundle, trial
+from tests.support.command import agentctl
 
 TURNS = [
     {"call": {"get_order": {"order_id": "o_1"}}},
@@ -347,3 +348,24 @@ def test_a_killed_run_leaves_a_trace_that_can_be_read(tmp_path: Path):
     assert done.returncode == -9
     (check,) = verify_file(path)
     assert (check.events, check.ended, check.tampering) == (5, False, None)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["", " ", "a" * 5000, "\0", f"set/{'a' * 5000}", f"{'a' * 5000}/x", "/", "../../etc/passwd"],
+    ids=["empty", "blank", "long", "nul", "long trial", "long set", "slash", "outside"],
+)
+@pytest.mark.parametrize(
+    "command", [("trace", "show"), ("trace", "verify"), ("trace", "diff"), ("resume",)]
+)
+def test_what_names_no_run_is_an_unknown_run(
+    tmp_path: Path, command: tuple[str, ...], reference: str
+):
+    """An empty id is not the start of every run; one too long for a file is a wrong request."""
+    trace = tmp_path / ".agentctl/traces/1m8h90fb6agkhq.jsonl"
+    trace.parent.mkdir(parents=True)
+    trace.write_text("")
+    done = agentctl(tmp_path, *command, reference, *([reference] if "diff" in command else []))
+    assert done.returncode == 2
+    assert "error[unknown-run]" in done.stderr
+    assert len(done.stderr) < 500

@@ -158,7 +158,7 @@ class _Checking:
             return GoldenSet
         if path.suffix not in YAML_SUFFIXES:
             raise problem("not-yaml", f"{shown_path(path)} is not a YAML file")
-        source = read_yaml(path, shown_path(path))
+        source = self.project.source(path)
         said = source.data.get("kind") if isinstance(source.data, dict) else None
         if said is not None:
             models = {name: model for name, model in KINDS.items() if model in _NOUNS}

@@ -37,19 +37,21 @@ def fork_of(project: Project, wanted: ForkOptions) -> tuple[RunRecipe, Fork]:
         Problem: If the run cannot be found, read, or forked at this step.
     """
     path, name = find(project.root, wanted.trace)
-    run, events = read_events(path, name)
     checks = {check.run: check for check in verify_file(path)}
+    run = next(iter(checks)) if name is None else name
     if name is None and len(checks) > 1:
         raise problem(
             "several-runs",
             f"{path} holds {count(len(checks), 'run')}",
             hint=f"name one as SET/SCENARIO#TRIAL, such as {run}",
         )
-    check = checks[run]
+    # A file is checked up to the first line that was changed.
+    check = checks.get(run, list(checks.values())[-1])
     if check.tampering is not None:
         message = f"run {run} was changed after it was written: {check.tampering.what}"
         hint = f"agentctl trace verify {wanted.trace}"
         raise problem("tampered", message, hint=hint, exit_code=ExitCode.NO)
+    run, events = read_events(path, name)
     require_content(run, events, "forked")
     fork = Fork(events, wanted.step, run, check.heads)
     return _recipe(project, events[0].body, run, wanted), fork

@@ -6,7 +6,7 @@ a file of their own.
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from agentctl.specs.shapes.live import LoginAuth, Server
 from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolManifest
 from agentctl.toolbox.importing.definitions import (
+    Imported,
     clean_name,
     imported_rules,
     policy_for,
@@ -48,6 +49,9 @@ from agentctl.toolbox.importing.sources import (
 from agentctl.toolbox.tokens import read_token, token_file
 from agentctl.toolbox.variables import ManifestVariables, token_folder
 
+MOST_TOOLS = 100
+"""Tools of one manifest; a larger document becomes one for each of its tags."""
+
 
 class ImportOptions(NamedTuple):
     """What is imported, and where it is written."""
@@ -59,9 +63,9 @@ class ImportOptions(NamedTuple):
     name: str | None = None
     """What it is called here; left out = a name made of the source."""
     out: Path | None = None
-    """The manifest; left out = NAME.yaml with the tools."""
+    """The manifest; left out = NAME.yaml with the tools, or NAME/TAG.yaml of a large document."""
     select: str | None = None
-    """A glob of the tools' names."""
+    """A glob of the tools' names; of a document also `tag:NAME`, a path or an operation id."""
     rules: Path | None = None
     """A policy that is written too."""
     bearer: str | None = None
@@ -81,7 +85,8 @@ class ImportOptions(NamedTuple):
 class ToolImport(NamedTuple):
     """What was imported."""
 
-    manifest: Path
+    manifests: Sequence[Path]
+    """One file; of a large document, one for each of its tags."""
     tools: int
     asking: int
     """How many of them the rules ask about before each call."""
@@ -124,11 +129,7 @@ def import_tools(
     stem = _called(mcp) if mcp is not None else _stem(source or "")
     called = clean_name(asked.name or stem) or "api"
     target = asked.out or project.tools / f"{called}.yaml"
-    for file in (target, asked.rules):
-        if file is not None and file.exists() and not asked.force:
-            raise problem(
-                "file-exists", f"{shown_path(file)} already exists", hint="--force, or --out FILE"
-            )
+    _require_free([target, asked.rules], asked)
     if mcp is not None:
         server = _server(mcp, called, target.parent, asked.bearer, asked.variables)
         env = _given(server, mcp, called)
@@ -142,7 +143,12 @@ def import_tools(
     else:
         imported = import_openapi(openapi_document(source or ""), called, asked.select)
         origin = f"OpenAPI, {shorten(source or '', 80)}"
-    _write(target, imported.manifest, origin, remarks_on(imported.manifest))
+    parts = {target: imported.manifest}
+    if asked.out is None and len(imported.manifest["tools"]) > MOST_TOOLS:
+        parts = split_by_tag(imported, target.with_suffix(""))
+        _require_free(parts, asked)
+    for path, manifest in parts.items():
+        _write(path, manifest, origin, remarks_on(manifest))
     if asked.rules is not None:
         asked.rules.parent.mkdir(parents=True, exist_ok=True)
         policy = policy_for(called, imported.manifest)
@@ -150,8 +156,32 @@ def import_tools(
     tools = imported.manifest["tools"]
     asking = sum(tool["effect"] != "none" for tool in tools)
     rules = to_yaml({"rules": imported_rules(called, imported.manifest)})
-    notes = [*_clashes(project, target, imported.manifest), *imported.notes]
-    return ToolImport(target, len(tools), asking, rules, notes)
+    notes = [*_clashes(project, parts, imported.manifest), *imported.notes]
+    return ToolImport(list(parts), len(tools), asking, rules, notes)
+
+
+def split_by_tag(imported: Imported, folder: Path) -> dict[Path, dict[str, Json]]:
+    """Return one manifest for each tag of a document, by its file in `folder`."""
+    groups: dict[str, list[dict[str, Json]]] = {}
+    for tool in imported.manifest["tools"]:
+        tag = clean_name(imported.tags.get(tool["name"], "")) or "other"
+        groups.setdefault(tag, []).append(tool)
+    servers = imported.manifest["servers"]
+    found = {}
+    for tag, tools in groups.items():
+        used = {tool["live"]["server"] for tool in tools}
+        own = {name: server for name, server in servers.items() if name in used}
+        manifest = {**imported.manifest, "servers": own, "tools": tools}
+        found[folder / f"{tag}.yaml"] = manifest
+    return found
+
+
+def _require_free(files: Iterable[Path | None], asked: ImportOptions) -> None:
+    for file in files:
+        if file is not None and file.exists() and not asked.force:
+            raise problem(
+                "file-exists", f"{shown_path(file)} already exists", hint="--force, or --out FILE"
+            )
 
 
 def update_pins(source: str | None, *, trust_hints: bool = False) -> PinUpdate:
@@ -211,14 +241,15 @@ def _logged_in(
     return server
 
 
-def _clashes(project: Project, target: Path, manifest: Mapping[str, Json]) -> list[str]:
+def _clashes(project: Project, targets: Iterable[Path], manifest: Mapping[str, Json]) -> list[str]:
     """Say which of the names another manifest of the project has as well."""
     mine = {tool["name"] for tool in manifest["tools"]}
+    written = {target.resolve() for target in targets}
     return [
         f"`{tool.name}` is in {shown_path(other.path)} too: an agent can name only one of them;"
         " `--prefix NAME_` tells them apart"
         for other in project.manifests
-        if other.path.resolve() != target.resolve()
+        if other.path.resolve() not in written
         for tool in other.model.tools
         if tool.name in mine
     ]

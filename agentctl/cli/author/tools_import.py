@@ -1,5 +1,6 @@
 """`agentctl tools import`: a manifest from an OpenAPI document or an MCP server, and its rules."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,9 @@ from agentctl.specs.reading.locate import shown_path
 def import_command(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="FILE_OR_URL", help="OpenAPI 3 document; with --update a manifest."),
+        typer.Argument(
+            metavar="FILE_OR_URL", help="OpenAPI or Swagger document; with --update a manifest."
+        ),
     ] = None,
     mcp: Annotated[
         str | None,
@@ -30,7 +33,11 @@ def import_command(
         typer.Option(help="The manifest to write; left out = NAME.yaml with the tools."),
     ] = None,
     select: Annotated[
-        str | None, typer.Option(metavar="GLOB", help="Only tools with such a name.")
+        str | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Only tools with such a name; of a document also tag:NAME, a path or an id.",
+        ),
     ] = None,
     rules: Annotated[
         Path | None, typer.Option(help="Write the rules as a policy to this file too.")
@@ -92,7 +99,7 @@ def import_command(
     for line in done.notes:
         note(f"note: {neutralised(line)}")
     note(
-        f"wrote {shown_path(done.manifest)}: {count(done.tools, 'tool')}."
+        f"wrote {_shown(done.manifests)}: {count(done.tools, 'tool')}."
         " Add these rules to the policies of the agents that use them:"
     )
     write(done.rules)
@@ -102,6 +109,12 @@ def import_command(
         " agentctl check"
     )
     return ExitCode.OK
+
+
+def _shown(manifests: Sequence[Path]) -> str:
+    if len(manifests) == 1:
+        return shown_path(manifests[0])
+    return f"{len(manifests)} manifests in {shown_path(manifests[0].parent)}/"
 
 
 def _update(source: str | None, *, trust_hints: bool) -> int:

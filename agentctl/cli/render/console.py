@@ -14,10 +14,12 @@ _PLAIN = 0
 
 
 def coloured(stream: TextIO) -> bool:
-    """Whether colour helps here: a terminal, and nobody asked for none."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    """Whether colour helps here: on a terminal, and with `FORCE_COLOR`; never with `NO_COLOR`."""
+    if os.environ.get("NO_COLOR"):
         return False
-    return stream.isatty()
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return os.environ.get("TERM") != "dumb" and stream.isatty()
 
 
 def paint(text: str, colour: str, stream: TextIO | None = None) -> str:

@@ -1,4 +1,6 @@
-"""An evaluation as text: a table, why what failed failed, the figures, the gates, the verdict."""
+"""An evaluation as text: of each set a table and its figures; then, over all sets, what failed and
+why, the gates, the verdict and the next command. What matters most is read last, so it is not
+scrolled away."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -17,7 +19,11 @@ MOST_ROWS = 60
 """Rows in the table; beyond, passed ones are counted and left out."""
 MOST_WHY = 20
 """Trials that are explained."""
+MOST_GATES = 8
+"""Gates that are listed; beyond, only those that are not met."""
 _NARROW = 70
+_LEAST = 40
+"""Columns below which no line is made to fit."""
 _COLUMN, _COST = 8, 10
 """Widths in the table by agent and model."""
 _WORDS = {"passed": "passed", "failed": "FAILED", "inconclusive": "UNCLEAR"}
@@ -27,53 +33,91 @@ _COLOURS = {
     "inconclusive": "yellow",
     "not_evaluated": "yellow",
 }
+_GATES = {"passed": "met", "failed": "NOT MET", "not_evaluated": "UNCLEAR"}
 _MARKS = {"min": "at least", "max": "at most", "max_ratio": "at most"}
 
 
-def set_lines(result: SetResult, width: int, *, traces: bool) -> Iterator[str]:
-    """Yield everything about one golden set.
+def set_lines(result: SetResult, width: int) -> Iterator[str]:
+    """Yield the table and the figures of one golden set.
 
     Args:
         result: What was found.
         width: Columns of the terminal.
-        traces: Whether traces of what did not pass were kept, to point at.
     """
     loaded = result.loaded
     agent = loaded.bundle.agent
-    yield neutralised(f"{loaded.name}: agent {agent.name}, model {agent.model.name}")
+    header = f"{loaded.name}: agent {agent.name}, model {agent.model.name}"
+    yield paint(shorten(neutralised(header), max(_LEAST, width)), "bold")
     yield ""
-    yield from _table(result.rows, width)
-    yield from _why(result, width, traces=traces)
+    yield from _table(in_file_order(result), width)
     yield ""
-    yield "summary"
+    yield paint("summary", "bold")
     yield from _summary(result.summary, width)
     if result.populations:
         yield ""
-        yield "by agent and model"
+        yield paint("by agent and model", "bold")
         yield from population_lines(result.populations, width)
     if result.summary.untested:
         yield ""
-        yield "not tested"
+        yield paint("not tested", "bold")
         for sentence in result.summary.untested:
             yield from _wrapped(sentence, width, "  - ", "    ")
+
+
+def closing_lines(
+    results: Sequence[SetResult], width: int, height: int | None, *, traces: bool
+) -> Iterator[str]:
+    """Yield what failed and why, the gates, and the verdict with the next command.
+
+    Args:
+        results: What was found in each set.
+        width: Columns of the terminal.
+        height: Its lines, all of this is to fit into; `None` = not a terminal.
+        traces: Whether traces of what did not pass were kept, to point at.
+    """
+    gates = [paint("gates", "bold"), *_gates(results, width)]
+    verdict = _verdict(results, width, traces=traces)
+    room = None if height is None else height - len(gates) - len(verdict) - 4
+    wrong = [
+        (result, row)
+        for result in results
+        for row in in_file_order(result)
+        if row.status != "passed"
+    ]
+    if wrong:
+        yield paint("failures" if _any_failed(results) else "unclear", "bold")
+        yield from _why(wrong, width, room)
+        yield ""
+    yield from gates
     yield ""
-    yield "gates"
-    for gate in result.verdict.gates:
-        yield from _gate(gate, width)
+    yield from verdict
 
 
-def verdict_line(results: Sequence[SetResult], *, traces: bool) -> str:
-    """Return the last line: the verdict over all sets and the next command."""
+def in_file_order(result: SetResult) -> list[TrialRow]:
+    """Return the rows of a set as its file lists the scenarios; trials in their order."""
+    place = {scenario: number for number, scenario in enumerate(result.loaded.ids())}
+    return sorted(result.rows, key=lambda row: (place[row.scenario], row.trial))
+
+
+def _verdict(results: Sequence[SetResult], width: int, *, traces: bool) -> list[str]:
+    """Return the verdict over all sets and the next command, on two lines if one is too short."""
     verdict = combined([result.verdict for result in results])
     passed = sum(result.summary.passed for result in results)
     trials = sum(result.summary.trials for result in results)
     scenarios = sum(result.summary.scenarios for result in results)
     noun = "scenario" if scenarios == trials else "trial"
-    word = {"passed": "passed", "failed": "FAILED", "inconclusive": "CANNOT TELL"}
-    head = paint(word[verdict.outcome], _COLOURS[verdict.outcome])
+    word = {"passed": "passed", "failed": "FAILED", "inconclusive": "CANNOT TELL"}[verdict.outcome]
     held = f"{verdict.met} of {count(len(verdict.gates), 'gate')}"
-    following = _next(results, verdict, traces=traces)
-    return f"{head}: {passed} of {count(trials, noun)} passed, {held} met. Next: {following}"
+    said = f": {passed} of {count(trials, noun)} passed, {held} met."
+    following = f"Next: {neutralised(_next(results, verdict, traces=traces))}"
+    head = paint(word, _COLOURS[verdict.outcome])
+    if len(word) + len(said) + 1 + len(following) <= width:
+        return [f"{head}{said} {following}"]
+    return [f"{head}{said}", following]
+
+
+def _any_failed(results: Sequence[SetResult]) -> bool:
+    return any(result.summary.failed for result in results)
 
 
 def trial_name(row: TrialRow) -> str:
@@ -84,14 +128,14 @@ def trial_name(row: TrialRow) -> str:
 def _next(results: Sequence[SetResult], verdict: Verdict, *, traces: bool) -> str:
     for status in ("failed", "inconclusive"):
         for result in results:
-            for row in result.rows:
+            for row in in_file_order(result):
                 if row.status == "inconclusive" and row.reasons[0].kind == "miss":
                     return f"agentctl eval {result.loaded.name} --record missing"
                 if row.status == status and traces:
                     return f"agentctl trace show {result.loaded.name}/{trial_name(row)}"
     name = results[0].loaded.name
     if verdict.outcome == "passed":
-        return f"agentctl run --scenario {name}:{results[0].rows[0].scenario}"
+        return f"agentctl run --scenario {name}:{in_file_order(results[0])[0].scenario}"
     if any(gate.name == "stale" and gate.status != "passed" for gate in verdict.gates):
         stale = next(r for r in results if r.summary.freshness.get("stale"))
         return f"agentctl eval {stale.loaded.name} --stamp, after reviewing its turns"
@@ -132,30 +176,45 @@ def _happened(row: TrialRow) -> str:
     return ", ".join(parts)
 
 
-def _why(result: SetResult, width: int, *, traces: bool) -> Iterator[str]:
-    wrong = [row for row in result.rows if row.status != "passed"]
-    for row in wrong[:MOST_WHY]:
-        name = neutralised(trial_name(row))
-        yield ""
-        yield f"{name} {_WORDS[row.status]}"
-        for reason in row.reasons:
-            yield from _wrapped(neutralised(reason.message), width, "  - ", "    ")
-        for note in row.notes:
-            yield from _wrapped(f"note: {neutralised(note.message)}", width, "    ", "    ")
-        if traces:
-            yield f"    agentctl trace show {neutralised(result.loaded.name)}/{name}"
-    if len(wrong) > MOST_WHY:
-        yield ""
-        yield f"... and {len(wrong) - MOST_WHY} more that did not pass (--format jsonl shows all)"
+def _why(
+    wrong: Sequence[tuple[SetResult, TrialRow]], width: int, room: int | None
+) -> Iterator[str]:
+    """Yield why trials did not pass: of the first at least, of the others as far as there is room.
+
+    Args:
+        wrong: The trials.
+        width: Columns of the terminal.
+        room: Lines there are; `None` = for as many trials as `MOST_WHY` says.
+    """
+    taken = explained = 0
+    for result, row in wrong[:MOST_WHY]:
+        lines = list(_reasons(result, row, width))
+        if explained and room is not None and taken + len(lines) > room:
+            break
+        yield from lines
+        taken, explained = taken + len(lines), explained + 1
+    if left := len(wrong) - explained:
+        yield f"... and {left} more that did not pass (--format jsonl shows all)"
+
+
+def _reasons(result: SetResult, row: TrialRow, width: int) -> Iterator[str]:
+    name = neutralised(f"{result.loaded.name}/{trial_name(row)}")
+    yield f"{name} {paint(_WORDS[row.status], _COLOURS[row.status])}"
+    for reason in row.reasons:
+        yield from _wrapped(neutralised(reason.message), width, "  - ", "    ")
+    for note in row.notes:
+        lead = "" if note.kind == "refused-call" else "note: "
+        yield from _wrapped(f"{lead}{neutralised(note.message)}", width, "    ", "    ")
 
 
 def _summary(summary: Summary, width: int) -> Iterator[str]:
     modes = ", ".join(f"{number} {mode}" for mode, number in summary.modes.items())
-    yield (
-        f"  {count(summary.scenarios, 'scenario')}, {count(summary.trials, 'trial')} ({modes}):"
+    counts = (
+        f"{count(summary.scenarios, 'scenario')}, {count(summary.trials, 'trial')} ({modes}):"
         f" {summary.passed} passed, {summary.failed} failed,"
         f" {summary.inconclusive} inconclusive"
     )
+    yield from _wrapped(counts, width, "  ", "    ")
     missing: dict[str, list[str]] = {}
     for spec in FIGURES.values():
         figure = summary.figures[spec.name]
@@ -241,9 +300,23 @@ def _figure(unit: FigureUnit, figure: Figure) -> str:
             return f"{shown['value']:.4f}  = {top:g} / {bottom}"
 
 
-def _gate(gate: GateResult, width: int) -> Iterator[str]:
-    words = {"passed": "met", "failed": "NOT MET", "not_evaluated": "UNCLEAR"}
-    word = f"{words[gate.status]:<8}"
+def _gates(results: Sequence[SetResult], width: int) -> Iterator[str]:
+    """Yield every gate, those that are not met first; where there are many, only these."""
+    named = [(result.loaded.name, gate) for result in results for gate in result.verdict.gates]
+    met = [one for one in named if one[1].status == "passed"]
+    listed = [one for one in named if one[1].status != "passed"]
+    if len(named) <= MOST_GATES:
+        listed += met
+    for name, gate in listed:
+        yield from _gate(gate, f"{name}: " if len(results) > 1 else "", width)
+    if len(named) > MOST_GATES and met:
+        more = "more" if len(met) < len(named) else f"of {len(named)}"
+        word = f"{_GATES['passed']:<8}"
+        yield f"  {paint(word, 'green')} {len(met)} {more}"
+
+
+def _gate(gate: GateResult, of: str, width: int) -> Iterator[str]:
+    word = f"{_GATES[gate.status]:<8}"
     value = gate.observed.as_json()["value"]
     mark = "~" if gate.observed.status == "estimated" else ""
     seen = f", is {mark}{value}" if value is not None else ""
@@ -259,11 +332,20 @@ def _gate(gate: GateResult, width: int) -> Iterator[str]:
 def _wrapped(text: str, width: int, first: str, other: str) -> Iterator[str]:
     yield from textwrap.wrap(
         text,
-        max(40, width),
+        max(_LEAST, width),
         initial_indent=first,
         subsequent_indent=other,
         break_on_hyphens=False,
     ) or [first.rstrip()]
 
 
-__all__ = ["MOST_ROWS", "MOST_WHY", "population_lines", "set_lines", "trial_name", "verdict_line"]
+__all__ = [
+    "MOST_GATES",
+    "MOST_ROWS",
+    "MOST_WHY",
+    "closing_lines",
+    "in_file_order",
+    "population_lines",
+    "set_lines",
+    "trial_name",
+]

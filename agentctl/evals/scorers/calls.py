@@ -1,6 +1,6 @@
 """Score the calls of a trial: the expected ones, those that must be stopped, those not to try."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from agentctl.evals.scorers.evidence import Evidence
 from agentctl.evals.scorers.invariants import score_invariants
@@ -79,6 +79,21 @@ def score_attempts(evidence: Evidence) -> Score | None:
     )
 
 
+def refused_calls(evidence: Evidence) -> Iterator[FailureReason]:
+    """Yield the calls that the agent made and that did not run, each with why, and each once.
+
+    A call that a scenario wants to see stopped is left out.
+    """
+    seen = set()
+    for call in evidence.trajectory.calls:
+        if call.ran or call.tool in evidence.scenario.expect.blocked:
+            continue
+        why = f"refused: {shown_call(call.tool, call.said)}: {call.reason}"
+        if why not in seen:
+            seen.add(why)
+            yield FailureReason("refused-call", why)
+
+
 def _match(
     evidence: Evidence, paths: Sequence[Sequence[ExpectedCall]], ran: Sequence[CallRecord]
 ) -> Matching:
@@ -102,4 +117,4 @@ def _unexpected_writes(evidence: Evidence) -> list[FailureReason]:
     ]
 
 
-__all__ = ["score_action", "score_attempts", "score_blocked", "score_calls"]
+__all__ = ["refused_calls", "score_action", "score_attempts", "score_blocked", "score_calls"]

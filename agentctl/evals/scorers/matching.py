@@ -67,7 +67,7 @@ class MatchedPair(NamedTuple):
     @property
     def weight(self) -> int:
         """What the pair is worth to the assignment; always positive."""
-        return _FULL if self.full else 1 + (_SHARE * self.right // self.total if self.total else 0)
+        return _FULL if self.full else 1 + int(_SHARE * self.share)
 
 
 class Matching(NamedTuple):
@@ -148,7 +148,7 @@ def compare(expected: ExpectedCall, call: ActualCall, defaults: Defaults = _NONE
         wrong = FailureReason(
             "wrong-argument", message, None, shown_value(expected.args), shown_value(given)
         )
-        return MatchedPair(False, 0, max(1, len(expected.args)), (wrong,))
+        return MatchedPair(False, 0, 1, (wrong,))
     own = defaults.get(call.tool, _NONE)
     reasons: list[FailureReason] = []
     right = 0
@@ -237,7 +237,7 @@ def _same(want: ExpectedCall, call: ActualCall) -> bool:
 
     Anything else may still match; for text and null alone, Python's equality is JSON's.
     """
-    if want.fails or not call.ok or call.bound or call.arguments != want.args:
+    if want.fails or not call.ok or call.arguments != want.args:
         return False
     return all(isinstance(value, _PLAIN) for value in want.args.values())
 
@@ -261,7 +261,7 @@ def _compare_lists(
     pairs = assign(weights) if order == "any" else _in_sequence(weights, len(actual))
     partner = dict(pairs)
     taken = set(partner.values())
-    displaced = {} if order == "any" else _displaced(table, partner, taken)
+    displaced = _displaced(table, partner, taken)
     taken |= set(displaced.values())
     reasons: list[FailureReason] = []
     matched, arguments = 0, 0.0
@@ -297,8 +297,7 @@ def _in_sequence(weights: list[list[int]], columns: int) -> list[tuple[int, int]
     best = [[0] * (columns + 1) for _ in range(rows + 1)]
     for row in range(rows - 1, -1, -1):
         for column in range(columns - 1, -1, -1):
-            here = weights[row][column]
-            paired = here + best[row + 1][column + 1] if here else 0
+            paired = weights[row][column] + best[row + 1][column + 1]
             best[row][column] = max(paired, best[row + 1][column], best[row][column + 1])
     pairs = []
     row = column = 0
@@ -319,7 +318,7 @@ def _displaced(
 ) -> dict[int, int]:
     """Pair what the sequence left over with calls that would satisfy it at another place."""
     rows = [row for row in range(len(table)) if row not in partner]
-    columns = [n for n in range(len(table[0]) if table else 0) if n not in taken]
+    columns = [n for n in range(len(table[0])) if n not in taken]
     weights = [
         [int(pair is not None and pair.full) for pair in (table[row][n] for n in columns)]
         for row in rows

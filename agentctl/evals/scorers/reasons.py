@@ -28,6 +28,7 @@ ReasonKind = Literal[
     "stop",
     "not-blocked",
     "attempted-write",
+    "refused-call",
     "invariant",
     "recorded-end",
     "scorer",
@@ -38,7 +39,8 @@ ReasonKind = Literal[
     "unverified",
 ]
 """`miss`: a cassette holds no answer to what was asked. `edited`, `unverified`: notes on one.
-`failed-write` is reported and never counted: a write that failed changed nothing."""
+`failed-write` is reported and never counted: a write that failed changed nothing. `refused-call`
+says of a trial that failed which call did not run, and why."""
 
 Freshness = Literal["fresh", "stale", "unstamped", "not_stamped"]
 """Whether written turns were made for this prompt, these tools and this model; `not_stamped` are

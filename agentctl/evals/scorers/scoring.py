@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from agentctl.core.canonical import Json
 from agentctl.core.errors import Problem
-from agentctl.evals.scorers.calls import score_calls
+from agentctl.evals.scorers.calls import refused_calls, score_calls
 from agentctl.evals.scorers.context import ExpectedCallError, ScoringContext
 from agentctl.evals.scorers.escalation import Cell, EscalationOutcome, score_escalation
 from agentctl.evals.scorers.evidence import Evidence
@@ -128,6 +128,8 @@ def score_trial(
     elif trial.recorded_end in ("error", "limit") and not _met_again(evidence):
         message = f"recorded run ended: {trial.recorded_end}"
         status, reasons = "failed", [FailureReason("recorded-end", message), *reasons]
+    if status == "failed":
+        notes += refused_calls(evidence)
     return _row(trial, evidence, status, reasons, checks, notes, len(breaches))
 
 

@@ -17,9 +17,6 @@ from agentctl.specs.language.matchers import field_differences, matcher_name
 from agentctl.specs.shapes.tools import Compare, TableSpec
 from agentctl.toolbox.mock.world import Record, World
 
-ABSENT = "absent"
-"""Stands in an expected state for a record that must not be there."""
-
 
 class StateDifference(NamedTuple):
     """One field, record or row order that is not as expected."""
@@ -35,12 +32,11 @@ class StateDifference(NamedTuple):
     def reason(self) -> FailureReason:
         """Return the difference as a sentence."""
         path = ".".join(part for part in (self.table, self.key, self.field) if part is not None)
-        expected, got, more = self.expected, self.got, 0
-        if self.field is not None:
-            (inside, expected, got), *others = list(leaves(expected, got)) or [("", expected, got)]
-            path, more = path + inside, len(others)
+        whole = ("", self.expected, self.got)
+        (inside, expected, got), *others = list(leaves(self.expected, self.got)) or [whole]
+        path += inside
         want, have = shown_pair(expected, got)
-        also = f" (and {count(more, 'more place')})" if more else ""
+        also = f" (and {count(len(others), 'more place')})" if others else ""
         message = f"state: `{path}`: expected {want}, got {have}{also}"
         return FailureReason("state", message, path, want, have)
 
@@ -133,7 +129,7 @@ def _record(
         got = record.get(name, MISSING)
         if type(want) is str and want == got:
             continue
-        if _ignores_case(rule, name) and not _holds_matcher(want) and got is not MISSING:
+        if _ignores_case(rule, name) and not _holds_matcher(want):
             if not same_value(want, got, ignore_case=True):
                 found.append(StateDifference(table, key, name, want, got))
             continue
@@ -187,7 +183,6 @@ def _holds_matcher(value: Json) -> bool:
 
 
 __all__ = [
-    "ABSENT",
     "StateDifference",
     "compare_fields",
     "compare_worlds",

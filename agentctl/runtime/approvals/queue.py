@@ -9,6 +9,7 @@ from datetime import datetime
 
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
+from agentctl.core.masking import secret_field
 from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.effects.approvals import ApprovalBinding, Approvals, PendingApproval
 from agentctl.runtime.replay.replay import Replay
@@ -39,13 +40,19 @@ class QueueApprover:
     def ask(self, request: ApprovalRequest) -> Approval | None:
         """Return the recorded answer, or ask for one and return `None`.
 
+        A call that holds a secret does not wait: what waits is on the disk.
+
         Raises:
             Problem: If an answer is there and cannot be used.
         """
         if self._replay is not None and (given := self._replay.approval()) is not None:
-            if not self._replay.approval_used():
+            if given.by is not None and not self._replay.approval_used():
                 self._check(given, request)
             return given
+        secret = secret_field(request.arguments)
+        if secret is not None:
+            why = f"`{secret}` holds a secret, which must not wait on disk: ask at a terminal"
+            return Approval("reject", reason=why)
         self._approvals.request(self._binding, request, self._now())
         return None
 

@@ -5,7 +5,6 @@ any other.
 """
 
 from agentctl.core.canonical import Json, canonical_text
-from agentctl.core.masking import secret_field
 from agentctl.core.messages import (
     Approval,
     ApprovalRequest,
@@ -33,8 +32,6 @@ def act(run: Run, backend: Backend, call: ToolCall) -> Ending | None:
     decision = decide_call(run, call)
     if decision.verdict == "deny":
         return refused(run, call, decision)
-    if call.name in run.harness.built_in:
-        return built_in(run, call, decision)
     if decision.verdict == "draft":
         return save_draft(run, backend, call, decision)
     if decision.verdict == "ask":
@@ -42,6 +39,8 @@ def act(run: Run, backend: Backend, call: ToolCall) -> Ending | None:
         if not isinstance(allowed, Decision):
             return allowed
         decision = allowed
+    if call.name in run.harness.built_in:
+        return built_in(run, call, decision)
     return carry_out_call(run, backend, call, decision)
 
 
@@ -80,7 +79,8 @@ def refused(run: Run, call: ToolCall, decision: Decision) -> Ending | None:
 
 def save_draft(run: Run, backend: Backend, call: ToolCall, decision: Decision) -> Ending | None:
     """Save a draft instead of sending: the draft tool passes the authorizer in its own right."""
-    draft = run.harness.bundle.tools[call.name].draft
+    sending = run.harness.bundle.tools.get(call.name)
+    draft = sending.draft if sending is not None else None
     if draft is None:
         reason = (
             f"{decision.reason}: only a draft is allowed, and `{call.name}` names no draft tool"
@@ -96,10 +96,6 @@ def save_draft(run: Run, backend: Backend, call: ToolCall, decision: Decision) -
 def approved(run: Run, call: ToolCall, decision: Decision) -> Decision | Ending | None:
     """Ask a person; return the decision to carry out, or how the run goes on without it."""
     request = approval_request(run, call, decision)
-    secret = secret_field(request.arguments) if run.context.session.waits else None
-    if secret is not None:
-        reason = f"`{secret}` holds a secret, which must not wait on disk: ask at a terminal"
-        return refused(run, call, decision._replace(verdict="deny", reason=reason))
     run.record("approval.requested", requested(request))
     answer = run.context.approver.ask(request)
     if answer is None:
@@ -116,7 +112,7 @@ def approved(run: Run, call: ToolCall, decision: Decision) -> Decision | Ending 
             return Ending("waiting_approval", f"no one approved `{call.name}` in time", run.said)
         case "reject":
             run.declined.add(decision.key)
-            reason = "declined by a person; do not retry"
+            reason = "declined by a person; do not retry" if answer.by else "not approved"
             if answer.reason:
                 reason += f": {answer.reason}"
             error = ToolError("declined", reason)

@@ -29,7 +29,7 @@ from agentctl.specs.reading.locate import (
     shown_path,
     state_folder,
 )
-from agentctl.specs.reading.yaml import read_yaml
+from agentctl.specs.reading.yaml import Source, read_yaml
 from agentctl.specs.shapes.agent import AgentSpec
 from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.live import server_of
@@ -53,6 +53,7 @@ class Project:
         self.root = root
         self.spec = spec
         self._files: dict[Path, Loaded[BaseModel]] = {}
+        self._last: tuple[Path, Source] | None = None
 
     @classmethod
     def find(cls, start: Path) -> "Project":
@@ -91,9 +92,22 @@ class Project:
         """
         key = path.resolve()
         if key not in self._files:
-            source = read_yaml(path, shown_path(path))
+            source = self.source(path)
             self._files[key] = Loaded(decode(model, source.data, source), source, path)
         return self._files[key]  # type: ignore[return-value]
+
+    def source(self, path: Path) -> Source:
+        """Return one file as data; the last one is kept, to be read as a model next.
+
+        Raises:
+            Problem: If it cannot be read as YAML.
+        """
+        key = path.resolve()
+        if key in self._files:
+            return self._files[key].source
+        if self._last is None or self._last[0] != key:
+            self._last = (key, read_yaml(path, shown_path(path)))
+        return self._last[1]
 
     def agent_file(self, reference: str, beside: Path | None = None) -> Path:
         """Return the file of an agent, by name or path.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agentctl.core.errors import problem
+from agentctl.core.files import is_file
 from agentctl.core.text import did_you_mean
 
 PROJECT_FILE = "agentctl.yaml"
@@ -92,7 +93,7 @@ def resolve(
     """
     if is_path(reference):
         path = beside / reference
-        if path.is_file():
+        if is_file(path):
             return path
         raise problem("missing-file", f"no such {what}: {shown_path(path)}")
     files = [path for path in files_in(folder, suffixes) if may_be(path, kind)]

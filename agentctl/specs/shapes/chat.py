@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_SILENT = frozenset({"system", "developer"})
+_SILENT = ("system", "developer")
 """Roles that instruct the agent; what they say is no turn of the dialogue."""
 
-_CALLS = frozenset({"tool_use", "tool_result", "tool-call", "tool-result", "function_call"})
+_CALLS = ("tool_use", "tool_result", "tool-call", "tool-result", "function_call")
 """Parts by which other formats write calls and results among the words: not to be lost."""
 
 

@@ -30,7 +30,8 @@ class TurnCall(Spec):
     id: Text | None = None
     """What the provider called this call; left out = a number is made up."""
     result: Json = None
-    """What the tool answered when this was recorded; `--tools recorded` answers reads with it."""
+    """What the tool answered when this was recorded; `--tools recorded` answers reads with it.
+    `{error: not_found, message: text}` is an error of the tool."""
 
     @model_validator(mode="before")
     @classmethod
@@ -93,6 +94,7 @@ class Recording(Spec):
 
     scenario: ScenarioId
     trial: Annotated[int, Field(ge=1)] = 1
+    """Which attempt; left out = the next one of its scenario in the file."""
     model: Text | None = None
     agent: Text | None = None
     """Who played it, where several agents are compared."""

@@ -249,22 +249,25 @@ class _Connection:
         future.add_done_callback(lambda _: questions.put(None))
         unanswered = None
         deadline = time.monotonic() + within_s
-        while True:
+        # A server that asks without end has a question ready at every moment.
+        while (left := deadline - time.monotonic()) > 0:
             try:
-                question = questions.get(timeout=max(0.0, deadline - time.monotonic()))
+                question = questions.get(timeout=left)
             except Empty:
-                future.cancel()
-                raise McpFault("timeout", f"no answer within {within_s:g} s") from None
+                break
             if question is None:
                 return _Answer(outcome_of(future), unanswered, self._screening.declined)
-            began = time.monotonic()
-            # Who declined once is not asked again: a server could ask without end.
-            asks = elicit if unanswered is None else None
-            answer = asks(question.message, question.schema) if asks is not None else None
+            answer = None
+            # Who declined once is not asked again, and only a person's time is not the server's.
+            if elicit is not None and unanswered is None:
+                began = time.monotonic()
+                answer = elicit(question.message, question.schema)
+                deadline += time.monotonic() - began
             question.answer.set_result(answer)
             if answer is None:
                 unanswered = question.message
-            deadline += time.monotonic() - began
+        future.cancel()
+        raise McpFault("timeout", f"no answer within {within_s:g} s")
 
     def close(self) -> None:
         """End the connection; wait for that no longer than a few seconds."""

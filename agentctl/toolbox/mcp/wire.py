@@ -18,6 +18,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
+from agentctl.core.canonical import Json
+from agentctl.toolbox.mcp.answers import AnswerCheck
 from agentctl.toolbox.mcp.screening import Screening
 
 Streams = tuple[Any, Any]
@@ -70,10 +72,11 @@ async def stdio_transport(
     state.stderr = ""
     incoming, to_read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_write, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
+    answers = AnswerCheck()
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_read_messages, process.stdout, incoming, state)
-            tasks.start_soon(_write_messages, process.stdin, outgoing, incoming)
+            tasks.start_soon(_read_messages, process.stdout, incoming, state, answers)
+            tasks.start_soon(_write_messages, process.stdin, outgoing, incoming, answers)
             tasks.start_soon(_keep_end, process.stderr, state)
             try:
                 yield to_read, to_write
@@ -91,7 +94,9 @@ async def stdio_transport(
             await _keep_end(process.stderr, state)
 
 
-async def _read_messages(stdout: asyncio.StreamReader, incoming: Any, state: WireState) -> None:
+async def _read_messages(
+    stdout: asyncio.StreamReader, incoming: Any, state: WireState, answers: AnswerCheck
+) -> None:
     """Pass on what the server says, line by line; the end of it ends the session."""
     async with incoming:
         with suppress(*_CLOSED):
@@ -103,9 +108,12 @@ async def _read_messages(stdout: asyncio.StreamReader, incoming: Any, state: Wir
                     return
                 if not line:
                     return
+                passed = answers.checked(line)
+                if passed is None:
+                    continue
                 # What is no message is a stray print of the server.
                 with suppress(ValueError):
-                    message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+                    message = jsonrpc_message_adapter.validate_json(passed, by_name=False)
                     await incoming.send(SessionMessage(message))
 
 
@@ -114,12 +122,15 @@ async def _keep_end(stderr: asyncio.StreamReader, state: WireState) -> None:
         state.stderr = (state.stderr + chunk.decode(errors="replace"))[-MOST_STDERR:]
 
 
-async def _write_messages(stdin: asyncio.StreamWriter, outgoing: Any, incoming: Any) -> None:
+async def _write_messages(
+    stdin: asyncio.StreamWriter, outgoing: Any, incoming: Any, answers: AnswerCheck
+) -> None:
     try:
         async with outgoing:
             async for item in outgoing:
-                text = item.message.model_dump_json(by_alias=True, exclude_unset=True)
-                stdin.write(text.encode() + b"\n")
+                text = item.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+                answers.asked(text)
+                stdin.write(text + b"\n")
                 await stdin.drain()
     except (*_CLOSED, OSError):
         await incoming.aclose()
@@ -214,20 +225,25 @@ _NOT_STREAMABLE = (404, 405)
 
 
 class BoundedTransport(httpx2.AsyncHTTPTransport):
-    """Reads no answer further than its size allows."""
+    """Reads no answer further than its size allows, and none that is not clear."""
 
     def __init__(self, state: WireState) -> None:
         super().__init__(trust_env=False)
         self._state = state
+        self._answers = AnswerCheck()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        asked = self._answers.asked(await request.aread())
         response = await super().handle_async_request(request)
         if request.method == "POST" and response.status_code in _NOT_STREAMABLE:
             self._state.legacy = await self._is_legacy(request)
         if response.headers.get("Content-Encoding", "identity") != "identity":
             await response.aclose()
             raise httpx2.StreamError("the answer is compressed, and that was not asked for")
-        response.stream = _CountedStream(response.stream, self._state)
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        # What is passed on may be longer or shorter than what came.
+        response.headers.pop("Content-Length", None)
+        response.stream = _CheckedStream(response.stream, self._state, self._answers, kind, asked)
         return response
 
     async def _is_legacy(self, refused: httpx2.Request) -> bool:
@@ -242,12 +258,25 @@ class BoundedTransport(httpx2.AsyncHTTPTransport):
         return response.status_code == 200 and kind.startswith("text/event-stream")
 
 
-class _CountedStream(httpx2.AsyncByteStream):
-    def __init__(self, stream: Any, state: WireState) -> None:
+class _CheckedStream(httpx2.AsyncByteStream):
+    def __init__(
+        self, stream: Any, state: WireState, answers: AnswerCheck, kind: str, asked: Json
+    ) -> None:
         self._stream = stream
         self._state = state
+        self._answers = answers
+        self._kind = kind
+        self._asked = asked
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._kind == "text/event-stream":
+            async for event in self._answers.checked_events(self._counted()):
+                yield event
+            return
+        whole = b"".join([chunk async for chunk in self._counted()])
+        yield self._answers.checked_reply(whole, self._asked)
+
+    async def _counted(self) -> AsyncIterator[bytes]:
         seen = 0
         async for chunk in self._stream:
             seen += len(chunk)

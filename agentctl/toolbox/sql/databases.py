@@ -15,10 +15,11 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from agentctl.core.canonical import MAX_SAFE_INTEGER, Json
+from agentctl.core.canonical import MAX_SAFE_INTEGER, Json, canonical_text
 from agentctl.core.messages import ToolErrorKind
 from agentctl.specs.shapes.live_kinds import SqlLive
 
+_OUTSIDE = "from within a transaction"
 READS_ONLY = "this tool only reads, and the database refused to write"
 
 
@@ -54,8 +55,12 @@ class Database(Protocol):
         """Break off what a connection does; called from another thread."""
         ...
 
+    def bound(self, value: list[Json]) -> Json:
+        """Return a list as the driver binds it."""
+        ...
+
     def fault(self, error: BaseException) -> DatabaseFault:
-        """Return what the driver's error means, in words that may be shown."""
+        """Return what the driver's error means, in words that may hold a value."""
         ...
 
 
@@ -79,6 +84,7 @@ class SQLite:
         def connect() -> sqlite3.Connection:
             made = sqlite3.connect(address, timeout=live.timeout_s, isolation_level=None, uri=True)
             made.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # it would create another file
+            made.set_authorizer(_no_other_file)
             return made
 
         return {"creator": connect}
@@ -92,6 +98,10 @@ class SQLite:
         with suppress(sqlite3.Error):
             connection.interrupt()
 
+    def bound(self, value: list[Json]) -> Json:
+        """Return the JSON text, which `json_each` takes apart: SQLite knows no arrays."""
+        return canonical_text(value)
+
     def fault(self, error: BaseException) -> DatabaseFault:
         """Return what an error means, by its result code (sqlite.org/rescode.html)."""
         code: int | None = getattr(error, "sqlite_errorcode", None)
@@ -103,6 +113,8 @@ class SQLite:
                 return DatabaseFault("timeout", "the statement took too long; it was undone")
             case sqlite3.SQLITE_READONLY:
                 return DatabaseFault("forbidden", READS_ONLY)
+            case sqlite3.SQLITE_AUTH | sqlite3.SQLITE_PERM:
+                return DatabaseFault("forbidden", "the statement reaches for another file")
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
                 return DatabaseFault("unavailable", "the database is locked by another")
             case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR | sqlite3.SQLITE_FULL:
@@ -111,6 +123,8 @@ class SQLite:
                 return DatabaseFault("conflict", said)
             case sqlite3.SQLITE_MISMATCH | sqlite3.SQLITE_TOOBIG:
                 return DatabaseFault("invalid", said)
+        if _OUTSIDE in said:  # `VACUUM INTO`: the one refusal that has no code of its own
+            return DatabaseFault("forbidden", said)
         return DatabaseFault("internal", said)
 
 
@@ -135,6 +149,12 @@ class PostgreSQL:
         with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as line:
             line.shutdown(socket.SHUT_RDWR)
 
+    def bound(self, value: list[Json]) -> Json:
+        """Return an array, for `= any(:ids)`; items of several kinds are JSON text."""
+        kinds = {type(item) for item in value if item is not None}
+        plain = kinds <= {str} or kinds <= {bool} or kinds <= {int, float}
+        return value if plain else canonical_text(value)
+
     def fault(self, error: BaseException) -> DatabaseFault:
         """Return what an error means, by its SQLSTATE (PostgreSQL's appendix A)."""
         state: str = getattr(error, "sqlstate", None) or ""
@@ -143,7 +163,8 @@ class PostgreSQL:
             return DatabaseFault("timeout", "the statement took too long; it was undone")
         if state == "25006":
             return DatabaseFault("forbidden", READS_ONLY)
-        if state == "42501":
+        if state == "42501" or state[:2] == "25":
+            # 25: it would have to run outside of the transaction that holds it to its limits.
             return DatabaseFault("forbidden", said)
         match state[:2]:
             case "23":
@@ -162,6 +183,12 @@ class PostgreSQL:
                 kind: ToolErrorKind = "invalid" if name == "DataError" else "internal"
                 return _BROKEN if lost else DatabaseFault(kind, f"the driver refused it: {name}")
         return DatabaseFault("internal", said)
+
+
+def _no_other_file(action: int, *_: object) -> int:
+    """Refuse what opens another database; `VACUUM INTO` does as well."""
+    other = action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH)
+    return sqlite3.SQLITE_DENY if other else sqlite3.SQLITE_OK
 
 
 def plain_value(value: object) -> Json:

@@ -22,6 +22,7 @@ from agentctl.specs.shapes.live_kinds import SqlLive
 from agentctl.specs.shapes.tools import ToolSpec
 from agentctl.toolbox.port import BackendCall, Opening
 from agentctl.toolbox.sql.databases import Database, PostgreSQL, SQLite, plain_value
+from agentctl.toolbox.sql.wording import without_arguments
 
 _EXTRA = "pip install 'agentctl[sql]'"
 try:
@@ -85,7 +86,7 @@ class _Query:
         """Ask; a statement that writes is committed when all is well."""
         seconds = call.within(self._live.timeout_s)
         until = monotonic() + seconds
-        values = {name: _bound(call.args.get(name)) for name in self._names}
+        values = {name: self._bound(call.args.get(name)) for name in self._names}
         try:
             connection = self._engine.connect()
         except SQLAlchemyError:
@@ -108,16 +109,27 @@ class _Query:
         except _Refused as refused:
             return ToolResult(error=ToolError(refused.kind, str(refused)), sent=False)
         except SQLAlchemyError as failed:
-            return self._failed(failed, committing, until, seconds)
+            return self._failed(failed, call.args, committing, until, seconds)
+
+    def _bound(self, value: Json) -> Json:
+        """Return an argument as a driver takes it; an object is its JSON text."""
+        if isinstance(value, list):
+            return self._database.bound(value)
+        return canonical_text(value) if isinstance(value, dict) else value
 
     def _failed(
-        self, failed: SQLAlchemyError, committing: bool, until: float, seconds: float
+        self,
+        failed: SQLAlchemyError,
+        args: Mapping[str, Json],
+        committing: bool,
+        until: float,
+        seconds: float,
     ) -> ToolResult:
         cause = failed.orig if isinstance(failed, DBAPIError) and failed.orig else failed
         kind, message, undone = self._database.fault(cause)
         if kind == "unavailable" and monotonic() >= until:
             kind, message = "timeout", f"no answer within {seconds:g} s"
-        told = shorten(str(masked(message)), _SAID)
+        told = shorten(str(masked(without_arguments(message, args))), _SAID)
         return ToolResult(error=ToolError(kind, told), sent=committing and not undone)
 
     @contextmanager
@@ -192,11 +204,6 @@ def _prepared(tool: ToolSpec, opening: Opening) -> _Query:
     except ModuleNotFoundError as error:
         raise problem("missing-extra", f"{place} needs psycopg", hint=_EXTRA) from error
     return _Query(live, database, engine)
-
-
-def _bound(value: Json) -> Json:
-    """Return an argument as a driver takes it; an object or a list is its JSON text."""
-    return canonical_text(value) if isinstance(value, dict | list) else value
 
 
 def _left(until: float) -> float:

@@ -13,7 +13,8 @@ from agentctl.core.canonical import Json, NotCanonical, parse_line
 from agentctl.core.errors import Location, problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
-from agentctl.core.text import did_you_mean
+from agentctl.core.files import is_file
+from agentctl.core.text import did_you_mean, shorten
 from agentctl.specs.reading.locate import state_folder
 from agentctl.traces.log.chain import line_holds
 
@@ -22,6 +23,8 @@ _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 MAX_LINE = 64 * 1024 * 1024
 """Bytes of the longest line that is read."""
 TOO_LONG = f"the line is longer than {MAX_LINE // 1024**2} MiB"
+_MOST_SHOWN = 80
+"""Characters of a reference that are repeated in a message."""
 ERASED: dict[str, Json] = {"erased": True}
 """What is read as the body of an event whose content was erased."""
 
@@ -149,7 +152,7 @@ def find(root: Path, reference: str) -> tuple[Path, str | None]:
     Raises:
         Problem: If there is none, or several.
     """
-    if Path(reference).is_file():
+    if is_file(reference):
         return Path(reference), None
     files = run_files(root)
     if reference == "latest":
@@ -159,29 +162,31 @@ def find(root: Path, reference: str) -> tuple[Path, str | None]:
         return files[0], None
     if "/" in reference:
         return _trial(root, reference)
-    found = [path for path in files if path.stem.startswith(reference)]
+    found = [path for path in files if reference and path.stem.startswith(reference)]
     if len(found) == 1:
         return found[0], None
     if found:
         names = ", ".join(path.stem for path in found[:5])
         raise problem("several-runs", f"`{reference}` is the start of {len(found)} runs: {names}")
-    hint = did_you_mean(reference, [path.stem for path in files]) or "see agentctl trace list"
-    raise problem("unknown-run", f"no run `{reference}`", hint=hint)
+    told = shorten(reference, _MOST_SHOWN)
+    hint = did_you_mean(told, [path.stem for path in files]) or "see agentctl trace list"
+    raise problem("unknown-run", f"no run `{told}`", hint=hint)
 
 
 def _trial(root: Path, reference: str) -> tuple[Path, str]:
     name, _, scenario = reference.partition("/")
     path = evals_folder(root) / f"{name}.jsonl"
-    if not path.is_file():
+    if not is_file(path):
         known = [file.stem for file in evals_folder(root).glob("*.jsonl")]
-        hint = did_you_mean(name, known) or f"agentctl eval {name} --keep all keeps its trials"
-        raise problem("unknown-run", f"no trials of `{name}` are kept", hint=hint)
+        told = shorten(name, _MOST_SHOWN)
+        hint = did_you_mean(told, known) or f"agentctl eval {told} --keep all keeps its trials"
+        raise problem("unknown-run", f"no trials of `{told}` are kept", hint=hint)
     wanted = f"{name}/{scenario}" if "#" in scenario else f"{name}/{scenario}#1"
     runs = [str(line["run"]) for _, line in trace_lines(path) if line.get("seq") == 0]
     if wanted in runs:
         return path, wanted
     hint = did_you_mean(wanted, runs) or "trials that passed are kept with --keep all"
-    raise problem("unknown-run", f"no trial `{wanted}` is kept", hint=hint)
+    raise problem("unknown-run", f"no trial `{shorten(wanted, _MOST_SHOWN)}` is kept", hint=hint)
 
 
 def trace_lines(path: Path) -> Iterator[tuple[int, dict[str, Json]]]:
