@@ -46,9 +46,7 @@ def score_calls(evidence: Evidence) -> Score:
         return score
     (reached,) = context.expected_worlds(evidence.scenario)
     outside = [call for call in ran if evidence.left_no_mark(call)]
-    counted: tuple[FailureReason, ...] = ()
-    if outside or reached.outside:
-        counted = _match(evidence, (reached.outside,), outside).reasons
+    counted = _match(evidence, (reached.outside,), outside).reasons
     reported = tuple(reason for reason in found.reasons if reason not in counted)
     return score._replace(reasons=counted, notes=(*found.notes, *reported))
 
