@@ -56,6 +56,7 @@ TOOLS: Subcommands = {
     "show": "author.tools:tools_show_command",
     "call": "author.tools_call:call_command",
     "import": "author.tools_import:import_command",
+    "login": "author.tools_login:login_command",
 }
 COMMANDS = {
     "run": Entry("run:run_command", "Run an agent on one task.", "The product"),
