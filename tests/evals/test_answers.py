@@ -2,8 +2,10 @@
 
 import pytest
 
+from agentctl.core.events import Event
 from agentctl.evals.scorers.answers import UNWANTED_STOPS
 from agentctl.evals.scorers.reasons import FailureReason
+from agentctl.evals.scorers.registry import ScorerEntry
 from tests.evals.test_scoring import kinds, score
 from tests.support.build import bundle
 
@@ -139,3 +141,15 @@ def test_each_text_is_looked_at_by_itself():
     assert row.status == "passed"
     row = score(turns, {"answer": {"mentions": ["order 54"]}}, conversation=lines)
     assert kinds(row) == ["answer"]
+
+
+def test_an_end_without_a_reason_says_its_name_alone():
+    """No empty brackets stand behind it."""
+    made, events = bundle(limits={"steps": 1}), []
+    turns, expect = [{"call": {"get_order": {"order_id": "o_1"}}}], {"stop": "answered"}
+    keep = ScorerEntry("keep", lambda evidence: events.extend(evidence.events))
+    score(turns, expect, made=made, scorers=[keep])
+    last = events.pop()
+    events.append(Event(last.seq, last.type, last.at, {**last.body, "reason": None}))
+    (reason,) = score(turns, expect, made=made, changed={"events": events}).reasons
+    assert reason.message == "ended `limit`, expected `answered`"

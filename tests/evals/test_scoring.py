@@ -1,8 +1,5 @@
 """One trial, one row: each kind of wrong is named, and nothing else is."""
 
-import json
-import pickle
-
 import pytest
 
 from agentctl.evals.scorers.calls import score_action
@@ -14,9 +11,8 @@ from agentctl.evals.scorers.scoring import score_trial
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import play_trial
 from agentctl.specs.shapes.bundle import WorldSnapshot
-from agentctl.specs.shapes.golden import DEFAULT_NOW, Stamp
-from agentctl.specs.shapes.turns import Recording
-from tests.support.build import CANCEL, GET, ORDER, ORDERS, PRINTS, bundle, scenario
+from agentctl.specs.shapes.golden import DEFAULT_NOW
+from tests.support.build import CANCEL, GET, ORDER, ORDERS, bundle, scenario
 
 SEND = {
     "name": "send_email",
@@ -36,12 +32,15 @@ ANY_PATH = {"path": "any", "state": "from_calls"}
 DESK = {"escalation": {"queue": "desk", "queues": ["billing"]}}
 
 
-def score(turns, expect, *, made=None, recording=None, scorers=(), stamp=None, **more):
+def score(
+    turns, expect, *, made=None, recording=None, scorers=(), stamp=None, changed=None, **more
+):
     agent = made or bundle(tools=[GET, CANCEL, SEND], rules=ALLOW)
     case = scenario(turns, expect=expect, **more)
     harness = Harness(agent)
     tables = WorldSnapshot({"orders": ORDERS})
     trial = play_trial(harness, case, tables, set_name="set", now=DEFAULT_NOW, recording=recording)
+    trial = trial._replace(**(changed or {}))
     return score_trial(
         trial, case, ScoringContext(harness, tables, DEFAULT_NOW, stamp), (*SCORERS, *scorers)
     )
@@ -336,34 +335,6 @@ def test_a_run_that_hits_a_limit_fails_unless_that_is_expected():
     assert score(turns, {"calls": "none", "stop": "limit"}, made=made).status == "passed"
 
 
-def test_a_fault_is_inconclusive():
-    """Turns that end before the run does say nothing about the agent."""
-    row = score(LOOK_AND_CANCEL[:1], {"calls": "none"})
-    assert row.status == "inconclusive"
-    assert kinds(row) == ["fault"]
-    assert not row.resolved
-
-
-def test_a_breach_before_a_fault_is_still_counted():
-    """A forbidden call that ran before the turns were exhausted is no less forbidden."""
-    row = score(LOOK_AND_CANCEL[:2], {"state": CANCELLED, "forbid": ["cancel_order"]})
-    assert (row.status, row.breaches) == ("inconclusive", 1)
-    assert kinds(row) == ["fault", "forbidden-call"]
-
-
-def test_a_recorded_error_is_a_failure_and_the_world_is_still_compared():
-    """A recorded run that ended in an error fails, and its state is reported."""
-    recording = Recording.model_validate(
-        {"scenario": "case", "model": "m", "turns": LOOK_AND_CANCEL[:1], "end": "error"}
-    )
-    row = score(None, {"state": CANCELLED}, recording=recording)
-    assert row.status == "failed"
-    assert kinds(row)[0] == "recorded-end"
-    assert "state" in kinds(row)
-    assert row.reasons[0].message == "recorded run ended: error"
-    assert (row.mode, row.model, row.freshness) == ("recorded", "m", "not_stamped")
-
-
 ESCALATE = [{"call": {"escalate": {"reason": "angry customer", "queue": "billing"}}}]
 
 
@@ -459,81 +430,6 @@ def test_a_case_that_a_person_approved_needed_a_person():
     assert (row.status, row.resolved) == ("passed", False)
 
 
-def test_stamps_tell_fresh_from_stale():
-    """Turns made for this prompt, tool set and model are fresh; others are stale."""
-    now = Stamp(instructions=PRINTS.instructions[:12], tools=PRINTS.tools[:12], model=PRINTS.model)
-    old = Stamp(instructions="0" * 12, tools=PRINTS.tools[:12], model=PRINTS.model)
-    turns = [{"say": "Hi."}]
-    assert score(turns, {"calls": "none"}, stamp=now).freshness == "fresh"
-    assert score(turns, {"calls": "none"}, stamp=old).freshness == "stale"
-    assert score(turns, {"calls": "none"}).freshness == "unstamped"
-
-
-def test_a_scorer_that_says_no_fails_the_trial():
-    """`Score(False)` of a named scorer fails; a number is only reported."""
-    good = ScorerEntry("length", lambda evidence: Score(12))
-    bad = ScorerEntry("polite", lambda evidence: Score(False, "no thanks given"))
-    assert score([{"say": "Hi."}], {"calls": "none"}, scorers=[good]).checks["length"].value == 12
-    row = score([{"say": "Hi."}], {"calls": "none"}, scorers=[bad])
-    assert kinds(row) == ["scorer"]
-
-
-@pytest.mark.parametrize("broken", [lambda evidence: 1 / 0, lambda evidence: True])
-def test_a_broken_scorer_is_inconclusive(broken):
-    """A scorer that raises, or returns something else, judges nobody."""
-    row = score([{"say": "Hi."}], {"calls": "none"}, scorers=[ScorerEntry("broken", broken)])
-    assert row.status == "inconclusive"
-    assert "scorer `broken` failed" in row.reasons[0].message
-
-
-def test_a_row_is_written_as_reports_hold_it():
-    """Every figure stands under its name; calls only where some are expected."""
-    turns = [{**LOOK_AND_CANCEL[0], "usage": {"in": 10, "out": 3}}, {"say": "Done."}]
-    wanted = {"calls": [{"get_order": {"order_id": "o_1"}}, {"cancel_order": {"order_id": "o_1"}}]}
-    row = score(turns, wanted)
-    told = row.as_json()
-    checks, reasons = told.pop("checks"), told.pop("reasons")
-    assert checks["calls"] == {
-        "value": False,
-        "reason": 'missing: cancel_order {"order_id": "o_1"}',
-    }
-    assert reasons == [
-        {"kind": "missing-call", "message": 'missing: cancel_order {"order_id": "o_1"}'}
-    ]
-    tokens = told.pop("tokens")
-    assert (tokens["in"] > 10, tokens["out"] > 3) == (True, True)
-    cost = told.pop("cost")
-    assert (cost["usd"], cost["status"]) == (row.cost_usd, row.cost_status)
-    assert told == {
-        "scenario": "case",
-        "trial": 1,
-        "mode": "written",
-        "model": row.model,
-        "status": "failed",
-        "freshness": "unstamped",
-        "stop": "answered",
-        "notes": [],
-        "escalation": "not_needed_not_done",
-        "offered_in_words": False,
-        "resolved": False,
-        "model_calls": 2,
-        "duration_s": "2.000",
-        "calls": {"expected": 2, "matched": 1, "scored": 1, "argument_sum": 1.0},
-    }
-    assert "calls" not in score(turns, {"state": {}}).as_json()
-    thirds = row._replace(calls=(3, 0, 0, 1 / 3)).as_json()["calls"]
-    assert thirds["argument_sum"] == 0.333333
-
-
-def test_a_row_is_plain_and_small():
-    """A row is JSON and survives the way between processes."""
-    row = score(
-        LOOK_AND_CANCEL, {"calls": [{"cancel_order": {"order_id": "o_1"}}], "state": CANCELLED}
-    )
-    assert pickle.loads(pickle.dumps(row)) == row  # noqa: S301 - its own bytes
-    assert len(json.dumps(row.as_json())) < 1500
-
-
 def test_a_word_of_the_user_in_the_reason_of_a_trigger_is_no_word_of_the_agent():
     """`never` is about what the model wrote: the runtime's reason may quote what the user said."""
     made = bundle(
@@ -543,3 +439,12 @@ def test_a_word_of_the_user_in_the_reason_of_a_trigger_is_no_word_of_the_agent()
     )
     expect = {"escalation": "any", "answer": {"never": ["lawyer"]}}
     assert score([], expect, made=made, input="My lawyer will call.").status == "passed"
+
+
+def test_a_write_that_failed_or_was_a_repetition_is_not_unexpected():
+    """With a free path only what changed something, or may have, is held against the agent."""
+    look, cancel = ({name: {"order_id": "o_2"}} for name in ("get_order", "cancel_order"))
+    failing = [{"call": look}, {"call": cancel}, {"say": "It is shipped."}]
+    assert score(failing, {"stop": "answered"}).status == "passed"
+    twice = [*LOOK_AND_CANCEL[:2], *LOOK_AND_CANCEL[1:]]
+    assert score(twice, {"state": CANCELLED}).status == "passed"

@@ -7,7 +7,6 @@ from agentctl.evals.scorers.invariants import score_invariants
 from agentctl.evals.scorers.matching import (
     Matching,
     match_any_of,
-    match_calls,
     may_have_happened,
 )
 from agentctl.evals.scorers.reasons import FailureReason, Score, shown_call
@@ -96,8 +95,6 @@ def _match(
     evidence: Evidence, paths: Sequence[Sequence[ExpectedCall]], ran: Sequence[CallRecord]
 ) -> Matching:
     order, defaults = evidence.scenario.expect.order, evidence.context.defaults
-    if len(paths) == 1:
-        return match_calls(paths[0], ran, order=order, defaults=defaults)
     return match_any_of(paths, ran, order=order, defaults=defaults)
 
 
