@@ -136,19 +136,13 @@ class DataLeakCheck:
 
     def _suspects(self, world: World, said: Sequence[_SaidWords]) -> dict[str, list[str]]:
         """Return the values of scored records that were said, each with the fields it stands in."""
-        everything = "\n".join(text for _, text in said)
         own = {table: world.table(table).own_keys() for table in self.tables}
-        found = {
-            value: list(self._index.fields(value, own)) for value in self._index.held_by(everything)
-        }
+        held = {value for _, text in said for value in self._index.held_by(text)}
+        found = {value: list(self._index.fields(value, own)) for value in held}
         for value, field in _own_values(world, own):
-            if squeezed(everything).at(squeezed(value).text):
+            if any(_stands_in(value, text) for _, text in said):
                 found.setdefault(value, []).append(field)
-        return {
-            value: fields
-            for value, fields in found.items()
-            if fields and any(_stands_in(value, text) for _, text in said)
-        }
+        return {value: fields for value, fields in found.items() if fields}
 
     def _may_know(
         self,

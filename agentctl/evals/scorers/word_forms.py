@@ -27,7 +27,11 @@ class Squeezed(NamedTuple):
     """Where a word begins, and the end."""
 
     def at(self, form: str) -> bool:
-        """Whether the text holds `form`, a squeezed value, as whole words."""
+        """Whether the text holds `form`, a squeezed value, as whole words.
+
+        >>> squeezed("order 12, reorder 3").at("order12"), squeezed("reorder 3").at("order3")
+        (True, False)
+        """
         start = self.text.find(form)
         while start >= 0:
             if start in self.edges and start + len(form) in self.edges:
@@ -43,7 +47,8 @@ def squeezed(text: str) -> Squeezed:
     >>> squeezed("Bo  LARSEN,\\n53 111").text
     'bolarsen53111'
     """
-    words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    plain = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    words = _WORD.findall(plain)
     return Squeezed("".join(words), frozenset(accumulate(map(len, words), initial=0)))
 
 

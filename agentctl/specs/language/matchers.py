@@ -230,10 +230,12 @@ def matcher_problems(expected: Json, path: DataPath = ()) -> Iterator[tuple[Data
         elif name in HOLD_MATCHERS:
             yield from matcher_problems(expected[name], (*path, name))
         return
-    yield from field_problems(expected, path)
+    yield from matcher_problems_by_field(expected, path)
 
 
-def field_problems(expected: Json, path: DataPath = ()) -> Iterator[tuple[DataPath, str]]:
+def matcher_problems_by_field(
+    expected: Json, path: DataPath = ()
+) -> Iterator[tuple[DataPath, str]]:
     """Yield the same of all fields or items; the name of a field is never a matcher."""
     if isinstance(expected, dict):
         items: Iterable[tuple[str | int, Json]] = expected.items()
@@ -280,10 +282,10 @@ __all__ = [
     "MATCHERS",
     "ValueDifference",
     "field_differences",
-    "field_problems",
     "fields_test",
     "matcher_name",
     "matcher_problems",
+    "matcher_problems_by_field",
     "matches",
     "meant_matcher",
     "value_differences",
