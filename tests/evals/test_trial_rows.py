@@ -231,3 +231,10 @@ def test_a_recorded_run_that_was_cut_off_fails(end, status):
     row = score(None, {"calls": "none"}, recording=Recording.model_validate(recorded))
     assert row.status == status
     assert [r.message for r in row.reasons] == ([f"recorded run ended: {end}"] if end else [])
+
+
+def test_a_row_names_the_agent_that_a_recording_names():
+    """It is left out where the trial is one of the set's own agent."""
+    assert "agent" not in score(SAY, {"calls": "none"}).as_json()
+    row = score(SAY, {"calls": "none"}, changed={"agent": "other-desk"})
+    assert row.as_json()["agent"] == "other-desk"
