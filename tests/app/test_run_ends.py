@@ -12,17 +12,20 @@ from agentctl.app.running.participants import Participants
 from agentctl.app.running.parts import RunParts, load_parts, run_backend
 from agentctl.app.running.recipes import TaskOptions, scenario_recipe, task_recipe
 from agentctl.app.running.resume import ResumeWords, find_paused, resume_run
-from agentctl.app.running.runs import EXITS, FinishedRun, run_recipe, start_run
+from agentctl.app.running.runs import EXITS, FinishedRun, run_recipe, start_run, take_up
 from agentctl.app.running.state import state_of
 from agentctl.core.errors import Problem
-from agentctl.core.events import STOP_REASONS
+from agentctl.core.events import STOP_REASONS, Event
 from agentctl.core.messages import Approval, ApprovalRequest
 from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.scripted import ScriptedModel
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.run import RunSession, ScriptedInputs
 from agentctl.specs.loading.project import Project
+from agentctl.specs.shapes.golden import Scenario
 from agentctl.specs.shapes.turns import Turn
+from agentctl.traces.log.content import kept_content
+from agentctl.traces.log.file import FileTrace
 from tests.support.command import agentctl
 from tests.support.project import GET, POLICY, SAY, make, passing
 
@@ -107,6 +110,7 @@ def test_an_approved_call_is_carried_out_when_the_run_goes_on(desk: Desk):
     done = desk.resumes(run)
     assert (done.result["stop"], done.code, done.fault) == ("answered", 0, None)
     assert done.result["exit_code"] == 0
+    assert done.events[-1].body["duration_s"] == "3.000", "its clock is played back as well"
     assert done.replies is None
     code, out, _ = agentctl(desk.project.root, "trace", "verify", run)
     assert (code, "intact" in out) == (0, True)
@@ -253,3 +257,33 @@ def test_how_a_run_was_started_is_kept_before_anything_happens_in_it(desk: Desk)
     with pytest.raises(Problem, match="not-resumable"):
         state.sessions.find(once.session.run_id)
     assert once.session.recipe is None
+
+
+def test_a_run_that_goes_on_has_used_the_time_it_took_before(desk: Desk, tmp_path: Path):
+    """Its time limit goes on too; a scenario's clock is played back instead."""
+    recipe, parts = order_desk(desk)
+    state = state_of(desk.project.root)
+    events = [
+        Event(0, "run.started", "2026-01-15T09:00:00.000Z", {}),
+        Event(1, "model.replied", "2026-01-15T09:00:03.000Z", {}),
+    ]
+    for scenario, used_s in ((None, 3.0), (load_scenario(desk), 0.0)):
+        trace = FileTrace(tmp_path / f"{used_s}.jsonl", "1", kept_content("full"))
+        begun = take_up(
+            recipe,
+            parts._replace(scenario=scenario),
+            state,
+            trace,
+            events,
+            RunSession(run_id="1"),
+            ScriptedInputs(),
+        )
+        trace.close()
+        assert begun.session.used_s == used_s
+        assert begun.session.replay is not None
+
+
+def load_scenario(desk: Desk) -> Scenario | None:
+    """Return one of the scenarios."""
+    recipe = scenario_recipe(desk.project, None, "orders:approved", None)
+    return load_parts(desk.project, recipe).scenario

@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from agentctl.core.errors import Problem, problem
+from agentctl.core.events import Event
 from agentctl.evals.scorers.context import ExpectedCallError
 from agentctl.evals.scorers.reasons import FailureReason, Score
 from agentctl.evals.scorers.registry import ScorerEntry
@@ -238,3 +239,34 @@ def test_a_row_names_the_agent_that_a_recording_names():
     assert "agent" not in score(SAY, {"calls": "none"}).as_json()
     row = score(SAY, {"calls": "none"}, changed={"agent": "other-desk"})
     assert row.as_json()["agent"] == "other-desk"
+
+
+def test_a_breach_alone_fails_a_trial():
+    """Whatever else was right; and it is one reason, counted as a breach."""
+    leak = FailureReason("invariant", "a leak")
+    entry = ScorerEntry("mine", lambda evidence: Score.of([leak]), "always")
+    row = score(SAY, {"calls": "none"}, scorers=[entry])
+    assert (row.status, row.reasons, row.breaches) == ("failed", (leak,), 1)
+
+
+@pytest.mark.parametrize(
+    ("stop", "kinds_of_wrong"),
+    [("limit", ["stop"]), ("loop", ["stop"]), ("stopped", ["recorded-end", "stop"])],
+)
+def test_a_limit_that_the_replay_met_itself_is_judged_as_its_end(stop, kinds_of_wrong):
+    """The end of the record says nothing more then, and an expected `stop:` may accept it."""
+    events = []
+    keep = ScorerEntry("keep", lambda evidence: events.extend(evidence.events))
+    score(SAY, {"calls": "none"}, scorers=[keep])
+    last = events.pop()
+    events.append(Event(last.seq, last.type, last.at, {**last.body, "stop": stop}))
+    changed = {"events": events, "recorded_end": "limit"}
+    assert kinds(score(SAY, {"calls": "none"}, changed=changed)) == kinds_of_wrong
+    expected = kinds(score(SAY, {"calls": "none", "stop": stop}, changed=changed))
+    assert expected == kinds_of_wrong[:-1]
+
+
+def test_a_trial_that_passed_says_nothing_about_refused_calls():
+    """They are shown to explain a failure."""
+    row = score([LOOK_AND_CANCEL[1], *SAY], {"calls": "none"})
+    assert (row.status, row.notes) == ("passed", ())
