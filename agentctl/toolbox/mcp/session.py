@@ -29,7 +29,7 @@ try:
 
     from agentctl.toolbox.mcp.faults import McpFault, answer_of, error_text, first_cause
     from agentctl.toolbox.mcp.screening import Screening
-    from agentctl.toolbox.mcp.wire import MOST_STDERR, Streams, WireState, screened
+    from agentctl.toolbox.mcp.wire import MOST_STDERR, Streams, WireState, screened_streams
 except ImportError as missing:
     raise problem(
         "missing-extra",
@@ -310,7 +310,7 @@ class _Connection:
 
     async def _converse(self) -> None:
         async with Client(
-            screened(self._transport(), self._screening),
+            screened_streams(self._transport(), self._screening),
             cache=None,
             client_info=types.Implementation(name="agentctl", version=__version__),
             elicitation_callback=self._elicited,

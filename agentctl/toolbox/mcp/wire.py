@@ -154,7 +154,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 @asynccontextmanager
-async def screened(
+async def screened_streams(
     transport: AbstractAsyncContextManager[Streams], screening: Screening
 ) -> AsyncGenerator[Streams]:
     """Look at each message that comes in before the SDK does."""
@@ -262,4 +262,11 @@ class _CheckedStream(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-__all__ = ["MOST_STDERR", "Streams", "WireState", "http_transport", "screened", "stdio_transport"]
+__all__ = [
+    "MOST_STDERR",
+    "Streams",
+    "WireState",
+    "http_transport",
+    "screened_streams",
+    "stdio_transport",
+]
