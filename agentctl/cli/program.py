@@ -48,6 +48,7 @@ TOOLS = {
     "show": "author.tools:tools_show_command",
     "call": "author.tools_call:call_command",
     "import": "author.tools_import:import_command",
+    "login": "author.tools_login:login_command",
 }
 COMMANDS = {
     "run": Entry("run:run_command", "Run an agent on one task.", "The product"),
@@ -71,7 +72,7 @@ SUMMARY = "Run and evaluate tool-using AI agents: permissions, approvals, golden
 def build(arguments: list[str]) -> typer.Typer:
     """Return the app, with the command that `arguments` name loaded and all others listed."""
     app = typer.Typer(
-        name="agentctl", help=SUMMARY, no_args_is_help=True, add_completion=False,
+        name="agentctl", help=SUMMARY, no_args_is_help=True, add_completion=True,
         context_settings=_HELP,
     )  # fmt: skip
     app.callback()(_root)
@@ -131,9 +132,26 @@ def run_cli(arguments: list[str]) -> int:
 
 
 def _invoke(arguments: list[str]) -> int:
-    command: Any = typer.main.get_command(build(arguments))
+    command: Any = typer.main.get_command(build(_completed() or arguments))
+    _bare_flags(command)
     result = command.main(args=arguments, prog_name="agentctl", standalone_mode=False)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _bare_flags(command: Any, above: typer.Context | None = None) -> None:
+    """Let help list a flag without the type of a value, which it does not take."""
+    context = typer.Context(command, above, **command.context_settings)
+    for option in command.get_params(context):
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    for below in getattr(command, "commands", {}).values():
+        _bare_flags(below, context)
+
+
+def _completed() -> list[str]:
+    """Return the words that a shell wants completed, where it does: they name what to load."""
+    typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    return typed.split()[1:] if "_AGENTCTL_COMPLETE" in os.environ else []
 
 
 def exit_code_of(action: Callable[[], int], command: str | None = None) -> int:

@@ -8,10 +8,11 @@ import pytest
 
 from agentctl.app.observer import Observer
 from agentctl.app.running.participants import Participants
-from agentctl.app.running.parts import RunParts, run_backend
-from agentctl.app.running.recipes import TaskOptions, task_recipe
+from agentctl.app.running.parts import RunParts, load_parts, run_backend
+from agentctl.app.running.recipes import TaskOptions, scenario_recipe, task_recipe
 from agentctl.app.running.resume import ResumeWords, find_paused, resume_run
 from agentctl.app.running.runs import EXITS, FinishedRun, run_recipe
+from agentctl.app.running.task import run_task
 from agentctl.core.errors import Problem
 from agentctl.core.events import STOP_REASONS
 from agentctl.core.messages import Approval, ApprovalRequest
@@ -21,7 +22,10 @@ from agentctl.runtime.run import ScriptedInputs
 from agentctl.specs.loading.project import Project
 from agentctl.specs.shapes.turns import Turn
 from tests.support.command import agentctl
+from tests.support.live_project import TURNS as LIVE_TURNS
+from tests.support.live_project import write_project
 from tests.support.project import GET, POLICY, SAY, make, passing
+from tests.support.provider import Provider, serving
 
 
 @pytest.mark.parametrize(
@@ -178,9 +182,13 @@ def test_a_run_on_mocks_that_cannot_wait_keeps_no_state(desk: Desk):
 
 
 class Agreeable:
-    """Approves whatever is asked."""
+    """Approves whatever is asked, and remembers what that was."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
 
     def ask(self, request: ApprovalRequest) -> Approval:
+        self.asked.append(request.tool)
         return Approval("approve", "dana")
 
 
@@ -205,3 +213,30 @@ def test_a_person_beside_a_run_is_asked_if_they_may_decide(desk: Desk, identity:
     assert done.result["stop"] == ("answered" if ran else "waiting_approval")
     assert ["unknown-approver" in note for note in notes] == ([] if ran else [True])
     assert not (desk.project.root / ".agentctl" / "state.db").exists()
+
+
+def test_a_live_run_keeps_its_effects_even_if_it_cannot_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Another run must find them; that one is refused to do the same again."""
+    with serving(Provider()) as shop:
+        monkeypatch.setenv("SHOP_API", shop.url)
+        project = Project.find(write_project(tmp_path))
+        policy = project.root / "agents" / "policy.yaml"
+        policy.write_text(policy.read_text().replace("> 100", "> 100000"))
+        asked = TaskOptions("order-desk", acting_as="customer:cus_7", live=True)
+        first = run_task(project, asked, "Cancel o_1", LIVE_TURNS).result
+        second = run_task(project, asked, "Cancel o_1", LIVE_TURNS).result
+        assert shop.effects_on("o_1") == 1
+    assert first["calls"][1]["ok"]
+    assert not second["calls"][1]["ok"]
+
+
+def test_nobody_is_asked_beside_a_scenario(desk: Desk):
+    """Its own script answers, so that it ends alike wherever it is played."""
+    recipe = scenario_recipe(desk.project, None, "orders:approved", None)
+    parts = load_parts(desk.project, recipe)
+    person = Agreeable()
+    people = Participants(ScriptedInputs(), person, "dana")
+    done = run_recipe(desk.project, recipe, parts, people)
+    assert (person.asked, done.result["calls"][1]["ran"]) == ([], False)

@@ -27,7 +27,7 @@ try:
     import mcp_types as types
     from mcp import Client
 
-    from agentctl.toolbox.mcp.faults import McpFault, answer_of, error_text, first_cause
+    from agentctl.toolbox.mcp.faults import McpFault, error_text, first_cause, outcome_of
     from agentctl.toolbox.mcp.screening import Screening
     from agentctl.toolbox.mcp.wire import MOST_STDERR, Streams, WireState, screened_streams
 except ImportError as missing:
@@ -256,7 +256,7 @@ class _Connection:
             except Empty:
                 break
             if question is None:
-                return _Answer(answer_of(future), unanswered, self._screening.declined)
+                return _Answer(outcome_of(future), unanswered, self._screening.declined)
             answer = None
             # Who declined once is not asked again, and only a person's time is not the server's.
             if elicit is not None and unanswered is None:
