@@ -67,3 +67,15 @@ def test_one_run_cannot_be_compared(tmp_path: Path):
     done = agentctl(tmp_path, "trace", "diff", "latest")
     assert done.returncode == 2
     assert "compares two runs" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["seal", "checkpoint", "erase", "report"])
+def test_rare_commands_of_traces_stand_behind_one_word(tmp_path: Path, name: str):
+    """`trace audit` lists them; their former names work and are listed nowhere."""
+    listed = agentctl(tmp_path, "trace", "--help").stdout
+    assert f"│ {name} " not in listed
+    assert f" {name} " in agentctl(tmp_path, "trace", "audit", "--help").stdout
+    now, before = (
+        agentctl(tmp_path, "trace", *words, "--help").stdout for words in (("audit", name), (name,))
+    )
+    assert now.splitlines()[4:] == before.splitlines()[4:]

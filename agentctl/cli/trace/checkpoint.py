@@ -1,4 +1,4 @@
-"""`agentctl trace checkpoint`: sign the journal as it is."""
+"""`agentctl trace audit checkpoint`: sign the journal as it is."""
 
 from datetime import UTC, datetime
 from pathlib import Path

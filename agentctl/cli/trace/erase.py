@@ -1,4 +1,4 @@
-"""`agentctl trace erase`: erase what one person said and got, and keep the proof of the rest."""
+"""`agentctl trace audit erase`: erase what one person said and got, and keep proof of the rest."""
 
 import getpass
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""`agentctl trace report`: the counts an auditor asks for."""
+"""`agentctl trace audit report`: the counts an auditor asks for."""
 
 from datetime import date
 from typing import Annotated, Literal

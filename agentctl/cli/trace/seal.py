@@ -1,4 +1,4 @@
-"""`agentctl trace seal`: seal runs that ended and were not, such as one killed at its end."""
+"""`agentctl trace audit seal`: seal runs that ended and were not, such as one killed at its end."""
 
 from datetime import UTC, datetime
 from typing import Annotated
