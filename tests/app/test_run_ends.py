@@ -14,6 +14,7 @@ from agentctl.app.running.recipes import TaskOptions, scenario_recipe, task_reci
 from agentctl.app.running.resume import ResumeWords, find_paused, resume_run
 from agentctl.app.running.runs import EXITS, FinishedRun, run_recipe, start_run, take_up
 from agentctl.app.running.state import state_of
+from agentctl.app.running.task import run_task
 from agentctl.core.errors import Problem
 from agentctl.core.events import STOP_REASONS, Event
 from agentctl.core.messages import Approval, ApprovalRequest
@@ -27,7 +28,10 @@ from agentctl.specs.shapes.turns import Turn
 from agentctl.traces.log.content import kept_content
 from agentctl.traces.log.file import FileTrace
 from tests.support.command import agentctl
+from tests.support.live_project import TURNS as LIVE_TURNS
+from tests.support.live_project import write_project
 from tests.support.project import GET, POLICY, SAY, make, passing
+from tests.support.provider import Provider, serving
 
 
 @pytest.mark.parametrize(
@@ -287,3 +291,20 @@ def load_scenario(desk: Desk) -> Scenario | None:
     """Return one of the scenarios."""
     recipe = scenario_recipe(desk.project, None, "orders:approved", None)
     return load_parts(desk.project, recipe).scenario
+
+
+def test_a_live_run_keeps_its_effects_even_if_it_cannot_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Another run must find them: it is refused to do the same again, and told which run did."""
+    with serving(Provider()) as shop:
+        monkeypatch.setenv("SHOP_API", shop.url)
+        project = Project.find(write_project(tmp_path))
+        policy = project.root / "agents" / "policy.yaml"
+        policy.write_text(policy.read_text().replace("> 100", "> 100000"))
+        asked = TaskOptions("order-desk", acting_as="customer:cus_7", live=True)
+        first = run_task(project, asked, "Cancel o_1", LIVE_TURNS).result
+        second = run_task(project, asked, "Cancel o_1", LIVE_TURNS).result
+        assert shop.effects_on("o_1") == 1
+    assert first["calls"][1]["ok"]
+    assert first["run"] in second["calls"][1]["error"]["message"]

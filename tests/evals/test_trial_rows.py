@@ -13,8 +13,8 @@ from agentctl.evals.scorers.registry import ScorerEntry
 from agentctl.models.port import ModelFault
 from agentctl.specs.shapes.golden import Stamp
 from agentctl.specs.shapes.turns import Recording
-from tests.evals.test_scoring import CANCELLED, LOOK_AND_CANCEL, kinds, score
-from tests.support.build import PRINTS
+from tests.evals.test_scoring import CANCELLED, DESK, ESCALATE, LOOK_AND_CANCEL, kinds, score
+from tests.support.build import PRINTS, bundle
 
 SAY = [{"say": "Hi."}]
 NO_THANKS = FailureReason("answer", "no thanks")
@@ -77,7 +77,10 @@ def test_a_broken_scorer_is_inconclusive(broken):
 
 def test_a_row_is_written_as_reports_hold_it():
     """Every figure stands under its name; calls only where some are expected."""
-    turns = [{**LOOK_AND_CANCEL[0], "usage": {"in": 10, "out": 3}}, {"say": "Done."}]
+    turns = [
+        {**LOOK_AND_CANCEL[0], "usage": {"in": 10, "out": 3}},
+        {"say": "Done.", "usage": {"in": 20, "out": 4}},
+    ]
     wanted = {"calls": [{"get_order": {"order_id": "o_1"}}, {"cancel_order": {"order_id": "o_1"}}]}
     row = score(turns, wanted)
     told = row.as_json()
@@ -89,10 +92,8 @@ def test_a_row_is_written_as_reports_hold_it():
     assert reasons == [
         {"kind": "missing-call", "message": 'missing: cancel_order {"order_id": "o_1"}'}
     ]
-    tokens = told.pop("tokens")
-    assert (tokens["in"] > 10, tokens["out"] > 3) == (True, True)
-    cost = told.pop("cost")
-    assert (cost["usd"], cost["status"]) == (row.cost_usd, row.cost_status)
+    assert told.pop("tokens") == {"in": 30, "out": 7}
+    assert told.pop("cost") == {"usd": "0.000022", "status": "declared"}
     assert told == {
         "scenario": "case",
         "trial": 1,
@@ -270,3 +271,15 @@ def test_a_trial_that_passed_says_nothing_about_refused_calls():
     """They are shown to explain a failure."""
     row = score([LOOK_AND_CANCEL[1], *SAY], {"calls": "none"})
     assert (row.status, row.notes) == ("passed", ())
+
+
+def test_a_case_that_went_to_a_person_is_not_resolved_though_it_was_answered():
+    """A person was needed, even if the agent said the last words."""
+    events, made = [], bundle(**DESK)
+    keep = ScorerEntry("keep", lambda evidence: events.extend(evidence.events))
+    expect = {"calls": "none", "escalation": "any"}
+    score(ESCALATE, expect, made=made, scorers=[keep])
+    last = events.pop()
+    events.append(Event(last.seq, last.type, last.at, {**last.body, "stop": "answered"}))
+    row = score(ESCALATE, expect, made=made, changed={"events": events})
+    assert (row.status, row.stop, row.resolved) == ("passed", "answered", False)
