@@ -157,7 +157,7 @@ def test_a_token_that_was_taken_back_is_fetched_anew_once(crm: Crm):
 def test_a_second_401_is_an_answer(crm: Crm):
     """No loop, whatever the server says."""
     crm.steps.extend([answers(401)] * 3)
-    assert error(read(tools())) == ("forbidden", "HTTP 401: error: who are you?", True)
+    assert error(read(tools())) == ("forbidden", "HTTP 401", True)
     assert (len(crm.arrived), len(crm.asked_for_tokens)) == (2, 2)
 
 
