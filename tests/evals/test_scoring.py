@@ -221,6 +221,12 @@ def test_with_a_free_path_a_letter_cannot_hide():
     assert kinds(row) == ["extra-call"]
 
 
+def test_a_state_accounts_for_its_own_tables_alone():
+    """A mail is as unexpected beside a state that names the order as without one."""
+    turns = [*LOOK_AND_CANCEL[:2], {"call": {"send_email": {"order_id": "o_1"}}}, {"say": "Ok."}]
+    assert kinds(score(turns, {"state": CANCELLED})) == ["extra-call"]
+
+
 def test_another_path_may_lead_to_the_same_state_where_the_scenario_says_so():
     """With `path: any` the state decides, and the calls are reported as a note."""
     expect = {**ANY_PATH, "calls": [{"cancel_order": {"order_id": "o_1"}}]}
@@ -400,6 +406,8 @@ def test_an_unscored_escalation_is_counted_in_the_table_alone(turns, calls, esca
     row = score(turns, {"calls": calls or "none", "escalation": escalation}, made=made)
     assert row.escalation == cell
     assert set(kinds(row)) <= {"missing-call"}
+    free = score(turns, {"stop": "answered", "escalation": "unscored"}, made=made)
+    assert free.escalation.startswith("not_needed")
 
 
 def test_an_offer_in_words_is_no_escalation():

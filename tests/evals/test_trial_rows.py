@@ -6,14 +6,15 @@ import pickle
 import pytest
 
 from agentctl.core.errors import Problem, problem
+from agentctl.core.events import Event
 from agentctl.evals.scorers.context import ExpectedCallError
 from agentctl.evals.scorers.reasons import FailureReason, Score
 from agentctl.evals.scorers.registry import ScorerEntry
 from agentctl.models.port import ModelFault
 from agentctl.specs.shapes.golden import Stamp
 from agentctl.specs.shapes.turns import Recording
-from tests.evals.test_scoring import CANCELLED, LOOK_AND_CANCEL, kinds, score
-from tests.support.build import PRINTS
+from tests.evals.test_scoring import CANCELLED, DESK, ESCALATE, LOOK_AND_CANCEL, kinds, score
+from tests.support.build import PRINTS, bundle
 
 SAY = [{"say": "Hi."}]
 NO_THANKS = FailureReason("answer", "no thanks")
@@ -76,7 +77,10 @@ def test_a_broken_scorer_is_inconclusive(broken):
 
 def test_a_row_is_written_as_reports_hold_it():
     """Every figure stands under its name; calls only where some are expected."""
-    turns = [{**LOOK_AND_CANCEL[0], "usage": {"in": 10, "out": 3}}, {"say": "Done."}]
+    turns = [
+        {**LOOK_AND_CANCEL[0], "usage": {"in": 10, "out": 3}},
+        {"say": "Done.", "usage": {"in": 20, "out": 4}},
+    ]
     wanted = {"calls": [{"get_order": {"order_id": "o_1"}}, {"cancel_order": {"order_id": "o_1"}}]}
     row = score(turns, wanted)
     told = row.as_json()
@@ -88,10 +92,8 @@ def test_a_row_is_written_as_reports_hold_it():
     assert reasons == [
         {"kind": "missing-call", "message": 'missing: cancel_order {"order_id": "o_1"}'}
     ]
-    tokens = told.pop("tokens")
-    assert (tokens["in"] > 10, tokens["out"] > 3) == (True, True)
-    cost = told.pop("cost")
-    assert (cost["usd"], cost["status"]) == (row.cost_usd, row.cost_status)
+    assert told.pop("tokens") == {"in": 30, "out": 7}
+    assert told.pop("cost") == {"usd": "0.000022", "status": "declared"}
     assert told == {
         "scenario": "case",
         "trial": 1,
@@ -231,3 +233,53 @@ def test_a_recorded_run_that_was_cut_off_fails(end, status):
     row = score(None, {"calls": "none"}, recording=Recording.model_validate(recorded))
     assert row.status == status
     assert [r.message for r in row.reasons] == ([f"recorded run ended: {end}"] if end else [])
+
+
+def test_a_row_names_the_agent_that_a_recording_names():
+    """It is left out where the trial is one of the set's own agent."""
+    assert "agent" not in score(SAY, {"calls": "none"}).as_json()
+    row = score(SAY, {"calls": "none"}, changed={"agent": "other-desk"})
+    assert row.as_json()["agent"] == "other-desk"
+
+
+def test_a_breach_alone_fails_a_trial():
+    """Whatever else was right; and it is one reason, counted as a breach."""
+    leak = FailureReason("invariant", "a leak")
+    entry = ScorerEntry("mine", lambda evidence: Score.of([leak]), "always")
+    row = score(SAY, {"calls": "none"}, scorers=[entry])
+    assert (row.status, row.reasons, row.breaches) == ("failed", (leak,), 1)
+
+
+@pytest.mark.parametrize(
+    ("stop", "kinds_of_wrong"),
+    [("limit", ["stop"]), ("loop", ["stop"]), ("stopped", ["recorded-end", "stop"])],
+)
+def test_a_limit_that_the_replay_met_itself_is_judged_as_its_end(stop, kinds_of_wrong):
+    """The end of the record says nothing more then, and an expected `stop:` may accept it."""
+    events = []
+    keep = ScorerEntry("keep", lambda evidence: events.extend(evidence.events))
+    score(SAY, {"calls": "none"}, scorers=[keep])
+    last = events.pop()
+    events.append(Event(last.seq, last.type, last.at, {**last.body, "stop": stop}))
+    changed = {"events": events, "recorded_end": "limit"}
+    assert kinds(score(SAY, {"calls": "none"}, changed=changed)) == kinds_of_wrong
+    expected = kinds(score(SAY, {"calls": "none", "stop": stop}, changed=changed))
+    assert expected == kinds_of_wrong[:-1]
+
+
+def test_a_trial_that_passed_says_nothing_about_refused_calls():
+    """They are shown to explain a failure."""
+    row = score([LOOK_AND_CANCEL[1], *SAY], {"calls": "none"})
+    assert (row.status, row.notes) == ("passed", ())
+
+
+def test_a_case_that_went_to_a_person_is_not_resolved_though_it_was_answered():
+    """A person was needed, even if the agent said the last words."""
+    events, made = [], bundle(**DESK)
+    keep = ScorerEntry("keep", lambda evidence: events.extend(evidence.events))
+    expect = {"calls": "none", "escalation": "any"}
+    score(ESCALATE, expect, made=made, scorers=[keep])
+    last = events.pop()
+    events.append(Event(last.seq, last.type, last.at, {**last.body, "stop": "answered"}))
+    row = score(ESCALATE, expect, made=made, changed={"events": events})
+    assert (row.status, row.stop, row.resolved) == ("passed", "answered", False)

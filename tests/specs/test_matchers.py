@@ -11,8 +11,8 @@ from agentctl.specs.language.matchers import (
     MATCHERS,
     ValueDifference,
     field_differences,
+    matcher_field_problems,
     matcher_problems,
-    matcher_problems_by_field,
     matches,
     value_differences,
 )
@@ -146,7 +146,5 @@ def test_the_name_of_a_field_is_no_matcher():
     assert [wrong.got for wrong in field_differences({"present": True}, {"present": False})] == [
         False
     ]
-    assert not list(matcher_problems_by_field({"approx": 1990, "prefix": 5}))
-    assert [path for path, _ in matcher_problems_by_field({"approx": {"approx": 1}})] == [
-        ("approx",)
-    ]
+    assert not list(matcher_field_problems({"approx": 1990, "prefix": 5}))
+    assert [path for path, _ in matcher_field_problems({"approx": {"approx": 1}})] == [("approx",)]

@@ -108,7 +108,8 @@ def show_result(done: FinishedRun, format: Format) -> int:
         following = "agentctl inbox list"
         if stop == "waiting_reply":
             following = f"agentctl resume {run_id} --reply TEXT"
-    note(f"trace {run_id}, head {done.head}, journal {done.journal[:16]}. Next: {following}")
+    note(f"trace {run_id}, head {done.head}, journal {done.journal[:16]}")
+    note(f"Next: {following}")
     return done.code
 
 
