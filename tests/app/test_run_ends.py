@@ -243,6 +243,7 @@ def test_nobody_is_asked_beside_a_scenario(desk: Desk):
     people = Participants(ScriptedInputs(), person, "dana")
     done = run_recipe(desk.project, recipe, parts, people)
     assert (person.asked, done.result["calls"][1]["ran"]) == ([], False)
+    assert not (desk.project.root / ".agentctl" / "state.db").exists()
 
 
 def test_how_a_run_was_started_is_kept_before_anything_happens_in_it(desk: Desk):
