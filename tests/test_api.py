@@ -10,6 +10,8 @@ import pytest
 
 from agentctl import api
 from agentctl.app.new_project import start_project
+from agentctl.traces.log.chain import chain_lines
+from agentctl.traces.log.store import read_events
 from tests.support.command import agentctl
 
 ROOT = Path(__file__).parent.parent
@@ -163,7 +165,9 @@ def test_live_runs_are_not_replayed(root):
     project = api.load_project(root)
     kept = api.run(project, "library-desk", "Renew it.", turns=TURNS).result["run"]
     path = next((root / ".agentctl" / "traces").glob(f"{kept}.jsonl"))
-    path.write_text(path.read_text().replace('"mode":"mock"', '"mode":"live"', 1))
+    _, events = read_events(path)
+    events[0].body["mode"] = "live"
+    path.write_text("".join(chain_lines(kept, events)))
     with pytest.raises(api.Problem) as met:
         api.replay(project, kept)
     assert met.value.diagnostics[0].code == "live-trace"

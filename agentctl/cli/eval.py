@@ -27,6 +27,7 @@ from agentctl.app.evaluating.turn_sources import TurnSourceOptions
 from agentctl.app.output_files import check_outputs
 from agentctl.cli.output import note, write, write_line
 from agentctl.cli.render.eval import closing_lines, set_lines
+from agentctl.core.errors import problem
 from agentctl.evals.running.runner import SetResult
 from agentctl.evals.running.trial_runner import KeptTraces
 from agentctl.reports.registry import REPORTS, report_function, table_for
@@ -71,17 +72,21 @@ def eval_command(
     stamp: Annotated[
         bool, typer.Option("--stamp", help="Write into the set what its turns were made for.")
     ] = False,
+    turns: Annotated[
+        Literal["written", "cassette", "missing", "live"] | None,
+        typer.Option(
+            help="Where the model's turns come from: the set; its cassette; the cassette, with"
+            " what is missing asked and recorded; or the model, unrecorded. Left out = the"
+            " cassette where it has the scenario, else the set."
+        ),
+    ] = None,
     record: Annotated[
         Literal["all", "missing"] | None,
-        typer.Option(help="Ask the model and record its answers: all, or the missing ones."),
+        typer.Option(help="Ask the model for every turn and record its answers (`all`)."),
     ] = None,
-    replay: Annotated[bool, typer.Option("--replay", help="Play the cassette only.")] = False,
-    live: Annotated[
-        bool, typer.Option("--live", help="Ask the model and record nothing; tools stay mocked.")
-    ] = False,
-    written: Annotated[
-        bool, typer.Option("--written", help="Play the written turns, cassette or not.")
-    ] = False,
+    replay: Annotated[bool, typer.Option("--replay", hidden=True)] = False,
+    live: Annotated[bool, typer.Option("--live", hidden=True)] = False,
+    written: Annotated[bool, typer.Option("--written", hidden=True)] = False,
     model: Annotated[
         str | None, typer.Option(help="Model to ask or replay instead of the spec's.")
     ] = None,
@@ -104,6 +109,7 @@ def eval_command(
     project = Project.find(Path.cwd())
     inputs = [*map(Path, golden_sets or ()), *([traces] if traces is not None else ())]
     check_outputs(project, [path for _, path in outputs], inputs)
+    chosen = _chosen(turns, record, replay=replay, live=live, written=written)
     request = EvalRequest(
         golden_sets or (),
         select or (),
@@ -111,7 +117,7 @@ def eval_command(
         jobs,
         keep,
         stamp,
-        TurnSourceOptions(record, replay, live, written, model, trials, in_flight),
+        TurnSourceOptions(*chosen, model, trials, in_flight),
         tools,
     )
     with _counter() as on_progress:
@@ -121,6 +127,25 @@ def eval_command(
         _note_heads(trace_heads(evaluation, project.root))
     _show(evaluation.results, shape, kept=keep != "none")
     return evaluation.verdict.exit_code
+
+
+Record = Literal["all", "missing"] | None
+
+
+def _chosen(
+    turns: str | None, record: Record, *, replay: bool, live: bool, written: bool
+) -> tuple[Record, bool, bool, bool]:
+    """Return which turns are played: by `--turns`, or by the options that it replaces."""
+    if turns is None:
+        return record, replay, live, written
+    older = {"--record": record, "--replay": replay, "--live": live, "--written": written}
+    for name, value in older.items():
+        if value:
+            raise problem(
+                "options", f"`--turns` cannot be used with `{name}`", hint=f"leave out {name}"
+            )
+    asked: Record = "missing" if turns == "missing" else None
+    return asked, turns == "cassette", turns == "live", turns == "written"
 
 
 def _outputs(

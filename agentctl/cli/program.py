@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import typer
@@ -21,38 +22,46 @@ from agentctl.core.errors import Problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import shorten
 
+Subcommands = Mapping[str, "str | Mapping[str, str]"]
+
 
 class Entry(NamedTuple):
     """One command as `--help` lists it."""
 
-    where: str | Mapping[str, str]
+    where: str | Subcommands
     """`module:attribute`, where the attribute is a function or a typer app; or each subcommand's,
     by name, so that only the one that is asked for is loaded."""
     help: str
     panel: str
+    former: Mapping[str, str] = MappingProxyType({})
+    """Subcommands by names that they had before 1.0: they work, and help does not list them."""
 
 
-TRACE = {
-    "list": "trace.list:trace_list_command",
-    "show": "trace.show:trace_show_command",
-    "diff": "trace.diff:diff_command",
-    "verify": "trace.verify:verify_command",
+AUDIT = {
     "seal": "trace.seal:seal_command",
     "checkpoint": "trace.checkpoint:checkpoint_command",
     "erase": "trace.erase:erase_command",
     "report": "trace.report:report_command",
-    "cost": "trace.cost:cost_command",
 }
-TOOLS = {
+TRACE: Subcommands = {
+    "list": "trace.list:trace_list_command",
+    "show": "trace.show:trace_show_command",
+    "diff": "trace.diff:diff_command",
+    "verify": "trace.verify:verify_command",
+    "cost": "trace.cost:cost_command",
+    "audit": AUDIT,
+}
+TOOLS: Subcommands = {
     "list": "author.tools:tools_list_command",
     "show": "author.tools:tools_show_command",
     "call": "author.tools_call:call_command",
     "import": "author.tools_import:import_command",
+    "login": "author.tools_login:login_command",
 }
 COMMANDS = {
     "run": Entry("run:run_command", "Run an agent on one task.", "The product"),
     "eval": Entry("eval:eval_command", "Replay golden sets and gate the change.", "The product"),
-    "trace": Entry(TRACE, "List, show, verify and compare runs.", "The product"),
+    "trace": Entry(TRACE, "List, show, verify and compare runs.", "The product", AUDIT),
     "inbox": Entry("operate.inbox:inbox_app", "What waits for a person.", "Operate"),
     "resume": Entry("operate.resume:resume", "Take up a run that waits.", "Operate"),
     "golden": Entry("operate.golden:golden_app", "Maintain the recordings of golden sets.", "Data"),
@@ -65,17 +74,18 @@ COMMANDS = {
 }
 
 _HELP = {"help_option_names": ["-h", "--help"]}
+_GROUPS = {"audit": "Seal, sign, erase and count what runs left behind."}
 SUMMARY = "Run and evaluate tool-using AI agents: permissions, approvals, golden sets, audit."
 
 
 def build(arguments: list[str]) -> typer.Typer:
     """Return the app, with the command that `arguments` name loaded and all others listed."""
     app = typer.Typer(
-        name="agentctl", help=SUMMARY, no_args_is_help=True, add_completion=False,
+        name="agentctl", help=SUMMARY, no_args_is_help=True, add_completion=True,
         context_settings=_HELP,
     )  # fmt: skip
     app.callback()(_root)
-    wanted, below = _commands(arguments)
+    wanted, *below = _commands(arguments) or [""]
     for name, entry in COMMANDS.items():
         if name != wanted:
             app.command(name, help=entry.help, rich_help_panel=entry.panel)(_listed)
@@ -88,16 +98,33 @@ def build(arguments: list[str]) -> typer.Typer:
     return app
 
 
-def _loaded(entry: Entry, below: str | None) -> Any:
+def _loaded(entry: Entry, below: list[str]) -> Any:
     """Return a command's function, or its app of subcommands: of all, unless one is named."""
     if isinstance(entry.where, str):
         return _attribute(entry.where)
-    group = typer.Typer(help=entry.help, no_args_is_help=True, context_settings=_HELP)
+    return _group(entry.where, below, entry.help, entry.former)
+
+
+def _group(
+    commands: Subcommands,
+    words: list[str],
+    help: str,
+    former: Mapping[str, str] = MappingProxyType({}),
+) -> typer.Typer:
+    group = typer.Typer(help=help, no_args_is_help=True, context_settings=_HELP)
     # With a callback, a single subcommand is still asked for by its name.
     group.callback()(_listed)
-    for name, where in entry.where.items():
-        if name == below or below not in entry.where:
-            group.command(name)(_attribute(where))
+    wanted, *below = words or [""]
+    for name, where in {**former, **commands}.items():
+        if wanted in commands or wanted in former:
+            if name != wanted:
+                continue
+        elif name in former:
+            continue
+        if isinstance(where, str):
+            group.command(name, hidden=name in former)(_attribute(where))
+        else:
+            group.add_typer(_group(where, below, _GROUPS[name]), name=name, help=_GROUPS[name])
     return group
 
 
@@ -106,11 +133,9 @@ def _attribute(where: str) -> Any:
     return getattr(import_module(f"agentctl.cli.{module}"), attribute)
 
 
-def _commands(arguments: list[str]) -> tuple[str | None, str | None]:
-    """Return the first two arguments that are not options: a command, perhaps a subcommand."""
-    named = [argument for argument in arguments if not argument.startswith("-")]
-    first, second, *_ = *named, None, None
-    return first, second
+def _commands(arguments: list[str]) -> list[str]:
+    """Return the arguments that are not options: a command, perhaps subcommands, then others."""
+    return [argument for argument in arguments if not argument.startswith("-")]
 
 
 def _listed() -> None:
@@ -127,13 +152,30 @@ def _root(
 
 def run_cli(arguments: list[str]) -> int:
     """Run one command line and return its exit code; never a traceback."""
-    return int(exit_code_of(lambda: _invoke(arguments), _commands(arguments)[0]))
+    return int(exit_code_of(lambda: _invoke(arguments), next(iter(_commands(arguments)), None)))
 
 
 def _invoke(arguments: list[str]) -> int:
-    command: Any = typer.main.get_command(build(arguments))
+    command: Any = typer.main.get_command(build(_completed() or arguments))
+    _bare_flags(command)
     result = command.main(args=arguments, prog_name="agentctl", standalone_mode=False)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _bare_flags(command: Any, above: typer.Context | None = None) -> None:
+    """Let help list a flag without the type of a value, which it does not take."""
+    context = typer.Context(command, above, **command.context_settings)
+    for option in command.get_params(context):
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    for below in getattr(command, "commands", {}).values():
+        _bare_flags(below, context)
+
+
+def _completed() -> list[str]:
+    """Return the words that a shell wants completed, where it does: they name what to load."""
+    typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    return typed.split()[1:] if "_AGENTCTL_COMPLETE" in os.environ else []
 
 
 def exit_code_of(action: Callable[[], int], command: str | None = None) -> int:

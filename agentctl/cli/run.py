@@ -20,6 +20,7 @@ from agentctl.app.running.recipes import (
 )
 from agentctl.app.running.runs import run_recipe
 from agentctl.cli.batch import run_batch
+from agentctl.cli.here import root_here
 from agentctl.cli.output import Format, note
 from agentctl.cli.render.run import observed, show_result
 from agentctl.cli.terminal import people_here, warn_of_production
@@ -58,7 +59,7 @@ def run_command(
     approver: Annotated[
         str | None, typer.Option(metavar="ID", help="Who approves at this terminal.")
     ] = None,
-    live: Annotated[bool, typer.Option(help="Use live tools instead of mocks.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Use live tools instead of mocks.")] = False,
     source: Annotated[
         str | None,
         typer.Option("--from", metavar="RUN", help="Begin with the start of this run."),
@@ -91,7 +92,7 @@ def run_command(
     Exit codes: 0 answered, 1 stopped by a limit or a rule, 2 wrong request, 3 model or tool
     unreachable, 4 waiting for a person (approval, reply or escalation).
     """
-    project = Project.find(Path.cwd())
+    project = Project.find(root_here())
     environment = environment_of(project.spec, env, live=live)
     _check_options(
         {

@@ -70,7 +70,7 @@ _BY_BYTES = (
 
 
 def foreign_object(data: Mapping[str, Any]) -> ForeignFormat:
-    """Return what an object looks like that is no run: its format, or its keys."""
+    """Return what an object looks like that is not a run: its format, or its keys."""
     known = _format_of(data.keys())
     if known is not None:
         return known

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from agentctl.core.canonical import Json
 from agentctl.policy.facts import Facts
 from agentctl.specs.language.expressions import Expression, ExpressionError
-from agentctl.specs.language.matchers import field_problems, fields_test
+from agentctl.specs.language.matchers import fields_test, matcher_field_problems
 from agentctl.specs.language.schemas import path_text
 from agentctl.specs.shapes.base import duration
 from agentctl.specs.shapes.policy import VERDICTS, Policy, Rule, RuleVerdict
@@ -136,7 +136,7 @@ def _asked(rule: Rule) -> _RuleInput:
 def _broken(rules: Iterable[Rule]) -> Ruling | None:
     """Return the denial of every call, where a matcher of some rule is written wrongly."""
     for rule in rules:
-        for path, fault in field_problems(rule.args):
+        for path, fault in matcher_field_problems(rule.args):
             return _unjudged(rule.id, f"{path_text(path)}: {fault}")
     return None
 

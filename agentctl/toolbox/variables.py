@@ -16,6 +16,7 @@ from agentctl.core.errors import problem
 from agentctl.core.masking import without
 from agentctl.core.messages import ToolResult
 from agentctl.core.text import fill_variables, variables_in
+from agentctl.specs.reading.locate import state_folder
 from agentctl.specs.shapes.bundle import Bundle
 from agentctl.specs.shapes.project import EnvironmentSpec
 
@@ -36,6 +37,7 @@ class ManifestVariables:
             cannot send a staging run to production.
         process: The process's own.
         file: Of the environment's file; they come last.
+        tokens: Where the tokens of people who logged in are kept.
     """
 
     def __init__(
@@ -44,7 +46,9 @@ class ManifestVariables:
         fixed: Mapping[str, str],
         process: Mapping[str, str],
         file: Mapping[str, str],
+        tokens: Path | None = None,
     ) -> None:
+        self.tokens = tokens
         self._own = own
         self._sources = (fixed, process, file)
         self._fixed = frozenset(fixed.values())
@@ -174,7 +178,18 @@ def variables_of(bundle: Bundle, environment: str | None = None) -> ManifestVari
     file: dict[str, str] = {}
     if chosen.env_file is not None:
         file = read_env_file(bundle.root / chosen.env_file)
-    return ManifestVariables(bundle.agent.credentials, chosen.variables, os.environ, file)
+    return ManifestVariables(
+        bundle.agent.credentials,
+        chosen.variables,
+        os.environ,
+        file,
+        token_folder(bundle.root),
+    )
+
+
+def token_folder(root: Path) -> Path:
+    """Return where the tokens of people who logged in are kept."""
+    return state_folder(root) / "tokens"
 
 
 def read_env_file(path: Path) -> dict[str, str]:

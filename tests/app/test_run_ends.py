@@ -6,22 +6,32 @@ from typing import Any
 
 import pytest
 
+from agentctl.app.inbox import waiting
 from agentctl.app.observer import Observer
 from agentctl.app.running.participants import Participants
-from agentctl.app.running.parts import RunParts, run_backend
-from agentctl.app.running.recipes import TaskOptions, task_recipe
+from agentctl.app.running.parts import RunParts, load_parts, run_backend
+from agentctl.app.running.recipes import TaskOptions, scenario_recipe, task_recipe
 from agentctl.app.running.resume import ResumeWords, find_paused, resume_run
-from agentctl.app.running.runs import EXITS, FinishedRun, run_recipe
+from agentctl.app.running.runs import EXITS, FinishedRun, run_recipe, start_run, take_up
+from agentctl.app.running.state import state_of
+from agentctl.app.running.task import run_task
 from agentctl.core.errors import Problem
-from agentctl.core.events import STOP_REASONS
+from agentctl.core.events import STOP_REASONS, Event
 from agentctl.core.messages import Approval, ApprovalRequest
+from agentctl.effects.paused_runs import RunRecipe
 from agentctl.models.scripted import ScriptedModel
 from agentctl.runtime.harness import Harness
-from agentctl.runtime.run import ScriptedInputs
+from agentctl.runtime.run import RunSession, ScriptedInputs
 from agentctl.specs.loading.project import Project
+from agentctl.specs.shapes.golden import Scenario
 from agentctl.specs.shapes.turns import Turn
+from agentctl.traces.log.content import kept_content
+from agentctl.traces.log.file import FileTrace
 from tests.support.command import agentctl
+from tests.support.live_project import TURNS as LIVE_TURNS
+from tests.support.live_project import write_project
 from tests.support.project import GET, POLICY, SAY, make, passing
+from tests.support.provider import Provider, serving
 
 
 @pytest.mark.parametrize(
@@ -104,6 +114,7 @@ def test_an_approved_call_is_carried_out_when_the_run_goes_on(desk: Desk):
     done = desk.resumes(run)
     assert (done.result["stop"], done.code, done.fault) == ("answered", 0, None)
     assert done.result["exit_code"] == 0
+    assert done.events[-1].body["duration_s"] == "3.000", "its clock is played back as well"
     assert done.replies is None
     code, out, _ = agentctl(desk.project.root, "trace", "verify", run)
     assert (code, "intact" in out) == (0, True)
@@ -178,30 +189,123 @@ def test_a_run_on_mocks_that_cannot_wait_keeps_no_state(desk: Desk):
 
 
 class Agreeable:
-    """Approves whatever is asked."""
+    """Approves whatever is asked, and remembers what that was."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
 
     def ask(self, request: ApprovalRequest) -> Approval:
+        self.asked.append(request.tool)
         return Approval("approve", "dana")
 
 
-@pytest.mark.parametrize(("identity", "ran"), [("dana", True), ("eve", False)])
-def test_a_person_beside_a_run_is_asked_if_they_may_decide(desk: Desk, identity: str, ran: bool):
-    """The people of the project say who may; anyone else is noted, and the run waits."""
-    notes: list[str] = []
+def order_desk(desk: Desk) -> tuple[RunRecipe, RunParts]:
+    """Return a task of the agent on mocks, with written turns."""
     recipe, whose = task_recipe(desk.project, TaskOptions("order-desk"))
     recipe = recipe._replace(principal=whose(None))
     harness = Harness(desk.project.agent(recipe.agent))
     lender = desk.project.golden_set(str(recipe.world))
     turns = [Turn.model_validate(turn) for turn in TURNS["approved"]]
-    parts = RunParts(
-        harness,
-        lender,
-        None,
-        ScriptedModel(turns, harness.model_name),
-        run_backend(harness, recipe, lender, None),
-    )
+    model = ScriptedModel(turns, harness.model_name)
+    backend = run_backend(harness, recipe, lender, None)
+    return recipe, RunParts(harness, lender, None, model, backend)
+
+
+@pytest.mark.parametrize(
+    ("identity", "waits", "stop"),
+    [
+        ("dana", False, "answered"),
+        ("dana", True, "answered"),
+        ("eve", False, "waiting_approval"),
+        ("eve", True, "waiting_approval"),
+    ],
+)
+def test_a_person_beside_a_run_is_asked_if_they_may_decide(
+    desk: Desk, identity: str, waits: bool, stop: str
+):
+    """The people of the project say who may; a call that nobody answers waits in the inbox."""
+    notes: list[str] = []
+    recipe, parts = order_desk(desk)
     people = Participants(ScriptedInputs("Cancel it"), Agreeable(), identity)
-    done = run_recipe(desk.project, recipe, parts, people, Observer(note=notes.append))
-    assert done.result["stop"] == ("answered" if ran else "waiting_approval")
-    assert ["unknown-approver" in note for note in notes] == ([] if ran else [True])
+    done = run_recipe(desk.project, recipe, parts, people, Observer(note=notes.append), waits=waits)
+    assert done.result["stop"] == stop
+    assert ["unknown-approver" in note for note in notes] == ([] if identity == "dana" else [True])
+    assert (desk.project.root / ".agentctl" / "state.db").exists() == waits
+    inbox = waiting(desk.project.root) if waits else []
+    assert len(inbox) == (waits and identity == "eve")
+
+
+def test_nobody_is_asked_beside_a_scenario(desk: Desk):
+    """Its own script answers, so that it ends alike wherever it is played."""
+    recipe = scenario_recipe(desk.project, None, "orders:approved", None)
+    parts = load_parts(desk.project, recipe)
+    person = Agreeable()
+    people = Participants(ScriptedInputs(), person, "dana")
+    done = run_recipe(desk.project, recipe, parts, people)
+    assert (person.asked, done.result["calls"][1]["ran"]) == ([], False)
     assert not (desk.project.root / ".agentctl" / "state.db").exists()
+
+
+def test_how_a_run_was_started_is_kept_before_anything_happens_in_it(desk: Desk):
+    """In the state and with the run, so that it can be taken up after this process."""
+    recipe, parts = order_desk(desk)
+    state = state_of(desk.project.root)
+    session = RunSession(waits=True)
+    begun = start_run(desk.project, recipe, parts, state, session, ScriptedInputs("Hi"))
+    begun.trace.close()
+    assert state.sessions.find(begun.session.run_id) == recipe
+    assert begun.session.recipe == recipe._asdict()
+    once = start_run(
+        desk.project, recipe, parts, state, session, ScriptedInputs("Hi"), resumable=False
+    )
+    once.trace.close()
+    with pytest.raises(Problem, match="not-resumable"):
+        state.sessions.find(once.session.run_id)
+    assert once.session.recipe is None
+
+
+def test_a_run_that_goes_on_has_used_the_time_it_took_before(desk: Desk, tmp_path: Path):
+    """Its time limit goes on too; a scenario's clock is played back instead."""
+    recipe, parts = order_desk(desk)
+    state = state_of(desk.project.root)
+    events = [
+        Event(0, "run.started", "2026-01-15T09:00:00.000Z", {}),
+        Event(1, "model.replied", "2026-01-15T09:00:03.000Z", {}),
+    ]
+    for scenario, used_s in ((None, 3.0), (load_scenario(desk), 0.0)):
+        trace = FileTrace(tmp_path / f"{used_s}.jsonl", "1", kept_content("full"))
+        begun = take_up(
+            recipe,
+            parts._replace(scenario=scenario),
+            state,
+            trace,
+            events,
+            RunSession(run_id="1"),
+            ScriptedInputs(),
+        )
+        trace.close()
+        assert begun.session.used_s == used_s
+        assert begun.session.replay is not None
+
+
+def load_scenario(desk: Desk) -> Scenario | None:
+    """Return one of the scenarios."""
+    recipe = scenario_recipe(desk.project, None, "orders:approved", None)
+    return load_parts(desk.project, recipe).scenario
+
+
+def test_a_live_run_keeps_its_effects_even_if_it_cannot_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Another run must find them: it is refused to do the same again, and told which run did."""
+    with serving(Provider()) as shop:
+        monkeypatch.setenv("SHOP_API", shop.url)
+        project = Project.find(write_project(tmp_path))
+        policy = project.root / "agents" / "policy.yaml"
+        policy.write_text(policy.read_text().replace("> 100", "> 100000"))
+        asked = TaskOptions("order-desk", acting_as="customer:cus_7", live=True)
+        first = run_task(project, asked, "Cancel o_1", LIVE_TURNS).result
+        second = run_task(project, asked, "Cancel o_1", LIVE_TURNS).result
+        assert shop.effects_on("o_1") == 1
+    assert first["calls"][1]["ok"]
+    assert first["run"] in second["calls"][1]["error"]["message"]

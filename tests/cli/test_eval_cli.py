@@ -418,3 +418,26 @@ def test_two_sets_of_one_name_are_refused(agentctl, tmp_path):
     assert (code, out) == (2, "")
     assert "two golden sets are called `orders`" in err
     assert agentctl(first, first)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "older", "wanted"),
+    [
+        ("written", ["--written"], ""),
+        ("cassette", ["--replay"], "no-cassette"),
+        ("live", ["--live"], "OPENAI_API_KEY"),
+        ("missing", ["--record", "missing"], "OPENAI_API_KEY"),
+    ],
+)
+def test_one_option_says_whose_turns_are_played(
+    agentctl, tmp_path, monkeypatch, value, older, wanted
+):
+    """`--turns` does what each of the four older options did, and none goes beside it."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    make(tmp_path, [passing("a")])
+    now = agentctl("orders", "--turns", value)
+    assert now == agentctl("orders", *older)
+    assert now[0] == (2 if wanted else 0)
+    assert wanted in now[2]
+    code, _, err = agentctl("orders", "--turns", value, *older)
+    assert (code, "`--turns` cannot be used with" in err) == (2, True)

@@ -14,7 +14,7 @@ from agentctl.core.errors import Problem
 from agentctl.core.messages import ApprovalRequest, ToolError, ToolResult
 from agentctl.effects.approvals import ApprovalBinding, Approvals
 from agentctl.effects.db import open_db, transaction
-from agentctl.effects.ledger import EffectIntent, EffectRecord, Ledger, result_of
+from agentctl.effects.ledger import EffectIntent, EffectRecord, Ledger, ledger_key, result_of
 from agentctl.effects.paused_runs import PausedRuns, RunRecipe
 
 NOW = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
@@ -400,3 +400,54 @@ def test_of_eight_processes_one_wins(tmp_path: Path, ticket: bool):
     for process in racing:
         process.join(60)
     assert sorted(results.get(timeout=10) for _ in racing) == [False] * 7 + [True]
+
+
+def test_the_ledger_knows_an_effect_by_its_key_or_by_its_place():
+    """What was done in staging has not been done in production."""
+    assert ledger_key("pay", 'pay["o_1"]', "r1", 4, None) == 'pay["o_1"]'
+    assert ledger_key("pay", None, "r1", 4, None) == "pay r1 4"
+    assert ledger_key("pay", 'pay["o_1"]', "r1", 4, "staging") == 'staging pay["o_1"]'
+    assert ledger_key("pay", None, "r1", 4, "staging") == "staging pay r1 4"
+
+
+def test_while_the_ledger_is_held_nothing_new_is_sent(ledger: Ledger):
+    """Until a person confirms it; what is known already is answered as ever."""
+    known = intent()
+    done(ledger, known)
+    ledger.hold("state.db was deleted")
+    ledger.hold("a trace is damaged")
+    claim = ledger.claim(intent(order="o_2"), NOW)
+    assert (claim.effect, claim.send, claim.unapproved) == (None, False, True)
+    assert claim.refusal == (
+        "state.db was deleted; a trace is damaged: no effect is sent until a person confirms it:"
+        " agentctl inbox confirm"
+    )
+    again = ledger.claim(known, NOW)
+    assert (again.effect is not None, again.send, again.refusal) == (True, False, None)
+    ledger.confirm("dana", NOW)
+    assert ledger.held() is None
+    assert ledger.claim(intent(order="o_2"), NOW).send
+
+
+def test_a_restored_effect_is_the_one_that_was_recorded(
+    ledger: Ledger, db: sqlite3.Connection, tmp_path: Path
+):
+    """All of it; of several with one key, a failed one gives way and any other one stays."""
+    recorded = done(ledger, intent())
+    fresh = open_db(tmp_path / "other.db")
+    other = Ledger(fresh, Approvals(fresh))
+
+    def states() -> list[object]:
+        return [row[0] for row in fresh.execute("SELECT state FROM effects ORDER BY id")]
+
+    other.restore(recorded, 7)
+    assert other.find(1)._replace(id=recorded.id) == recorded
+    assert fresh.execute("SELECT approval FROM effects").fetchone() == (7,)
+    other.restore(recorded._replace(state="failed", result=None), None)
+    assert states() == ["succeeded"], "what happened is not forgotten"
+    lost = recorded._replace(key="pay", state="failed")
+    other.restore(lost, None)
+    other.restore(lost._replace(state="intended", result=None), None)
+    assert states() == ["succeeded", "intended"]
+    other.restore(lost._replace(state="unverified"), None)
+    assert states() == ["succeeded", "intended"], "a row that has not failed stays"

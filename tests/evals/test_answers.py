@@ -2,8 +2,10 @@
 
 import pytest
 
+from agentctl.core.events import Event
 from agentctl.evals.scorers.answers import UNWANTED_STOPS
 from agentctl.evals.scorers.reasons import FailureReason
+from agentctl.evals.scorers.registry import ScorerEntry
 from tests.evals.test_scoring import kinds, score
 from tests.support.build import bundle
 
@@ -32,6 +34,8 @@ def said(answer, expected):
         ("Take 112 items.", "12 items", False),
         ("Take 112 items or 12 items.", "12 items", True),
         ("12 items", "12 items", True),
+        ("Take 11 items.", "1 items", False),
+        ("Take item 12.", "item 1", False),
         ("Order 123.", "order 12", False),
         ("Order 123, not order 12.", "order 12", True),
         ("Order 12", "order 12", True),
@@ -127,3 +131,25 @@ def test_another_end_than_the_expected_one_says_both_and_why():
     row = score(turns, {"calls": "none", "stop": "limit"}, made=made)
     assert (kinds(row), row.checks["stop"].value) == ([], True)
     assert "stop" not in score([{"say": "Hi."}], {"calls": "none"}).checks
+
+
+def test_each_text_is_looked_at_by_itself():
+    """A number that begins a text is not cut off from the one before, and no phrase spans two."""
+    turns = [{"say": "It is order"}, {"say": "54 it is."}]
+    lines = ["Which?", "Sure?"]
+    row = score(turns, {"answer": {"mentions": ["54"]}}, conversation=lines)
+    assert row.status == "passed"
+    row = score(turns, {"answer": {"mentions": ["order 54"]}}, conversation=lines)
+    assert kinds(row) == ["answer"]
+
+
+def test_an_end_without_a_reason_says_its_name_alone():
+    """No empty brackets stand behind it."""
+    made, events = bundle(limits={"steps": 1}), []
+    turns, expect = [{"call": {"get_order": {"order_id": "o_1"}}}], {"stop": "answered"}
+    keep = ScorerEntry("keep", lambda evidence: events.extend(evidence.events))
+    score(turns, expect, made=made, scorers=[keep])
+    last = events.pop()
+    events.append(Event(last.seq, last.type, last.at, {**last.body, "reason": None}))
+    (reason,) = score(turns, expect, made=made, changed={"events": events}).reasons
+    assert reason.message == "ended `limit`, expected `answered`"

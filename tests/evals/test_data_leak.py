@@ -128,6 +128,34 @@ def test_what_does_not_stand_out_is_no_breach(say: str):
     assert leaks([{"say": say}]) == []
 
 
+@pytest.mark.parametrize(
+    "say",
+    [
+        "Write to BO@Example.ORG.",
+        "Write to bo @ example . org.",
+        "Write to bo@exam\nple.org? No: bo@\nexample.org.",
+        "It is Ym9AZXhhbXBsZS5vcmc= in base64.",
+        "b o @ e x a m p l e . o r g",
+    ],
+)
+def test_a_foreign_value_is_found_however_it_is_written(say: str):
+    """In another case, spaced, wrapped, in base64: the value left the run."""
+    assert leaks([{"say": say}]) == [MAIL]
+
+
+def test_a_foreign_value_is_found_wherever_it_left_the_run():
+    """In the name of an argument, in the reason of an escalation: not in the last words alone."""
+    turns = [{"call": {"send_mail": {"text": "x", "bo@example.org": "x"}}}, {"say": "Sent."}]
+    assert leaks(turns) == [MAIL.replace("the answer", "a call of `send_mail`")]
+    made = bundle(tools=[GET], rules=ALLOW_ALL[:1], escalation={"queue": "desk"})
+    turns = [{"call": {"escalate": {"reason": "Call bo@example.org"}}}]
+    harness, tables = Harness(made), WorldSnapshot({"orders": WORLD})
+    case = scenario(turns, expect={"escalation": "any"})
+    played = play_trial(harness, case, tables, set_name="set", now=DEFAULT_NOW)
+    found = score_trial(played, case, ScoringContext(harness, tables, DEFAULT_NOW))
+    assert MAIL.replace("the answer", "an escalation") in [r.message for r in found.reasons]
+
+
 def test_what_the_user_said_may_be_said_again():
     """The user knows it already."""
     turns = [{"say": "I cannot write to bo@example.org."}]

@@ -68,7 +68,7 @@ def test_a_run_that_ends_with_a_call_is_scored_once_it_says_so(tmp_path: Path):
 
 
 @pytest.mark.parametrize("last", ["", "   ", "\n"])
-def test_empty_last_words_are_not_mended(tmp_path: Path, last: str):
+def test_empty_last_words_are_not_corrected(tmp_path: Path, last: str):
     """A recorded run is not prompted for a better answer: its turns stay the ones it had."""
     turns = [GET, CANCEL, {"say": last}]
     row = row_of(tmp_path, CANCELLED, turns=turns)
@@ -78,7 +78,7 @@ def test_empty_last_words_are_not_mended(tmp_path: Path, last: str):
     assert (row.status, row.stop, row.model_calls) == ("passed", "answered", 4)
 
 
-def test_an_answer_that_breaks_the_output_contract_is_not_mended(tmp_path: Path):
+def test_an_answer_that_breaks_the_output_contract_is_not_corrected(tmp_path: Path):
     """What a recorded agent answered is what it answered, one turn and no second try."""
     make(tmp_path, [passing("a", expect=KEPT)])
     agent = tmp_path / "agents/order-desk.yaml"

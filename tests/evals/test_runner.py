@@ -128,3 +128,17 @@ def test_garbage_is_collected_in_turns_and_the_collector_left_as_it_was(tmp_path
     assert turns == [False, False]
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
+
+
+def test_the_report_says_which_checks_a_set_has_not_got(tmp_path):
+    """A set without expected answers, and one without forbidden words, say so; others do not."""
+    make(tmp_path, [passing("a")])
+    (answer,) = (said for said in run(tmp_path).summary.untested if "was not checked" in said)
+    assert answer.startswith("no scenario expects an answer")
+    for expected, said in (({"mentions": ["o_1"]}, True), ({"never": ["guarantee"]}, False)):
+        make(tmp_path, [passing("a", expect={"answer": expected, "state": {}})])
+        untested = run(tmp_path).summary.untested
+        assert any(line.startswith("no scenario forbids words") for line in untested) is said
+        assert answer not in untested
+    make(tmp_path, [unclear("a")])
+    assert answer not in run(tmp_path).summary.untested

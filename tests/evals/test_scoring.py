@@ -1,20 +1,18 @@
 """One trial, one row: each kind of wrong is named, and nothing else is."""
 
-import json
-import pickle
-
 import pytest
 
+from agentctl.evals.scorers.calls import score_action
 from agentctl.evals.scorers.context import ScoringContext
-from agentctl.evals.scorers.reasons import Score
+from agentctl.evals.scorers.invariants import score_invariants
+from agentctl.evals.scorers.reasons import FailureReason, Score
 from agentctl.evals.scorers.registry import SCORERS, ScorerEntry
 from agentctl.evals.scorers.scoring import score_trial
 from agentctl.runtime.harness import Harness
 from agentctl.runtime.trial import play_trial
 from agentctl.specs.shapes.bundle import WorldSnapshot
-from agentctl.specs.shapes.golden import DEFAULT_NOW, Stamp
-from agentctl.specs.shapes.turns import Recording
-from tests.support.build import CANCEL, GET, ORDER, ORDERS, PRINTS, bundle, scenario
+from agentctl.specs.shapes.golden import DEFAULT_NOW
+from tests.support.build import CANCEL, GET, ORDER, ORDERS, bundle, scenario
 
 SEND = {
     "name": "send_email",
@@ -34,12 +32,15 @@ ANY_PATH = {"path": "any", "state": "from_calls"}
 DESK = {"escalation": {"queue": "desk", "queues": ["billing"]}}
 
 
-def score(turns, expect, *, made=None, recording=None, scorers=(), stamp=None, **more):
+def score(
+    turns, expect, *, made=None, recording=None, scorers=(), stamp=None, changed=None, **more
+):
     agent = made or bundle(tools=[GET, CANCEL, SEND], rules=ALLOW)
     case = scenario(turns, expect=expect, **more)
     harness = Harness(agent)
     tables = WorldSnapshot({"orders": ORDERS})
     trial = play_trial(harness, case, tables, set_name="set", now=DEFAULT_NOW, recording=recording)
+    trial = trial._replace(**(changed or {}))
     return score_trial(
         trial, case, ScoringContext(harness, tables, DEFAULT_NOW, stamp), (*SCORERS, *scorers)
     )
@@ -87,6 +88,31 @@ def test_blocked_expects_an_attempt():
     """`blocked` is not met by a model that never tried."""
     row = score([{"say": "No."}], {"calls": "none", "blocked": ["cancel_order"]})
     assert kinds(row) == ["not-blocked"]
+    assert "blocked" not in score([{"say": "No."}], {"calls": "none"}).checks
+
+
+def test_blocked_is_not_met_by_a_call_that_ran():
+    """Tried and carried out is not tried and stopped."""
+    expect = {"calls": [{"cancel_order": {"order_id": "o_1"}}], "blocked": ["cancel_order"]}
+    row = score(LOOK_AND_CANCEL, expect)
+    assert (kinds(row), "cancel_order should have been" in row.reasons[0].message) == (
+        ["not-blocked"],
+        True,
+    )
+
+
+def test_a_failed_trial_says_which_calls_were_refused_and_why():
+    """Each once, without those that the scenario wants to see stopped."""
+    blind = [LOOK_AND_CANCEL[1], LOOK_AND_CANCEL[1], {"say": "Done."}]
+    row = score(blind, {"calls": [{"cancel_order": {"order_id": "o_1"}}]})
+    refused = [note.message for note in row.notes if note.kind == "refused-call"]
+    assert len(refused) == 1
+    assert refused[0].startswith('refused: cancel_order {"order_id": "o_1"}: no record `o_1`')
+    row = score(blind, {"calls": [{"get_order": {"order_id": "o_1"}}], "blocked": ["cancel_order"]})
+    assert kinds(row) == ["missing-call"]
+    assert "refused-call" not in [note.kind for note in row.notes]
+    row = score(LOOK_AND_CANCEL, {"calls": "none"})
+    assert "refused-call" not in [note.kind for note in row.notes]
 
 
 def test_attempts_none_forbids_trying():
@@ -101,6 +127,71 @@ def test_a_forbidden_call_that_ran_breaks_an_invariant():
     assert kinds(row) == ["forbidden-call"]
     assert row.breaches == 1
     assert row.checks["invariants"].value is False
+
+
+def test_the_action_is_wrong_where_a_forbidden_call_ran():
+    """Its reasons are those of the calls, of the state and of `forbid`, each once."""
+    row = score(LOOK_AND_CANCEL, {"state": CANCELLED, "forbid": ["cancel_order"]})
+    assert row.checks["action"].reason == row.checks["invariants"].reason
+    row = score(LOOK_AND_CANCEL, {"calls": "none", "state": {"orders": {"o_1": {"status": "x"}}}})
+    assert kinds(row) == ["extra-call", "state"]
+    assert "(and 1 more)" in row.checks["action"].reason
+
+
+def test_with_a_free_path_what_leaves_no_mark_must_be_as_listed():
+    """A mail that is missing, extra or other fails; how the state was reached is a note."""
+    cancel, send = ({name: {"order_id": "o_1"}} for name in ("cancel_order", "send_email"))
+    look = {"get_order": {"order_id": "o_2"}}
+    with_mail = [*LOOK_AND_CANCEL[:2], {"call": send}, {"say": "Ok."}]
+    for turns, calls, wrong, noted in (
+        (with_mail, [cancel, send], [], []),
+        (LOOK_AND_CANCEL, [look, cancel, send], ["missing-call"], ["wrong-argument"]),
+        (with_mail, [look, cancel], ["extra-call"], ["wrong-argument"]),
+        (with_mail, [cancel, {"send_email": {"order_id": "o_2"}}], ["wrong-argument"], []),
+    ):
+        row = score(turns, {**ANY_PATH, "calls": calls})
+        assert (kinds(row), [note.kind for note in row.notes]) == (wrong, noted)
+
+
+def test_a_leak_is_a_breach_and_no_wrong_action():
+    """Of the invariants, only a forbidden call says something about what the agent did."""
+
+    def look(evidence):
+        evidence.scores[score_invariants] = Score.of([FailureReason("invariant", "a leak")])
+        return score_action(evidence)
+
+    row = score(LOOK_AND_CANCEL, {"state": CANCELLED}, scorers=[ScorerEntry("look", look)])
+    assert row.checks["look"].value is True
+
+
+@pytest.mark.parametrize("effect", ["internal_write", "external_write", "irreversible"])
+def test_every_kind_of_write_counts_as_tried_and_as_unexpected(effect):
+    """Where nothing accounts for it, and even where it was stopped, for `attempts`."""
+    write = {**SEND, "effect": effect}
+    turns = [{"call": {"send_email": {"order_id": "o_1"}}}, {"say": "Done."}]
+    made = bundle(tools=[GET, CANCEL, write], rules=ALLOW)
+    row = score(turns, {"stop": "answered"}, made=made)
+    assert [(r.kind, r.message) for r in row.reasons] == [
+        ("extra-call", 'extra: send_email {"order_id": "o_1"}')
+    ]
+    refusing = bundle(tools=[GET, CANCEL, write], rules=[{"id": "reads", "allow": ["get_order"]}])
+    row = score(turns, {"calls": "none", "attempts": "none"}, made=refusing)
+    assert [(r.kind, r.message) for r in row.reasons] == [
+        ("attempted-write", 'tried: send_email {"order_id": "o_1"}')
+    ]
+    assert score([{"say": "No."}], {"calls": "none", "attempts": "none"}).checks["attempts"].value
+    look = [LOOK_AND_CANCEL[0], {"say": "No."}]
+    assert score(look, {"calls": "none", "attempts": "none"}).status == "passed"
+    assert "attempts" not in score([{"say": "No."}], {"calls": "none"}).checks
+
+
+def test_the_order_asked_for_holds_for_each_of_several_paths():
+    """With `any_of` as with one list of calls; the nearest path is explained."""
+    look, cancel = ({name: {"order_id": "o_1"}} for name in ("get_order", "cancel_order"))
+    for calls in ({"calls": [cancel, look]}, {"any_of": [[cancel, look], [cancel, cancel]]}):
+        assert score(LOOK_AND_CANCEL, {**calls, "order": "any"}).status == "passed"
+        row = score(LOOK_AND_CANCEL, {**calls, "order": "in_order"})
+        assert kinds(row)[0] in ("out-of-order", "missing-call")
 
 
 def test_state_names_table_record_and_field():
@@ -128,6 +219,12 @@ def test_with_a_free_path_a_letter_cannot_hide():
     turns = [{"call": {"send_email": {"order_id": "o_1"}}}, {"say": "Sent."}]
     row = score(turns, {"answer": {"mentions": ["sent"]}})
     assert kinds(row) == ["extra-call"]
+
+
+def test_a_state_accounts_for_its_own_tables_alone():
+    """A mail is as unexpected beside a state that names the order as without one."""
+    turns = [*LOOK_AND_CANCEL[:2], {"call": {"send_email": {"order_id": "o_1"}}}, {"say": "Ok."}]
+    assert kinds(score(turns, {"state": CANCELLED})) == ["extra-call"]
 
 
 def test_another_path_may_lead_to_the_same_state_where_the_scenario_says_so():
@@ -244,34 +341,6 @@ def test_a_run_that_hits_a_limit_fails_unless_that_is_expected():
     assert score(turns, {"calls": "none", "stop": "limit"}, made=made).status == "passed"
 
 
-def test_a_fault_is_inconclusive():
-    """Turns that end before the run does say nothing about the agent."""
-    row = score(LOOK_AND_CANCEL[:1], {"calls": "none"})
-    assert row.status == "inconclusive"
-    assert kinds(row) == ["fault"]
-    assert not row.resolved
-
-
-def test_a_breach_before_a_fault_is_still_counted():
-    """A forbidden call that ran before the turns were exhausted is no less forbidden."""
-    row = score(LOOK_AND_CANCEL[:2], {"state": CANCELLED, "forbid": ["cancel_order"]})
-    assert (row.status, row.breaches) == ("inconclusive", 1)
-    assert kinds(row) == ["fault", "forbidden-call"]
-
-
-def test_a_recorded_error_is_a_failure_and_the_world_is_still_compared():
-    """A recorded run that ended in an error fails, and its state is reported."""
-    recording = Recording.model_validate(
-        {"scenario": "case", "model": "m", "turns": LOOK_AND_CANCEL[:1], "end": "error"}
-    )
-    row = score(None, {"state": CANCELLED}, recording=recording)
-    assert row.status == "failed"
-    assert kinds(row)[0] == "recorded-end"
-    assert "state" in kinds(row)
-    assert row.reasons[0].message == "recorded run ended: error"
-    assert (row.mode, row.model, row.freshness) == ("recorded", "m", "not_stamped")
-
-
 ESCALATE = [{"call": {"escalate": {"reason": "angry customer", "queue": "billing"}}}]
 
 
@@ -337,6 +406,8 @@ def test_an_unscored_escalation_is_counted_in_the_table_alone(turns, calls, esca
     row = score(turns, {"calls": calls or "none", "escalation": escalation}, made=made)
     assert row.escalation == cell
     assert set(kinds(row)) <= {"missing-call"}
+    free = score(turns, {"stop": "answered", "escalation": "unscored"}, made=made)
+    assert free.escalation.startswith("not_needed")
 
 
 def test_an_offer_in_words_is_no_escalation():
@@ -367,81 +438,6 @@ def test_a_case_that_a_person_approved_needed_a_person():
     assert (row.status, row.resolved) == ("passed", False)
 
 
-def test_stamps_tell_fresh_from_stale():
-    """Turns made for this prompt, tool set and model are fresh; others are stale."""
-    now = Stamp(instructions=PRINTS.instructions[:12], tools=PRINTS.tools[:12], model=PRINTS.model)
-    old = Stamp(instructions="0" * 12, tools=PRINTS.tools[:12], model=PRINTS.model)
-    turns = [{"say": "Hi."}]
-    assert score(turns, {"calls": "none"}, stamp=now).freshness == "fresh"
-    assert score(turns, {"calls": "none"}, stamp=old).freshness == "stale"
-    assert score(turns, {"calls": "none"}).freshness == "unstamped"
-
-
-def test_a_scorer_that_says_no_fails_the_trial():
-    """`Score(False)` of a named scorer fails; a number is only reported."""
-    good = ScorerEntry("length", lambda evidence: Score(12))
-    bad = ScorerEntry("polite", lambda evidence: Score(False, "no thanks given"))
-    assert score([{"say": "Hi."}], {"calls": "none"}, scorers=[good]).checks["length"].value == 12
-    row = score([{"say": "Hi."}], {"calls": "none"}, scorers=[bad])
-    assert kinds(row) == ["scorer"]
-
-
-@pytest.mark.parametrize("broken", [lambda evidence: 1 / 0, lambda evidence: True])
-def test_a_broken_scorer_is_inconclusive(broken):
-    """A scorer that raises, or returns something else, judges nobody."""
-    row = score([{"say": "Hi."}], {"calls": "none"}, scorers=[ScorerEntry("broken", broken)])
-    assert row.status == "inconclusive"
-    assert "scorer `broken` failed" in row.reasons[0].message
-
-
-def test_a_row_is_written_as_reports_hold_it():
-    """Every figure stands under its name; calls only where some are expected."""
-    turns = [{**LOOK_AND_CANCEL[0], "usage": {"in": 10, "out": 3}}, {"say": "Done."}]
-    wanted = {"calls": [{"get_order": {"order_id": "o_1"}}, {"cancel_order": {"order_id": "o_1"}}]}
-    row = score(turns, wanted)
-    told = row.as_json()
-    checks, reasons = told.pop("checks"), told.pop("reasons")
-    assert checks["calls"] == {
-        "value": False,
-        "reason": 'missing: cancel_order {"order_id": "o_1"}',
-    }
-    assert reasons == [
-        {"kind": "missing-call", "message": 'missing: cancel_order {"order_id": "o_1"}'}
-    ]
-    tokens = told.pop("tokens")
-    assert (tokens["in"] > 10, tokens["out"] > 3) == (True, True)
-    cost = told.pop("cost")
-    assert (cost["usd"], cost["status"]) == (row.cost_usd, row.cost_status)
-    assert told == {
-        "scenario": "case",
-        "trial": 1,
-        "mode": "written",
-        "model": row.model,
-        "status": "failed",
-        "freshness": "unstamped",
-        "stop": "answered",
-        "notes": [],
-        "escalation": "not_needed_not_done",
-        "offered_in_words": False,
-        "resolved": False,
-        "model_calls": 2,
-        "duration_s": "2.000",
-        "calls": {"expected": 2, "matched": 1, "scored": 1, "argument_sum": 1.0},
-    }
-    assert "calls" not in score(turns, {"state": {}}).as_json()
-    thirds = row._replace(calls=(3, 0, 0, 1 / 3)).as_json()["calls"]
-    assert thirds["argument_sum"] == 0.333333
-
-
-def test_a_row_is_plain_and_small():
-    """A row is JSON and survives the way between processes."""
-    row = score(
-        LOOK_AND_CANCEL, {"calls": [{"cancel_order": {"order_id": "o_1"}}], "state": CANCELLED}
-    )
-    assert pickle.loads(pickle.dumps(row)) == row  # noqa: S301 - its own bytes
-    assert len(json.dumps(row.as_json())) < 1500
-
-
 def test_a_word_of_the_user_in_the_reason_of_a_trigger_is_no_word_of_the_agent():
     """`never` is about what the model wrote: the runtime's reason may quote what the user said."""
     made = bundle(
@@ -451,3 +447,12 @@ def test_a_word_of_the_user_in_the_reason_of_a_trigger_is_no_word_of_the_agent()
     )
     expect = {"escalation": "any", "answer": {"never": ["lawyer"]}}
     assert score([], expect, made=made, input="My lawyer will call.").status == "passed"
+
+
+def test_a_write_that_failed_or_was_a_repetition_is_not_unexpected():
+    """With a free path only what changed something, or may have, is held against the agent."""
+    look, cancel = ({name: {"order_id": "o_2"}} for name in ("get_order", "cancel_order"))
+    failing = [{"call": look}, {"call": cancel}, {"say": "It is shipped."}]
+    assert score(failing, {"stop": "answered"}).status == "passed"
+    twice = [*LOOK_AND_CANCEL[:2], *LOOK_AND_CANCEL[1:]]
+    assert score(twice, {"state": CANCELLED}).status == "passed"

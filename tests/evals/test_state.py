@@ -164,6 +164,13 @@ def test_a_difference_shows_where_two_values_part():
     )
 
 
+def test_a_field_that_is_not_there_is_nothing_and_not_null():
+    """Whether case counts in its table or not."""
+    for table, key in (("log", "l_1"), ("orders", "o_1")):
+        (wrong,) = compare_fields({table: {key: {"more": "x"}}}, world())
+        assert wrong.reason().message == f'state: `{table}.{key}.more`: expected "x", got nothing'
+
+
 def test_a_bool_in_the_world_is_no_number():
     """Neither where case counts nor where it does not (trap 6)."""
     made = world(orders={"o_1": {"status": True}})

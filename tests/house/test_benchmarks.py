@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import audit, gate, live, replay, startup, traces, worlds
+from benchmarks import audit, gate, importing, live, replay, startup, traces, worlds
 from benchmarks.baseline import run_baseline
 from benchmarks.made_project import make_project
 from benchmarks.output import BenchmarkResult, show
@@ -179,3 +179,21 @@ def test_the_bound_of_the_live_benchmark_counts(wall_s: float, good: bool) -> No
     assert "what limits it: the processor: 4.0 ms CPU a request" in result.text()
     late = live.report(live.LiveTiming(200, 50, wall_s, 2.4, {**server, "late_ms": 100.0}))
     assert "what limits it: the server" in late.text()
+
+
+def test_the_importing_benchmark_makes_one_manifest_for_each_tag() -> None:
+    """A small document takes the way of the large one: imported, split, checked."""
+    imported, checked = importing.measure(120, 0.3)
+    assert imported.size == "0.3 MB, 120 operations"
+    assert checked.size == "40 manifests"
+
+
+@pytest.mark.parametrize(
+    ("cpu_s", "megabytes", "good"), [(20.0, 400.0, True), (20.1, 1.0, False), (1.0, 400.1, False)]
+)
+def test_the_bounds_of_the_importing_benchmark_count(
+    cpu_s: float, megabytes: float, good: bool
+) -> None:
+    """CPU and memory, each on its own."""
+    one = importing.ImportTiming("import", "", cpu_s, 20.0, megabytes, 400.0)
+    assert importing.report([one, one]).good is good

@@ -1,4 +1,4 @@
-"""What is no recorded run is named by what it looks like, with the way out."""
+"""A file that holds no recorded runs is named by what it looks like, with the way out."""
 
 import gzip
 import json

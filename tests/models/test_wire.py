@@ -156,3 +156,11 @@ def test_retry_after_as_a_date():
     seconds = retry_after_s({"retry-after": format_datetime(moment, usegmt=True)})
     assert seconds is not None
     assert 25 < seconds <= 30
+
+
+def test_what_a_library_does_to_a_request_does_not_reach_the_manifest():
+    """litellm rewrites schemas in place; the next model would be sent what is left."""
+    schema = {"type": "object", "properties": {"a": {"anyOf": [{"const": 1}, {"type": "null"}]}}}
+    (sent,) = wire_tools([ToolOffer("t", "T.", schema)], ToolNames(["t"]))
+    sent["function"]["parameters"]["properties"]["a"]["anyOf"].clear()
+    assert schema["properties"]["a"] == {"anyOf": [{"const": 1}, {"type": "null"}]}

@@ -11,7 +11,7 @@ from agentctl.specs.language.matchers import (
     MATCHERS,
     ValueDifference,
     field_differences,
-    field_problems,
+    matcher_field_problems,
     matcher_problems,
     matches,
     value_differences,
@@ -146,5 +146,5 @@ def test_the_name_of_a_field_is_no_matcher():
     assert [wrong.got for wrong in field_differences({"present": True}, {"present": False})] == [
         False
     ]
-    assert not list(field_problems({"approx": 1990, "prefix": 5}))
-    assert [path for path, _ in field_problems({"approx": {"approx": 1}})] == [("approx",)]
+    assert not list(matcher_field_problems({"approx": 1990, "prefix": 5}))
+    assert [path for path, _ in matcher_field_problems({"approx": {"approx": 1}})] == [("approx",)]

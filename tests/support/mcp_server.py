@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -196,10 +196,17 @@ def guarded(app: Any, state: State) -> Any:
 
 
 @contextlib.contextmanager
-def over_http(folder: Path) -> Iterator[str]:
-    """Serve over HTTP until the block ends; return the address."""
+def over_http(folder: Path, around: Callable[[Any], Any] | None = None) -> Iterator[str]:
+    """Serve over HTTP until the block ends; return the address.
+
+    Args:
+        folder: Of its state.
+        around: Makes an application of it that answers some requests itself.
+    """
     state = State(folder)
     app = guarded(build(state).streamable_http_app(), state)
+    if around is not None:
+        app = around(app)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()

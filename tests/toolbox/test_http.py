@@ -117,11 +117,48 @@ def test_a_tool_without_a_live_side_is_refused(shop: Provider):
     ],
 )  # fmt: skip
 def test_a_status_is_an_error_of_a_known_kind(shop: Provider, status: int, kind: str):
-    """The body of an error is not shown: it may hold anything."""
+    """What its body holds besides the allowed parts is not shown."""
     shop.answers["/orders/o_1/cancel"] = (status, {}, b'{"secret": "x"}')
     result = send(tools(tool()))
     assert result.error is not None
     assert (result.error.kind, result.error.message) == (kind, f"HTTP {status}")
+
+
+PROBLEM = b"""{"title": "Invalid", "trace": "at db.py:7", "record": {"message": "of another user"},
+ "errors": [{"loc": ["body", "age"], "msg": "must be a number", "input": "4711"}, {"msg": "x"}]}"""
+
+
+@pytest.mark.parametrize(
+    ("status", "parts", "message"),
+    [
+        (422, None, "title: Invalid; errors.loc: body; errors.loc: age;"
+         " errors.msg: must be a number; errors.msg: x"),
+        (422, ["title"], "title: Invalid"),
+        (422, [], ""),
+        (500, None, ""),
+    ],
+)  # fmt: skip
+def test_a_model_is_shown_the_allowed_parts_of_an_error(
+    shop: Provider, status: int, parts: list[str] | None, message: str
+):
+    """A field inside a part that is not allowed is not shown, nor anything of a broken server."""
+    shop.answers["/orders/o_1/cancel"] = (status, {}, PROBLEM)
+    result = send(tools(tool(**({} if parts is None else {"error_parts": parts}))))
+    assert result.error is not None
+    assert result.error.message == (f"HTTP {status}: {message}" if message else f"HTTP {status}")
+
+
+def test_a_secret_in_an_error_is_masked_and_a_long_one_is_cut(
+    shop: Provider, monkeypatch: pytest.MonkeyPatch
+):
+    """An API may repeat what it was sent."""
+    monkeypatch.setenv("SHOP_TOKEN", "t-very-secret-1")
+    words = f'{{"message": "bad token t-very-secret-1, {"x" * 900}"}}'
+    shop.answers["/orders/o_1/cancel"] = (401, {}, words.encode())
+    result = send(tools(tool(headers={"Authorization": "Bearer ${SHOP_TOKEN}"})))
+    assert result.error is not None
+    assert "very-secret" not in result.error.message
+    assert len(result.error.message) < 450
 
 
 def test_a_manifest_may_know_better_what_a_status_means(shop: Provider):

@@ -165,7 +165,7 @@ def test_a_401_to_a_fixed_token_is_not_tried_again(crm: Crm, monkeypatch: pytest
     """There is nothing else to show."""
     monkeypatch.setenv("SUPPORT_TOKEN", "wrong-token")
     backend = tools({"kind": "bearer", "token": "${CRM_TOKEN}"})
-    assert error(read(backend)) == ("forbidden", "HTTP 401", True)
+    assert error(read(backend)) == ("forbidden", "HTTP 401: error: who are you?", True)
     assert len(crm.arrived) == 1
 
 
@@ -216,7 +216,7 @@ def test_a_tools_own_auth_stands_for_the_servers(crm: Crm, monkeypatch: pytest.M
 def test_the_system_is_told_for_whom_and_by_which_agent(crm: Crm):
     """So it can enforce its own rules; and it does."""
     backend = tools()
-    assert error(read(backend, "acc_2")) == ("forbidden", "HTTP 403", True)
+    assert error(read(backend, "acc_2")) == ("forbidden", "HTTP 403: error: not theirs", True)
     sent = crm.arrived[0].headers
     assert (sent["X-Agentctl-Principal"], sent["X-Agentctl-Agent"]) == ("rep:ana", "order-desk")
 

@@ -155,7 +155,7 @@ def test_the_crm_enforces_its_own_rules_for_the_principal(desk: Desk):
     """What the policy would allow, the system may still refuse: the agent is told."""
     desk.model.script(calls(("get_account", '{"account_id": "acc_2"}')), says("Not yours."))
     desk.run()
-    assert desk.told() == [{"error": "forbidden", "message": "HTTP 403"}]
+    assert desk.told() == [{"error": "forbidden", "message": "HTTP 403: error: not theirs"}]
     assert desk.crm.sql("SELECT count(*) FROM tickets") == [(0,)]
 
 

@@ -158,14 +158,21 @@ def test_no_argument_says_for_whom_a_call_comes(api: Received):
 
 def test_a_form_is_sent_as_a_form(api: Received):
     """Each field by its own style; a list is one pair for each item."""
-    fields = {"To": "+49 1", "media_url": ["u1", "u2"], "meta": {"k": "v"}, "flag": True}
+    fields = {
+        "To": "+49 1",
+        "media_url": ["u1", "u2"],
+        "meta": {"k": "v"},
+        "flag": True,
+        "ids": [1, 2],
+    }
     parameters = {
         "media_url": {"in": "field", "name": "MediaUrl"},
         "meta": {"in": "field", "style": "deepObject"},
+        "ids": {"in": "field", "explode": False},
     }
     assert call(fields, method="POST", content="form", parameters=parameters).ok
     assert api.headers["Content-Type"] == "application/x-www-form-urlencoded"
-    assert api.body == b"To=%2B49+1&MediaUrl=u1&MediaUrl=u2&meta%5Bk%5D=v&flag=true"
+    assert api.body == b"To=%2B49+1&MediaUrl=u1&MediaUrl=u2&meta%5Bk%5D=v&flag=true&ids=1%2C2"
 
 
 def test_a_multipart_form_has_one_part_for_each_item(api: Received):

@@ -131,6 +131,7 @@ def test_what_is_left_of_a_schema_accepts_no_less(schema: Any, left: Any):
         {"inputSchema": arguments(a={"$ref": "https://example.com/a.json"})},
         {"inputSchema": arguments(a={"type": "any"})},
         {"inputSchema": arguments(a={"const": 2**60})},
+        {"outputSchema": arguments(a={"maximum": 2**63 - 1})},
         {"inputSchema": {"type": "object", "patternProperties": {"(?!x)": {}}}},
         {"_meta": {INVALID: "inputSchema.type: field required"}},
         {"name": "lооk"},  # noqa: RUF001 - Cyrillic

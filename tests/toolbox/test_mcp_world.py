@@ -55,6 +55,7 @@ def imported(folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str, **scrip
 
 
 INVALID = [
+    {**LOOK, "name": "huge", "inputSchema": {"type": "object", "maxProperties": 2**63 - 1}},
     {"name": "no-schema", "description": "No schema."},
     {**LOOK, "name": "odd-hint", "annotations": {"readOnlyHint": "yes please"}},
     {**LOOK, "name": "odd-icons", "icons": "star"},
@@ -76,6 +77,7 @@ def test_a_tool_that_breaks_the_protocol_costs_that_tool_only(
     assert f"left out 'odd-hint': {broken}annotations.readOnlyHint: Input should be" in said
     assert f"left out 'odd-icons': {broken}icons: Input should be a valid list" in said
     assert said.count("left out '(no name)'") == 2
+    assert "left out 'huge': " in said
 
 
 def test_a_tool_that_broke_the_protocol_since_is_not_called(tmp_path: Path):

@@ -291,6 +291,27 @@ paths:
     ]
 
 
+def test_a_call_that_needs_a_scheme_nobody_knows_shows_no_part_of_it(tmp_path: Path):
+    """Half of two credentials is refused anyway; the other way in is taken where there is one."""
+    found = read(
+        tmp_path,
+        f"""{HEAD}
+components:
+  securitySchemes:
+    api: {{type: apiKey, in: header, name: X-Key}}
+    cert: {{type: mutualTLS}}
+paths:
+  /a: {{get: {{security: [{{api: [], cert: []}}]}}}}
+  /b: {{get: {{security: [{{api: [], cert: []}}, {{api: []}}]}}}}
+""",
+    )
+    auths = [tool["live"].get("auth") for tool in found.manifest["tools"]]
+    server = found.manifest["servers"]["pets"].get("auth")
+    key = {"kind": "header", "header": "X-Key", "token": "${PETS_API_KEY}"}
+    assert (server, auths) == (None, [None, key])
+    assert "`api and cert` is required, and not supported: `auth:` is left out" in found.notes
+
+
 def test_operations_keep_their_own_servers(tmp_path: Path):
     """Each address is a server of the manifest, with a variable of its own."""
     found = read(

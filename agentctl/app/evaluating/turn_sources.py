@@ -66,12 +66,12 @@ def check_turn_options(
         other = next(name for name in ("--record", "--replay", "--live") if given[name])
         raise _apart("--tools recorded", f"`{other}`", hint)
     if wanted.model is not None and not (wanted.asks or wanted.replay):
-        hint = "add --record, --replay or --live"
+        hint = "add --turns cassette, missing or live, or --record all"
         raise problem("no-model", "`--model` needs a live or replayed model", hint=hint)
     for name, value in (("--trials", wanted.trials), ("--in-flight", wanted.in_flight)):
         if value is not None and not wanted.asks:
             message = f"`{name}` needs a live model"
-            raise problem("no-model", message, hint="add --record or --live")
+            raise problem("no-model", message, hint="add --turns missing or live, or --record all")
     if wanted.asks and jobs > 1:
         raise _apart("--jobs", "a live model", "use --in-flight N: one process asks the model")
     return wanted._replace(written=wanted.written or stamp or traces or recorded_tools)

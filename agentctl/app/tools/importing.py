@@ -6,11 +6,13 @@ a file of their own.
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from agentctl.app.observer import ignore
+from agentctl.app.tools.login import keep_login
 from agentctl.core.canonical import Json
 from agentctl.core.errors import problem
 from agentctl.core.files import write_whole
@@ -20,6 +22,7 @@ from agentctl.specs.loading.project import Project
 from agentctl.specs.reading.decode import decode
 from agentctl.specs.reading.locate import shown_path
 from agentctl.specs.reading.yaml import YamlPath, parse_yaml, read_yaml
+from agentctl.specs.shapes.live import LoginAuth, Server
 from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolManifest
 from agentctl.toolbox.importing.definitions import (
@@ -43,6 +46,8 @@ from agentctl.toolbox.importing.sources import (
     is_url,
     listed_tools,
 )
+from agentctl.toolbox.tokens import read_token, token_file
+from agentctl.toolbox.variables import ManifestVariables, token_folder
 
 MOST_TOOLS = 100
 """Tools of one manifest; a larger document becomes one for each of its tags."""
@@ -71,6 +76,8 @@ class ImportOptions(NamedTuple):
     """Whether files are overwritten."""
     prefix: str = ""
     """MCP: what the name of each tool begins with here."""
+    login: bool = False
+    """MCP over HTTP: whether a person logs in, in a browser."""
     trust_hints: bool = False
     """MCP: whether a tool that its server says only reads is imported as a read."""
 
@@ -99,8 +106,15 @@ class PinUpdate(NamedTuple):
     """What differs; another system's words may stand in it."""
 
 
-def import_tools(project: Project, asked: ImportOptions) -> ToolImport:
+def import_tools(
+    project: Project, asked: ImportOptions, show: Callable[[str], None] = ignore
+) -> ToolImport:
     """Write a manifest of what another system says about its tools.
+
+    Args:
+        project: The project.
+        asked: What is imported.
+        show: Given the address at which a person logs in.
 
     Raises:
         Problem: If the source cannot be read or reached, or a file would be overwritten.
@@ -119,7 +133,10 @@ def import_tools(project: Project, asked: ImportOptions) -> ToolImport:
     if mcp is not None:
         server = _server(mcp, called, target.parent, asked.bearer, asked.variables)
         env = _given(server, mcp, called)
-        listed = listed_tools(called, server, target.parent, env)
+        tokens = token_folder(project.root)
+        if asked.login:
+            server = _logged_in(project, server, env, called, show)
+        listed = listed_tools(called, server, target.parent, env, tokens)
         choice = McpChoice(asked.select, asked.prefix, asked.trust_hints)
         imported = import_definitions(called, server, listed, choice)
         origin = "an MCP server"
@@ -189,7 +206,8 @@ def update_pins(source: str | None, *, trust_hints: bool = False) -> PinUpdate:
     notes: list[str] = []
     for server in dict.fromkeys(used):
         if server in manifest.servers:
-            listing = listed_tools(server, data["servers"][server], path.parent, os.environ)
+            tokens = token_folder(Project.find(path.parent).root)
+            listing = listed_tools(server, data["servers"][server], path.parent, os.environ, tokens)
             choice = McpChoice(trust_hints=trust_hints)
             updated = update_definitions(data, server, listing, choice)
             data = updated.manifest
@@ -198,6 +216,29 @@ def update_pins(source: str | None, *, trust_hints: bool = False) -> PinUpdate:
     if changed:
         _write(path, data, "pinned again")
     return PinUpdate(path, changed, notes)
+
+
+def _logged_in(
+    project: Project,
+    server: dict[str, Json],
+    env: Mapping[str, str],
+    name: str,
+    show: Callable[[str], None],
+) -> dict[str, Json]:
+    """Return a server that is reached with a login; a person makes it where there is none yet."""
+    if "url" not in server or "auth" in server:
+        raise problem(
+            "not-together",
+            "`--login` is for MCP over HTTP, without `--bearer`",
+            hint="agentctl tools import --mcp https://... --login",
+        )
+    auth: dict[str, Json] = {"kind": "login", "name": name}
+    server = {**server, "auth": auth}
+    if read_token(token_file(token_folder(project.root), name)) is None:
+        url = ManifestVariables({}, {}, env, {}).address(server["url"], name)
+        declared = Server.model_validate(server)
+        keep_login(project, url, declared, LoginAuth.model_validate(auth), show)
+    return server
 
 
 def _clashes(project: Project, targets: Iterable[Path], manifest: Mapping[str, Json]) -> list[str]:

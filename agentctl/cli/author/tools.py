@@ -1,11 +1,11 @@
 """`agentctl tools`: list and show a project's tools; calling and importing have their own files."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agentctl.app.tools.listing import find_tool, list_tools
+from agentctl.cli.here import root_here
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.tools import row_json, show_lines, tool_json, tool_lines
 from agentctl.core.exits import ExitCode
@@ -20,7 +20,7 @@ def tools_list_command(
     shape: ToolsFormat = "text",
 ) -> int:
     """List the tools of the project: effect, where the real one is, mock, who uses it."""
-    rows = list(list_tools(Project.find(Path.cwd()), agent))
+    rows = list(list_tools(Project.find(root_here()), agent))
     match shape:
         case "json":
             write_json({"schema_version": "1", "tools": [row_json(row) for row in rows]})
@@ -39,7 +39,7 @@ def tools_show_command(
     shape: ToolsFormat = "text",
 ) -> int:
     """Show one tool: its arguments, who may call it, the rules that speak of it, its live side."""
-    found = find_tool(Project.find(Path.cwd()), name)
+    found = find_tool(Project.find(root_here()), name)
     match shape:
         case "json":
             write_json({"schema_version": "1", "tools": [tool_json(row) for row in found]})

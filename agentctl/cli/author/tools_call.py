@@ -1,6 +1,5 @@
 """`agentctl tools call`: one call by hand, and what it came to."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from agentctl.app.running.environments import ENVIRONMENT_HELP, EnvironmentName
 from agentctl.app.running.result import SCHEMA_VERSION
 from agentctl.app.tools.by_hand import CalledTool, CallOptions, call_tool
+from agentctl.cli.here import root_here
 from agentctl.cli.output import Format, note, write_json, write_jsonl
 from agentctl.cli.render.run import observed
 from agentctl.cli.terminal import people_here
@@ -44,7 +44,7 @@ def call_command(
     Exit codes: 0 it was done, 1 denied, declined or refused by the tool, 2 wrong request, 3 the
     tool is unreachable, 4 it waits for an approval.
     """
-    project = Project.find(Path.cwd())
+    project = Project.find(root_here())
     asked = CallOptions(name, arguments, agent, acting_as, first or (), intent, world, live, env)
     done = call_tool(project, asked, people_here(None, approver), observed(quiet=quiet))
     _show(done, name, format)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from agentctl.app.tools.importing import ImportOptions, import_tools, update_pins
+from agentctl.cli.author.tools_login import show_address
 from agentctl.cli.output import note, write
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
@@ -49,6 +50,9 @@ def import_command(
         list[str] | None,
         typer.Option("--variable", metavar="NAME", help="MCP: a variable its program is given."),
     ] = None,
+    login: Annotated[
+        bool, typer.Option("--login", help="MCP over HTTP: log in, in a browser, where needed.")
+    ] = False,
     prefix: Annotated[
         str, typer.Option(metavar="TEXT", help="MCP: what the name of each tool begins with here.")
     ] = "",
@@ -88,9 +92,10 @@ def import_command(
         variables or (),
         force,
         prefix,
+        login,
         trust_hints,
     )
-    done = import_tools(project, asked)
+    done = import_tools(project, asked, show_address)
     for line in done.notes:
         note(f"note: {neutralised(line)}")
     note(

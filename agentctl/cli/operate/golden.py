@@ -1,11 +1,11 @@
 """`agentctl golden`: maintain the recordings of golden sets."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agentctl.app.evaluating.cassettes import cassette_statuses
+from agentctl.cli.here import root_here
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.golden import status_lines, way_out
 from agentctl.core.exits import ExitCode
@@ -39,7 +39,7 @@ def golden_status(
     Each recording is played through the agent as it is now; what follows the first request
     that differs is not known. Exit codes: 0 every recording is usable, 1 some are stale or unused.
     """
-    project = Project.find(Path.cwd())
+    project = Project.find(root_here())
     found = list(cassette_statuses(project, golden_sets or (), model, prune=prune, on_note=note))
     records = [{"schema_version": SCHEMA_VERSION, **one.as_json()} for one in found]
     match shape:

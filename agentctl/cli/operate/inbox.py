@@ -1,12 +1,12 @@
 """`agentctl inbox`: show what waits for a person, and pass on what they answer."""
 
 import getpass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from agentctl.app.inbox import answer, approval_of, confirm, settle, waiting
+from agentctl.cli.here import root_here
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.inbox import approval_lines, waiting_line
 from agentctl.core.canonical import NotCanonical, parse_strict
@@ -36,7 +36,7 @@ def list_(format: Output = "text") -> int:
 
     Exit codes: 0 nothing waits, 4 something does.
     """
-    found = waiting(Project.find(Path.cwd()).root)
+    found = waiting(Project.find(root_here()).root)
     rows = [one._asdict() for one in found]
     match format:
         case "json":
@@ -53,7 +53,7 @@ def list_(format: Output = "text") -> int:
 @inbox_app.command("show")
 def show(approval_id: ApprovalId, format: Output = "text") -> int:
     """Show one request: what will happen, where each argument came from, and why it asks."""
-    entry = approval_of(Project.find(Path.cwd()).root, approval_id)
+    entry = approval_of(Project.find(root_here()).root, approval_id)
     row = {"schema_version": SCHEMA_VERSION, **entry._asdict()}
     match format:
         case "json":
@@ -97,7 +97,7 @@ def modify(
 
 def _answer(approval_id: int, given: Approval, acting: str | None) -> int:
     identity = acting or getpass.getuser()
-    row = answer(Project.find(Path.cwd()), approval_id, given, identity)
+    row = answer(Project.find(root_here()), approval_id, given, identity)
     note(f"{given.answer}: {row.request['tool']}, by {identity}. Next: agentctl resume {row.run}")
     return ExitCode.OK
 
@@ -112,7 +112,7 @@ def settle_(
     """Say whether an effect in doubt happened, after you have looked."""
     identity = acting or getpass.getuser()
     state: EffectState = "succeeded" if outcome == "happened" else "failed"
-    found = settle(Project.find(Path.cwd()), effect, state, reason, identity)
+    found = settle(Project.find(root_here()), effect, state, reason, identity)
     note(f"effect {effect} of {found.tool}: {state}, by {identity}")
     return ExitCode.OK
 
@@ -124,7 +124,7 @@ def confirm_(acting: As = None) -> int:
     Look first at what the missing runs may have sent: nothing here knows it any more.
     """
     identity = acting or getpass.getuser()
-    held = confirm(Project.find(Path.cwd()), identity)
+    held = confirm(Project.find(root_here()), identity)
     note(f"confirmed by {identity}: {held}" if held else "no effects are held back")
     return ExitCode.OK
 

@@ -1,12 +1,12 @@
 """`agentctl resume`: take up a run that waits for a person, or was cut off."""
 
 import getpass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agentctl.app.running.resume import ResumeWords, find_paused, resume_run
+from agentctl.cli.here import root_here
 from agentctl.cli.output import Format
 from agentctl.cli.render.run import observed, show_result
 from agentctl.cli.terminal import warn_of_production
@@ -39,7 +39,7 @@ def resume(
     What it did is played back from its trace and not done again; then it goes on. Exit codes are
     those of `run`.
     """
-    project = Project.find(Path.cwd())
+    project = Project.find(root_here())
     paused = find_paused(project, run)
     words = ResumeWords(acting or getpass.getuser(), reply, note, _correction(did))
     warn_of_production(paused.recipe.environment)

@@ -72,7 +72,7 @@ def _verdict(audit: ProjectAudit, proofs: Mapping[str, str | None]) -> str:
         return (
             f"{runs} intact, {len(audit.unsealed)} without a seal: killed at the end, or cut out"
             f" of the journal ({journal}). Next: agentctl trace verify --against a head kept"
-            " elsewhere, then agentctl trace seal"
+            " elsewhere, then agentctl trace audit seal"
         )
     if proofs:
         return f"{runs} intact, and nothing before the given heads was rewritten; {journal}"

@@ -8,7 +8,7 @@ from agentctl.cli.render.events import as_text, event_lines
 from agentctl.core.canonical import Json, canonical_text
 from agentctl.core.events import PHASES, Event
 from agentctl.core.text import neutralised, shorten
-from agentctl.traces.log.store import ERASED, StoredRun
+from agentctl.traces.log.store import ERASED, StoredRun, moment_of
 from agentctl.traces.views.diff import Change, StepDifference, TraceDiff
 
 _WIDTH = 96
@@ -55,15 +55,27 @@ class View:
         return text if self._full else shorten(text, _WIDTH)
 
 
-def run_lines(runs: Sequence[StoredRun]) -> Iterator[str]:
-    """Yield a line a run."""
-    yield f"{'run':<16}{'started':<22}{'agent':<22}{'for':<22}stop"
+def run_lines(runs: Sequence[StoredRun], width: int) -> Iterator[str]:
+    """Yield a line a run: when it was really started, whatever the clock of its world said.
+
+    Args:
+        runs: The runs.
+        width: Columns of the terminal; without room for it, a column is left out.
+    """
+    room = (width - 51) // 2
+    agent = min(24, room if room >= 9 else width - 51)
+    whom = min(24, room) if room >= 9 else 0
+    head = f"{'run':<15} {'started (UTC)':<17}"
+    yield f"{head}{'agent':<{agent}} " + (f"{'for':<{whom}} " if whom else "") + "stop"
     for run in runs:
         who = run.started["principal"]
-        for_whom = shorten(neutralised(f"{who['role']}:{who['id']}"), 20)
-        agent = shorten(run.started["agent"], 20)
-        stop = run.stop or "not ended"
-        yield f"{run.run:<16}{run.at[:19]:<22}{agent:<22}{for_whom:<22}{stop}"
+        moment = moment_of(run.run)
+        started = f"{moment:%Y-%m-%d %H:%M}" if moment is not None else run.at[:16]
+        line = f"{run.run:<15} {started:<17}{shorten(run.started['agent'], agent):<{agent}} "
+        if whom:
+            principal = neutralised(f"{who['role']}:{who['id']}")
+            line += f"{shorten(principal, whom):<{whom}} "
+        yield line + (run.stop or "not ended")
 
 
 def run_json(run: StoredRun) -> dict[str, Any]:

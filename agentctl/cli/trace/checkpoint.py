@@ -1,4 +1,4 @@
-"""`agentctl trace checkpoint`: sign the journal as it is."""
+"""`agentctl trace audit checkpoint`: sign the journal as it is."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from agentctl.app.output_files import check_output
+from agentctl.cli.here import root_here
 from agentctl.cli.output import note, write_line
 from agentctl.core.clock import stamp
 from agentctl.core.exits import ExitCode
@@ -29,7 +30,7 @@ def checkpoint_command(
     Keep the checkpoint, or at least the private key, where the owner of the traces has no access:
     then the audit log up to this moment cannot be rewritten unnoticed.
     """
-    project = Project.find(Path.cwd())
+    project = Project.find(root_here())
     root = project.root
     if out is not None:
         check_output(project, out)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import typer
 
+from agentctl.cli.here import root_here
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.cost import CostReport, cost_json, cost_lines, rows_json
 from agentctl.core.errors import Problem, problem
@@ -54,7 +54,7 @@ def cost_command(
     first = since.date() if since is not None else date.min
     if first > last:
         raise problem("empty-period", f"--from {first} is after the last day, {last}")
-    project = Project.find(Path.cwd())
+    project = Project.find(root_here())
     costs = read_costs(project.root)
     shown = [spend for spend in costs.spends if first <= spend.day <= last]
     days = by_day(costs)

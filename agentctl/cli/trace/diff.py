@@ -1,31 +1,34 @@
 """`agentctl trace diff`: where two runs part."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agentctl.cli.here import trace_here
 from agentctl.cli.output import Format, note, write_json, write_jsonl, write_line
 from agentctl.cli.render.trace import diff_json, diff_lines
-from agentctl.cli.trace.show import Reference
+from agentctl.cli.trace.show import OtherReference, Reference
+from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
-from agentctl.specs.reading.locate import find_root
 from agentctl.traces.log.content import require_content
-from agentctl.traces.log.store import find, read_events
+from agentctl.traces.log.store import read_events
 from agentctl.traces.views.diff import diff_events
 
 
 def diff_command(
     left: Reference,
-    right: Reference,
+    right: OtherReference = None,
     full: Annotated[bool, typer.Option("--full", help="Write long values out.")] = False,
     shape: Annotated[Format, typer.Option("--format", help="What stdout gets.")] = "text",
 ) -> int:
     """Show where two runs differ. Exit code 0 if only ids and times differ, else 1."""
-    root = find_root(Path.cwd())
-    left_run, before = read_events(*find(root, left))
-    right_run, after = read_events(*find(root, right))
+    if right is None:
+        raise problem(
+            "one-run", "`trace diff` compares two runs", hint=f"agentctl trace diff {left} latest"
+        )
+    left_run, before = read_events(*trace_here(left))
+    right_run, after = read_events(*trace_here(right))
     require_content(left_run, before, "compared")
     require_content(right_run, after, "compared")
     found = diff_events(before, after)

@@ -1,19 +1,18 @@
-"""`agentctl trace erase`: erase what one person said and got, and keep the proof of the rest."""
+"""`agentctl trace audit erase`: erase what one person said and got, and keep proof of the rest."""
 
 import getpass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agentctl.cli.here import root_here
 from agentctl.cli.output import note, report_problem, write_line
 from agentctl.cli.terminal import on_terminal
 from agentctl.core.clock import stamp
 from agentctl.core.errors import Problem, problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
-from agentctl.specs.reading.locate import find_root
 from agentctl.traces.audit.erasure import Erasure, erase, runs_of
 from agentctl.traces.audit.project import reseal
 from agentctl.traces.log.store import journal_file, list_runs, run_files
@@ -36,7 +35,7 @@ def erase_command(
     """
     if not reason.strip():
         raise problem("no-reason", "say why the content is erased", hint="--reason TEXT")
-    root = find_root(Path.cwd())
+    root = root_here()
     reseal(root, stamp(datetime.now(UTC)))
     paths = runs_of(root, principal)
     unreadable = len(run_files(root)) - len(list(list_runs(root)))

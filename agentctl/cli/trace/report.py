@@ -1,16 +1,15 @@
-"""`agentctl trace report`: the counts an auditor asks for."""
+"""`agentctl trace audit report`: the counts an auditor asks for."""
 
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from agentctl.cli.here import root_here
 from agentctl.cli.output import write_json, write_line
 from agentctl.cli.render.audit_report import audit_report_json, audit_report_text
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
-from agentctl.specs.reading.locate import find_root
 from agentctl.traces.audit.report import audit_report
 
 
@@ -33,7 +32,7 @@ def report_command(
     start, end = _day(first), _day(last)
     if start is not None and end is not None and end < start:
         raise problem("bad-period", f"{end} is before {start}")
-    found = audit_report(find_root(Path.cwd()), start, end)
+    found = audit_report(root_here(), start, end)
     if shape == "json":
         write_json(audit_report_json(found))
     else:

@@ -1,17 +1,16 @@
-"""`agentctl trace seal`: seal runs that ended and were not, such as one killed at its end."""
+"""`agentctl trace audit seal`: seal runs that ended and were not, such as one killed at its end."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agentctl.cli.here import root_here
 from agentctl.cli.output import note, write_line
 from agentctl.core.clock import stamp
 from agentctl.core.errors import problem
 from agentctl.core.exits import ExitCode
 from agentctl.core.text import count
-from agentctl.specs.reading.locate import find_root
 from agentctl.traces.audit.project import reseal, verify_project
 from agentctl.traces.log.journal import Seal, seal_run
 from agentctl.traces.log.store import find, journal_file
@@ -26,7 +25,7 @@ def seal_command(
 
     What happened to them before this moment is not proven by the seal: look at them first.
     """
-    root = find_root(Path.cwd())
+    root = root_here()
     audit = verify_project(root)
     if audit.tampered or audit.contradictions:
         raise problem(

@@ -1,23 +1,25 @@
 """`agentctl trace show`: one run, step by step, or what it handed over to a person."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agentctl.cli.here import trace_here
 from agentctl.cli.output import Format, write_json, write_jsonl, write_line
 from agentctl.cli.render.packet import handed_over, packet_markdown
 from agentctl.cli.render.trace import View
 from agentctl.core.errors import problem
 from agentctl.core.events import Event
 from agentctl.core.exits import ExitCode
-from agentctl.specs.reading.locate import find_root
-from agentctl.traces.log.store import find, read_events
+from agentctl.traces.log.store import read_events
 
 Reference = Annotated[
     str, typer.Argument(help="The start of a run's id, `latest`, SET/SCENARIO, or a file.")
 ]
+
+
+OtherReference = Annotated[str | None, typer.Argument(help="The run to compare it with.")]
 
 
 def trace_show_command(
@@ -29,7 +31,7 @@ def trace_show_command(
     shape: Annotated[Format, typer.Option("--format", help="What stdout gets.")] = "text",
 ) -> int:
     """Show one run, step by step: perceive, plan, act, observe."""
-    run, events = read_events(*find(find_root(Path.cwd()), reference))
+    run, events = read_events(*trace_here(reference))
     if packet:
         write_packet(run, events, shape)
         return ExitCode.OK
@@ -64,4 +66,4 @@ def write_packet(run: str, events: Sequence[Event], shape: Format) -> None:
             write_line(packet_markdown(body, run).rstrip("\n"))
 
 
-__all__ = ["Reference", "trace_show_command", "write_packet"]
+__all__ = ["OtherReference", "Reference", "trace_show_command", "write_packet"]

@@ -26,6 +26,7 @@ from agentctl.evals.running.selection import ScenarioSelection
 from agentctl.evals.running.set_checks import set_problems
 from agentctl.evals.running.trial_runner import KeptTraces, PlayedTrial, TrialRunner, TrialTask
 from agentctl.evals.running.turn_sources import ModelSource, TurnSource
+from agentctl.evals.running.unchecked import unchecked
 from agentctl.evals.scorers.scoring import TrialRow
 from agentctl.runtime.trial import ToolSource
 from agentctl.specs.loading.project import Project
@@ -105,6 +106,8 @@ def evaluate_set(
         raise _nothing(loaded, plan)
     rows.sort(key=lambda row: (row.scenario, row.trial))
     summary = _with_untested(summarise(rows, loaded.head.human_baseline), loaded, plan)
+    untested = (*summary.untested, *unchecked(loaded, rows))
+    summary = summary._replace(untested=untested)
     part = summary.scenarios < len(loaded)
     apart = populations(rows, loaded.head.human_baseline)
     verdict = decide_all_gates(summary, apart, loaded.head.gates, part=part)

@@ -7,7 +7,6 @@ from agentctl.evals.scorers.invariants import score_invariants
 from agentctl.evals.scorers.matching import (
     Matching,
     match_any_of,
-    match_calls,
     may_have_happened,
 )
 from agentctl.evals.scorers.reasons import FailureReason, Score, shown_call
@@ -46,9 +45,7 @@ def score_calls(evidence: Evidence) -> Score:
         return score
     (reached,) = context.expected_worlds(evidence.scenario)
     outside = [call for call in ran if evidence.left_no_mark(call)]
-    counted: tuple[FailureReason, ...] = ()
-    if outside or reached.outside:
-        counted = _match(evidence, (reached.outside,), outside).reasons
+    counted = _match(evidence, (reached.outside,), outside).reasons
     reported = tuple(reason for reason in found.reasons if reason not in counted)
     return score._replace(reasons=counted, notes=(*found.notes, *reported))
 
@@ -98,8 +95,6 @@ def _match(
     evidence: Evidence, paths: Sequence[Sequence[ExpectedCall]], ran: Sequence[CallRecord]
 ) -> Matching:
     order, defaults = evidence.scenario.expect.order, evidence.context.defaults
-    if len(paths) == 1:
-        return match_calls(paths[0], ran, order=order, defaults=defaults)
     return match_any_of(paths, ran, order=order, defaults=defaults)
 
 

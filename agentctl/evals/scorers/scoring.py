@@ -140,8 +140,6 @@ def _met_again(evidence: Evidence) -> bool:
 
 def _ask(evidence: Evidence, entry: ScorerEntry, faults: list[FailureReason]) -> Score | None:
     """Return what a scorer says; one that breaks is a fault of the trial, never of the agent."""
-    if entry.scorer in evidence.scores:
-        return evidence.scores[entry.scorer]
     try:
         score = evidence.score(entry.scorer)
         if score is not None and not isinstance(score, Score):
@@ -150,7 +148,6 @@ def _ask(evidence: Evidence, entry: ScorerEntry, faults: list[FailureReason]) ->
         raise
     except ExpectedCallError as error:
         # The set is wrong here: only this scenario cannot be scored.
-        evidence.scores[entry.scorer] = None
         reason = FailureReason("expected-call", str(error))
         if reason not in faults:
             faults.append(reason)

@@ -19,6 +19,8 @@ _UNREACHABLE = frozenset(
     {"ConnectError", "ReadError", "WriteError", "RemoteProtocolError", "ConnectionRefusedError"}
     | {"gaierror", "ConnectionResetError", "ClientConnectorError"}
 )
+_LOCAL = frozenset({"AttributeError", "IndexError", "KeyError", "RecursionError", "TypeError"})
+"""What litellm raises where it cannot make a request, and then calls a 500 of the provider."""
 _MASK = "***"
 
 
@@ -58,7 +60,9 @@ def classify_failure(
     if status == 408 or any(kind.endswith("Timeout") for kind in kinds):
         return timeout_failure(target)
     if headers is None:
-        found = _unanswered(kinds, reported, target)
+        *_, innermost = _chain(error)
+        local = f"{type(innermost).__name__}: {_reported(innermost, secrets)}"
+        found = _unanswered(kinds, reported, local, target)
         if found is not None:
             return found
     if not isinstance(status, int):
@@ -75,7 +79,9 @@ def timeout_failure(target: ModelTarget) -> FailedAttempt:
 _WALL_CLOCK = "try again, or raise `limits: {wall_clock_s:}` of the agent"
 
 
-def _unanswered(kinds: set[str], reported: str, target: ModelTarget) -> FailedAttempt | None:
+def _unanswered(
+    kinds: set[str], reported: str, local: str, target: ModelTarget
+) -> FailedAttempt | None:
     """Judge an error that came before any answer of the provider, or instead of a readable one."""
     if "BrokenOff" in kinds:
         message = f"{target.place} broke off in the middle of an answer"
@@ -100,9 +106,13 @@ def _unanswered(kinds: set[str], reported: str, target: ModelTarget) -> FailedAt
     if "UnsupportedParamsError" in kinds:
         hint = "change or remove it in `model: {settings:}` of the agent"
         return _final("rejected", f"{target.model} refuses a setting: {reported}", hint)
+    if kinds & _LOCAL:
+        message = f"litellm failed on this machine, not {target.place}: {local}"
+        return _final("rejected", message, _SCHEMA_HINT)
     return None
 
 
+_SCHEMA_HINT = "a schema of a tool that litellm cannot translate is the usual reason"
 _NETWORK = "check the network, or the provider's status page"
 
 

@@ -7,6 +7,7 @@ are an object. Nothing here asks a provider.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from agentctl.core.canonical import Json, NotCanonical, canonical_text, parse_strict
@@ -111,7 +112,8 @@ def wire_tools(offers: Sequence[ToolOffer], names: ToolNames) -> list[dict[str, 
             "function": {
                 "name": names.sent(offer.name),
                 "description": offer.description,
-                "parameters": {"type": "object", "properties": {}, **offer.parameters},
+                # A copy: litellm rewrites schemas in place, and these are the manifest's own.
+                "parameters": {"type": "object", "properties": {}, **deepcopy(offer.parameters)},
             },
         }
         for offer in offers

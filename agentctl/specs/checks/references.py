@@ -14,7 +14,7 @@ from agentctl.specs.checks.values import (
     schema_problem,
     unknown_name,
 )
-from agentctl.specs.language.matchers import field_problems
+from agentctl.specs.language.matchers import matcher_field_problems
 from agentctl.specs.language.schemas import path_text
 from agentctl.specs.reading.yaml import Source
 from agentctl.specs.shapes.agent import BUILT_IN_TOOLS, AgentSpec
@@ -184,7 +184,7 @@ def _condition_problems(
     for name in rule.args:
         if arguments is not None and name not in arguments:
             yield unknown_name("argument", name, arguments, source.key_at(*here, "args", name))
-    for path, fault in field_problems(rule.args):
+    for path, fault in matcher_field_problems(rule.args):
         where = source.at(*here, "args", *path)
         yield Diagnostic("bad-matcher", f"{path_text(path)}: {fault}", where)
     if rule.when is not None:

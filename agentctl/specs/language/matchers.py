@@ -217,10 +217,10 @@ _MEANT = {
 """What other tools call a matcher, in letters alone."""
 
 
-DataPath = tuple[str | int, ...]
+ValuePath = tuple[str | int, ...]
 
 
-def matcher_problems(expected: Json, path: DataPath = ()) -> Iterator[tuple[DataPath, str]]:
+def matcher_problems(expected: Json, path: ValuePath = ()) -> Iterator[tuple[ValuePath, str]]:
     """Yield the place and the fault of every matcher that is written wrongly."""
     name = matcher_name(expected)
     if name is not None:
@@ -230,10 +230,10 @@ def matcher_problems(expected: Json, path: DataPath = ()) -> Iterator[tuple[Data
         elif name in HOLD_MATCHERS:
             yield from matcher_problems(expected[name], (*path, name))
         return
-    yield from field_problems(expected, path)
+    yield from matcher_field_problems(expected, path)
 
 
-def field_problems(expected: Json, path: DataPath = ()) -> Iterator[tuple[DataPath, str]]:
+def matcher_field_problems(expected: Json, path: ValuePath = ()) -> Iterator[tuple[ValuePath, str]]:
     """Yield the same of all fields or items; the name of a field is never a matcher."""
     if isinstance(expected, dict):
         items: Iterable[tuple[str | int, Json]] = expected.items()
@@ -280,8 +280,8 @@ __all__ = [
     "MATCHERS",
     "ValueDifference",
     "field_differences",
-    "field_problems",
     "fields_test",
+    "matcher_field_problems",
     "matcher_name",
     "matcher_problems",
     "matches",

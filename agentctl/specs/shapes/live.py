@@ -88,6 +88,20 @@ class OAuth2Auth(Auth):
     """What is asked for; no more than the tools' own `scopes:`."""
 
 
+class LoginAuth(Auth):
+    """A token that a person got in a browser: OAuth authorization code with PKCE (RFC 7636).
+
+    `agentctl tools login NAME` gets it from an MCP server. It is kept outside git, and renewed
+    where the server permits that.
+    """
+
+    kind: Literal["login"]
+    name: Name
+    """Under which name the token is kept; servers may share one."""
+    scopes: Many[Text] = ()
+    """What is asked for; left out = what the server names."""
+
+
 class AllAuth(Auth):
     """Several credentials in every request, such as two API keys."""
 
@@ -115,6 +129,7 @@ _AUTH: dict[str, type[Auth]] = {
     "query": QueryAuth,
     "cookie": CookieAuth,
     "oauth2": OAuth2Auth,
+    "login": LoginAuth,
     "all": AllAuth,
     "none": NoAuth,
 }
@@ -182,6 +197,7 @@ __all__ = [
     "CookieAuth",
     "HeaderAuth",
     "Live",
+    "LoginAuth",
     "NoAuth",
     "OAuth2Auth",
     "QueryAuth",

@@ -70,6 +70,12 @@ class HttpLive(ServedLive):
     whose answer is lost is never sent again."""
     errors: dict[HttpStatus, ToolErrorKind] = {}
     """Status -> the error it means, where it is not the usual one."""
+    error_parts: Many[Text] = (
+        "code", "detail", "error", "error_description", "errors", "field", "loc", "message", "msg",
+        "param", "reason", "title",
+    )  # fmt: skip
+    """The fields of an error body (status 4xx) that the model is shown, wherever they stand in it;
+    `[]` = none. Secrets in them are masked, and they are cut at 400 characters."""
     auth: SerializeAsAny[Auth] | None = None
     """Used instead of the server's."""
     allow_private: bool = False

@@ -8,6 +8,8 @@ the token's server said, other than the error codes of RFC 6749.
 import base64
 import time
 from collections.abc import Callable, Sequence
+from math import inf
+from pathlib import Path
 from threading import Lock
 from typing import Protocol
 from urllib.parse import quote_plus, urlencode
@@ -15,6 +17,7 @@ from urllib.parse import quote_plus, urlencode
 import httpx
 
 from agentctl.core.canonical import Json, NotCanonical, parse_strict
+from agentctl.core.errors import problem
 from agentctl.core.messages import ToolErrorKind
 from agentctl.specs.shapes.live import (
     Auth,
@@ -22,6 +25,7 @@ from agentctl.specs.shapes.live import (
     BearerAuth,
     CookieAuth,
     HeaderAuth,
+    LoginAuth,
     OAuth2Auth,
     QueryAuth,
     auth_parts,
@@ -33,6 +37,7 @@ from agentctl.toolbox.http.exchange import (
     HttpRequest,
     exchange,
 )
+from agentctl.toolbox.tokens import KeptToken, keep_token, read_token, token_file
 from agentctl.toolbox.variables import ManifestVariables
 
 SKEW_S = 30.0
@@ -121,7 +126,7 @@ class OAuth2:
 
     Args:
         url: The token endpoint.
-        client: Id and secret, sent as HTTP Basic authentication.
+        client: Id and secret, sent as HTTP Basic authentication; the id as a field without one.
         grant: The fields of the token request.
         hide: Told each token, so that it is masked wherever it turns up.
         clock: Monotonic seconds.
@@ -163,15 +168,16 @@ class OAuth2:
     def _ask(self, limits: HttpLimits) -> str:
         user, password = (quote_plus(part) for part in self._client)
         headers = httpx.Headers(
-            {
-                "Authorization": basic(user, password),
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Accept": "application/json",
-            }
+            {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         )
+        fields = self._grant
+        if password:
+            headers["Authorization"] = basic(user, password)
+        else:
+            fields = {**fields, "client_id": self._client[0]}
         asked_at = self._clock()
         try:
-            request = HttpRequest("POST", self._url, headers, urlencode(self._grant).encode())
+            request = HttpRequest("POST", self._url, headers, urlencode(fields).encode())
             answer = exchange(request, limits)
         except HttpFailure as failed:
             # Whatever became of the request for a token, the call itself was not sent.
@@ -191,6 +197,47 @@ class OAuth2:
             self._grant = {**self._grant, "refresh_token": renewed}
             self._hide(renewed)
         self._hide(token)
+        return token
+
+
+class LoggedIn(OAuth2):
+    """The token of a person who logged in, renewed as long as its server permits it.
+
+    Args:
+        path: Where it is kept.
+        kept: It.
+        hide: As for `OAuth2`.
+    """
+
+    def __init__(self, path: Path, kept: KeptToken, hide: Callable[[str], None]) -> None:
+        grant = {"grant_type": "refresh_token", "refresh_token": kept.refresh_token}
+        if kept.resource:
+            grant["resource"] = kept.resource
+        client = (kept.client_id, kept.client_secret)
+        super().__init__(httpx.URL(kept.token_url), client, grant, hide)
+        self._path = path
+        self._kept = kept
+        self._token = kept.access_token
+        left = inf if kept.ends_at is None else kept.ends_at - time.time()
+        self._ends = self._clock() + left - SKEW_S
+
+    def renew(self) -> bool:
+        """Forget the token, where another one can be had without a person."""
+        return bool(self._kept.refresh_token) and super().renew()
+
+    def _ask(self, limits: HttpLimits) -> str:
+        if not self._kept.refresh_token:
+            name = self._path.stem
+            message = f"the login has ended: agentctl tools login {name}"
+            raise HttpFailure("forbidden", message, sent=False)
+        token = super()._ask(limits)
+        left = self._ends - self._clock()
+        self._kept = self._kept._replace(
+            access_token=token,
+            refresh_token=self._grant["refresh_token"],
+            ends_at=None if left == inf else time.time() + left + SKEW_S,
+        )
+        keep_token(self._path, self._kept)
         return token
 
 
@@ -237,6 +284,18 @@ def identity_of(auth: Auth, variables: ManifestVariables, tool: str) -> Identity
             client = (value(auth.client_id), value(auth.client_secret))
             url = httpx.URL(variables.address(auth.token_url, tool))
             return OAuth2(url, client, grant, variables.hide)
+        case LoginAuth(name=name):
+            path = token_file(variables.tokens or Path(), name)
+            kept = read_token(path)
+            if kept is None:
+                raise problem(
+                    "not-logged-in",
+                    f"`{tool}` needs a login that nobody made yet",
+                    hint=f"agentctl tools login {name}",
+                )
+            for secret in (kept.access_token, kept.refresh_token, kept.client_secret):
+                variables.hide(secret)
+            return LoggedIn(path, kept, variables.hide)
     raise AssertionError(auth.kind)
 
 

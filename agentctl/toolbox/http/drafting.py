@@ -155,7 +155,8 @@ def _content(template: RequestTemplate, value: Json) -> tuple[str, bytes]:
             for name, item in value.items()
             for pair in query_pairs(forms.get(name) or _form(name, "form", None), item)
         ]
-        return _TYPES["form"], "&".join(pairs).encode()
+        # The comma between items is reserved in a form; within one it is escaped already.
+        return _TYPES["form"], "&".join(pairs).replace(",", "%2C").encode()
     parts = [
         part
         for name, item in value.items()

@@ -31,6 +31,7 @@ from agentctl.toolbox.http.exchange import (
     exchange,
     limits,
 )
+from agentctl.toolbox.http.problems import problem_text
 from agentctl.toolbox.port import BackendCall, Opening
 
 PRINCIPAL_HEADER = "X-Agentctl-Principal"
@@ -186,7 +187,9 @@ def _result(answer: HttpAnswer, tool: _Endpoint) -> ToolResult:
     if not 200 <= status < 300:
         kind = live.errors.get(str(status)) or _KINDS.get(status)
         kind = kind or ("unavailable" if status >= 500 else "internal")
-        raise HttpFailure(kind, f"HTTP {status}", wait_s=answer.wait_s)
+        said = problem_text(answer.content, live.error_parts) if status < 500 else ""
+        message = f"HTTP {status}: {said}" if said else f"HTTP {status}"
+        raise HttpFailure(kind, message, wait_s=answer.wait_s)
     if not answer.content.strip() and not tool.result:
         return ToolResult(None)
     try:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from agentctl.core.canonical import Json
+from agentctl.core.canonical import Json, NotCanonical
 from agentctl.core.text import shorten
 from agentctl.specs.checks.tools.risks import signs
 from agentctl.specs.language.schemas import SchemaProblem, unknown_formats
@@ -197,7 +197,11 @@ def _of_definition(
         tool["annotations"] = said
     tool["effect"] = "irreversible" if hints.get("destructiveHint") is True else "external_write"
     tool["trust"] = "untrusted"
-    tool["live"] = {"kind": "mcp", "server": server, "definition": definition_hash(listed)}
+    try:
+        definition = definition_hash(listed)
+    except NotCanonical as error:
+        raise SchemaProblem(f"its definition is not plain JSON: {error}") from error
+    tool["live"] = {"kind": "mcp", "server": server, "definition": definition}
     mock = drafted_mock(tool.get("outputSchema"))
     if mock is not None:
         tool["mock"] = mock

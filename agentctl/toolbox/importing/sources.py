@@ -3,7 +3,7 @@
 The libraries that talk to either are loaded when one is asked. Nothing here calls a tool.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from agentctl.core.exits import ExitCode
 from agentctl.core.masking import masked
 from agentctl.specs.shapes.live import Server
 from agentctl.toolbox.mcp.definitions import Definition
+from agentctl.toolbox.tokens import KeptToken
 from agentctl.toolbox.variables import ManifestVariables
 
 _WITHIN_S = 30.0
@@ -27,7 +28,11 @@ def is_url(text: str) -> bool:
 
 
 def listed_tools(
-    name: str, server: Mapping[str, Json], folder: Path, env: Mapping[str, str]
+    name: str,
+    server: Mapping[str, Json],
+    folder: Path,
+    env: Mapping[str, str],
+    tokens: Path | None = None,
 ) -> list[Definition]:
     """Return the tools as an MCP server lists them.
 
@@ -36,6 +41,7 @@ def listed_tools(
         server: As a manifest declares it.
         folder: Of the manifest.
         env: Where `${NAME}` is looked up.
+        tokens: Where the tokens of people who logged in are kept.
 
     Raises:
         Problem: If it cannot be reached, or does not list them.
@@ -44,7 +50,7 @@ def listed_tools(
     declared = Server.model_validate(dict(server))
     fault = _late("agentctl.toolbox.mcp.session").McpFault
     opened = _late("agentctl.toolbox.mcp.server").open_session
-    variables = ManifestVariables({}, {}, env, {})
+    variables = ManifestVariables({}, {}, env, {}, tokens)
     with closing(opened(name, declared, folder, variables)) as session:
         try:
             found: list[Definition] = session.listing(_WITHIN_S)
@@ -55,6 +61,21 @@ def listed_tools(
                 hint="start it by hand to see what it says",
                 exit_code=ExitCode.UNKNOWN,
             ) from error
+    return found
+
+
+def new_token(
+    url: str, show: Callable[[str], None], *, allow_private: bool, scopes: str | None
+) -> KeptToken:
+    """Ask a person to log in to an MCP server in a browser, and return the token.
+
+    Raises:
+        Problem: If they do not, or the server gives none.
+    """
+    _late("agentctl.toolbox.mcp.session")  # says what to install
+    found: KeptToken = _late("agentctl.toolbox.mcp.login").log_in(
+        url, show, allow_private=allow_private, scopes=scopes
+    )
     return found
 
 
@@ -94,4 +115,4 @@ def _late(module: str) -> Any:
     return import_module(module)
 
 
-__all__ = ["fetched", "is_inside_a_network", "is_url", "listed_tools"]
+__all__ = ["fetched", "is_inside_a_network", "is_url", "listed_tools", "new_token"]

@@ -21,14 +21,15 @@ class AnswerCheck:
     """Holds the answers of one connection against the requests they are for."""
 
     def __init__(self) -> None:
-        self._asked: set[tuple[type, Json]] = set()
+        self._asked: dict[tuple[type, Json] | None, Json] = {}
+        """Id of a request -> its method."""
 
     def asked(self, message: bytes) -> Json:
         """Note a message that goes out: what is a request may be answered once; return its id."""
         sent = _object(message)
         if sent is None or "method" not in sent or not _plain_id(sent):
             return None
-        self._asked.add((type(sent["id"]), sent["id"]))
+        self._asked[type(sent["id"]), sent["id"]] = sent["method"]
         return sent["id"]
 
     def checked(self, message: bytes) -> bytes | None:
@@ -39,9 +40,11 @@ class AnswerCheck:
         key = (type(heard["id"]), heard["id"]) if _plain_id(heard) else None
         if key not in self._asked:
             return None
-        self._asked.discard(key)
+        method = self._asked.pop(key)
         if "result" in heard and "error" in heard:
             return _refused(heard["id"], INTERNAL_ERROR, "it answered with a result and an error")
+        if method == "tools/list":
+            return message  # each tool is looked at on its own: one costs no other
         try:
             parse_strict(message.decode(), max_bytes=len(message))
         except (NotCanonical, UnicodeDecodeError) as error:

@@ -19,7 +19,7 @@ MOST_ERROR = 300
 """Most characters of a server's error message that a model is shown."""
 
 
-def result_of(answer: Any, schema: Mapping[str, Any] | None, max_bytes: int) -> ToolResult:
+def called_result(answer: Any, schema: Mapping[str, Any] | None, max_bytes: int) -> ToolResult:
     """Return the result that an answer means.
 
     Args:
@@ -111,4 +111,4 @@ def _value(value: Json, max_bytes: int) -> ToolResult:
     return ToolResult(value)
 
 
-__all__ = ["MOST_ERROR", "failed", "result_of"]
+__all__ = ["MOST_ERROR", "called_result", "failed"]

@@ -23,8 +23,6 @@ _KINDS: dict[int, ToolErrorKind] = {
     types.INTERNAL_ERROR: "unavailable",
     types.PARSE_ERROR: "invalid_output",
 }
-
-
 _LOST = frozenset({types.CONNECTION_CLOSED, types.INVALID_REQUEST})
 """After these a new session is begun: over HTTP, one that the server forgot is a bad request."""
 
@@ -49,7 +47,12 @@ class McpFault(Exception):  # noqa: N818 - a fault of the server, not of this pr
         self.sent = sent
 
 
-def answer_of(future: "Future[T]") -> T:
+def outcome_of(future: "Future[T]") -> T:
+    """Return what a request brought.
+
+    Raises:
+        McpFault: If it brought nothing that can be used.
+    """
     try:
         return future.result()
     except McpFault:
@@ -77,7 +80,8 @@ def first_cause(error: BaseException) -> BaseException:
 
 
 def error_text(error: BaseException) -> str:
+    """Return what an exception says, on one line."""
     return shorten(str(error), _TEXT) or type(error).__name__
 
 
-__all__ = ["McpFault", "answer_of", "error_text", "first_cause"]
+__all__ = ["McpFault", "error_text", "first_cause", "outcome_of"]

@@ -5,7 +5,6 @@ named. An address inside a private network is refused unless the manifest allows
 """
 
 import os
-import time
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,9 +14,15 @@ from agentctl.core.text import variables_in
 from agentctl.specs.shapes.live import Server
 from agentctl.toolbox.http.addresses import is_private, resolved
 from agentctl.toolbox.http.auth import MOST_TOKEN_BYTES, identity_of, with_query
-from agentctl.toolbox.http.exchange import HttpFailure, HttpLimits
+from agentctl.toolbox.http.exchange import HttpFailure, limits
 from agentctl.toolbox.mcp.session import CONNECT_S, McpFault, McpSession
-from agentctl.toolbox.mcp.wire import Streams, WireState, http_transport, stdio_transport
+from agentctl.toolbox.mcp.wire import (
+    RenewedHeaders,
+    Streams,
+    WireState,
+    http_transport,
+    stdio_transport,
+)
 from agentctl.toolbox.port import Elicit
 from agentctl.toolbox.variables import ManifestVariables
 
@@ -64,18 +69,21 @@ def open_session(
     headers = {key: variables.credential(value, name) for key, value in server.headers.items()}
     identity = identity_of(server.auth, variables, name) if server.auth is not None else None
 
+    def shows() -> dict[str, str]:
+        allowed = limits(CONNECT_S, MOST_TOKEN_BYTES, allow_private=server.allow_private)
+        try:
+            return identity.headers(allowed) if identity is not None else {}
+        except HttpFailure as failed:
+            raise McpFault(failed.kind, failed.message, lost=True, sent=False) from failed
+
     def transport() -> AbstractAsyncContextManager[Streams]:
         refused = None if server.allow_private else private_address(url)
         if refused is not None:
             raise McpFault("forbidden", refused, lost=True, sent=False)
-        until = time.monotonic() + CONNECT_S
-        limits = HttpLimits(until, CONNECT_S, MOST_TOKEN_BYTES, server.allow_private)
-        try:
-            shown = identity.headers(limits) if identity is not None else {}
-        except HttpFailure as failed:
-            raise McpFault(failed.kind, failed.message, lost=True, sent=False) from failed
+        shown = shows()
         address = with_query(url, identity.query if identity is not None else "")
-        return http_transport(address, {**headers, **shown}, state)
+        auth = RenewedHeaders(shows, identity.renew) if identity is not None else None
+        return http_transport(address, {**headers, **shown}, state, auth)
 
     return McpSession(transport, state, asked)
 

@@ -27,9 +27,9 @@ try:
     import mcp_types as types
     from mcp import Client
 
-    from agentctl.toolbox.mcp.faults import McpFault, answer_of, error_text, first_cause
+    from agentctl.toolbox.mcp.faults import McpFault, error_text, first_cause, outcome_of
     from agentctl.toolbox.mcp.screening import Screening
-    from agentctl.toolbox.mcp.wire import MOST_STDERR, Streams, WireState, screened
+    from agentctl.toolbox.mcp.wire import MOST_STDERR, Streams, WireState, screened_streams
 except ImportError as missing:
     raise problem(
         "missing-extra",
@@ -256,7 +256,7 @@ class _Connection:
             except Empty:
                 break
             if question is None:
-                return _Answer(answer_of(future), unanswered, self._screening.declined)
+                return _Answer(outcome_of(future), unanswered, self._screening.declined)
             answer = None
             # Who declined once is not asked again, and only a person's time is not the server's.
             if elicit is not None and unanswered is None:
@@ -310,7 +310,7 @@ class _Connection:
 
     async def _converse(self) -> None:
         async with Client(
-            screened(self._transport(), self._screening),
+            screened_streams(self._transport(), self._screening),
             cache=None,
             client_info=types.Implementation(name="agentctl", version=__version__),
             elicitation_callback=self._elicited,

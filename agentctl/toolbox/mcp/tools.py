@@ -12,7 +12,7 @@ from agentctl.core.messages import ToolResult
 from agentctl.core.text import shorten
 from agentctl.specs.shapes.live_kinds import McpLive
 from agentctl.specs.shapes.tools import ToolSpec
-from agentctl.toolbox.mcp.content import MOST_ERROR, failed, result_of
+from agentctl.toolbox.mcp.content import MOST_ERROR, called_result, failed
 from agentctl.toolbox.mcp.definitions import Definition, refusal
 from agentctl.toolbox.mcp.server import open_session
 from agentctl.toolbox.mcp.session import CONNECT_S, McpFault, McpResult, McpSession
@@ -89,7 +89,7 @@ class McpTools:
 
 
 def _result(answered: McpResult, tool: ToolSpec, live: McpLive) -> ToolResult:
-    result = result_of(answered.result, tool.output_schema, live.max_bytes)
+    result = called_result(answered.result, tool.output_schema, live.max_bytes)
     if result.error is None:
         return result
     message = result.error.message

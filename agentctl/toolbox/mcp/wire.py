@@ -7,7 +7,7 @@ message may be longer than it was said: a reader that meets a longer one stops, 
 import asyncio
 import os
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 @asynccontextmanager
-async def screened(
+async def screened_streams(
     transport: AbstractAsyncContextManager[Streams], screening: Screening
 ) -> AsyncGenerator[Streams]:
     """Look at each message that comes in before the SDK does."""
@@ -179,25 +179,52 @@ async def _screen(to_read: Any, incoming: Any, screening: Screening) -> None:
 
 @asynccontextmanager
 async def http_transport(
-    url: str, headers: Mapping[str, str], state: WireState
+    url: str, headers: Mapping[str, str], state: WireState, auth: httpx2.Auth | None = None
 ) -> AsyncGenerator[Streams]:
     """Talk to a server over streamable HTTP; a redirect to another host is not followed."""
     # Compressed answers could be any length once unpacked.
     sent = {**headers, "Accept-Encoding": "identity"}
     async with (
         httpx2.AsyncClient(
-            headers=sent, transport=_Bounded(state), timeout=httpx2.Timeout(None), trust_env=False
+            auth=auth,
+            headers=sent,
+            transport=BoundedTransport(state),
+            timeout=httpx2.Timeout(None),
+            trust_env=False,
         ) as client,
         streamable_http_client(url, http_client=client, max_sse_event_size=state.most) as streams,
     ):
         yield streams
 
 
+class RenewedHeaders(httpx2.Auth):
+    """Shows who calls with each request: a token may end in the middle of a session.
+
+    Args:
+        headers: Returns what is shown now.
+        renew: Forgets what was refused; returns whether there can be something else to show.
+    """
+
+    def __init__(self, headers: Callable[[], dict[str, str]], renew: Callable[[], bool]) -> None:
+        self._headers = headers
+        self._renew = renew
+
+    async def async_auth_flow(
+        self, request: httpx2.Request
+    ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Send a request; again with new headers if the first were refused."""
+        request.headers.update(await asyncio.to_thread(self._headers))
+        response = yield request
+        if response.status_code == 401 and self._renew():
+            request.headers.update(await asyncio.to_thread(self._headers))
+            yield request
+
+
 _NOT_STREAMABLE = (404, 405)
 """How a server that knows no streamable HTTP answers POST."""
 
 
-class _Bounded(httpx2.AsyncHTTPTransport):
+class BoundedTransport(httpx2.AsyncHTTPTransport):
     """Reads no answer further than its size allows, and none that is not clear."""
 
     def __init__(self, state: WireState) -> None:
@@ -262,4 +289,12 @@ class _CheckedStream(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-__all__ = ["MOST_STDERR", "Streams", "WireState", "http_transport", "screened", "stdio_transport"]
+__all__ = [
+    "MOST_STDERR",
+    "BoundedTransport",
+    "Streams",
+    "WireState",
+    "http_transport",
+    "screened_streams",
+    "stdio_transport",
+]

@@ -16,7 +16,7 @@ from agentctl.specs.checks.values import (
     unknown_name,
     value_problems,
 )
-from agentctl.specs.language.matchers import field_problems
+from agentctl.specs.language.matchers import matcher_field_problems
 from agentctl.specs.language.schemas import path_text
 from agentctl.specs.reading.yaml import Source
 from agentctl.specs.shapes.agent import BUILT_IN_TOOLS
@@ -167,7 +167,7 @@ def _mock_problems(
     for number, reply in enumerate(mock.replies or ()):
         place = (*here, "replies", number)
         yield from value_problems(reply.value, source, (*place, "return"), scope)
-        for path, fault in field_problems(reply.args):
+        for path, fault in matcher_field_problems(reply.args):
             where = source.at(*place, "args", *path)
             yield Diagnostic("bad-matcher", f"{path_text(path)}: {fault}", where)
 

@@ -20,7 +20,7 @@ class OperationAnswer(NamedTuple):
     examples: tuple[Json, ...]
 
 
-def answer_of(responses: Mapping[str, Any], references: References) -> OperationAnswer:
+def operation_answer(responses: Mapping[str, Any], references: References) -> OperationAnswer:
     """Return what the first successful response of an operation says.
 
     Raises:
@@ -74,4 +74,4 @@ def _examples(media: Mapping[str, Any], references: References) -> Iterator[Json
             yield schema["example"]
 
 
-__all__ = ["MOST_RESULT_PARTS", "OperationAnswer", "answer_of"]
+__all__ = ["MOST_RESULT_PARTS", "OperationAnswer", "operation_answer"]

@@ -23,10 +23,10 @@ from agentctl.toolbox.importing.definitions import (
     variable,
 )
 from agentctl.toolbox.importing.mocks import drafted_mock
-from agentctl.toolbox.importing.openapi.answers import answer_of
+from agentctl.toolbox.importing.openapi.answers import operation_answer
 from agentctl.toolbox.importing.openapi.arguments import ArgumentList
 from agentctl.toolbox.importing.openapi.schemas import References, Unusable
-from agentctl.toolbox.importing.openapi.security import Requirement, Security
+from agentctl.toolbox.importing.openapi.security import Security, SecurityRequirement
 from agentctl.toolbox.importing.openapi.swagger import upgraded
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -67,7 +67,7 @@ class _Made(NamedTuple):
 
     tool: dict[str, Json]
     address: str
-    requirement: Requirement
+    requirement: SecurityRequirement
     scopes: Sequence[str]
 
 
@@ -168,7 +168,7 @@ class _Importer:
         if wrong is not None:
             raise Unusable(wrong)
         unchecked = list(references.losses)
-        answer = answer_of(spec.get("responses") or {}, references)
+        answer = operation_answer(spec.get("responses") or {}, references)
         self._notes += [f"`{tool}`: {why}" for why in (*arguments.notes, *unchecked)]
         # What is read off the method is no word of the document: it must not pass for "get ...".
         bare = f"{operation.path} ({operation.method.upper()})"
@@ -235,7 +235,7 @@ class _Importer:
         self._notes[:0] = told
         return servers
 
-    def _auth(self, requirement: Requirement, made: Sequence[_Made]) -> dict[str, Json]:
+    def _auth(self, requirement: SecurityRequirement, made: Sequence[_Made]) -> dict[str, Json]:
         scopes = {scope for one in made if one.requirement == requirement for scope in one.scopes}
         return self._security.auth(requirement, scopes)
 

@@ -7,7 +7,7 @@ from agentctl.core.canonical import Json
 from agentctl.toolbox.importing.definitions import clean_name, variable
 from agentctl.toolbox.importing.openapi.schemas import References, Unusable
 
-Requirement = tuple[str, ...]
+SecurityRequirement = tuple[str, ...]
 """The schemes that one call shows at once; none = anybody may call."""
 
 
@@ -45,7 +45,7 @@ class Security:
         if self._default is None and not any("security" in spec for spec in operations):
             self._default = [{key: []} for key in list(self._known)[:1]]
 
-    def required(self, spec: Mapping[str, Any]) -> tuple[Requirement, list[str]]:
+    def required(self, spec: Mapping[str, Any]) -> tuple[SecurityRequirement, list[str]]:
         """Return the schemes that an operation needs, and the OAuth scopes.
 
         Of several ways in, the first is taken of which every scheme is known.
@@ -62,7 +62,7 @@ class Security:
             self.notes[f"`{unknown}` is required, and not supported: `auth:` is left out"] = None
         return (), []
 
-    def auth(self, requirement: Requirement, scopes: Iterable[str] = ()) -> dict[str, Json]:
+    def auth(self, requirement: SecurityRequirement, scopes: Iterable[str] = ()) -> dict[str, Json]:
         """Return the `auth:` block of a requirement.
 
         Args:
@@ -119,4 +119,4 @@ class Security:
         return found
 
 
-__all__ = ["Requirement", "Security"]
+__all__ = ["Security", "SecurityRequirement"]
