@@ -125,6 +125,14 @@ def test_an_approved_call_is_carried_out_when_the_run_goes_on(desk: Desk):
         desk.resumes(run)
 
 
+def test_what_was_done_on_mocks_has_not_been_done(desk: Desk):
+    """The ledger knows nothing of it: another run on mocks does the same again."""
+    for approval in ("1", "2"):
+        run = desk.starts("approved")["run"]
+        assert agentctl(desk.project.root, "inbox", "approve", approval, "--as", "dana")[0] == 0
+        assert desk.resumes(run).result["calls"][1]["ok"]
+
+
 def test_what_a_person_did_by_hand_stands_in_the_trace(desk: Desk):
     """Who did it and what, where the run was handed over, before the note that came with it."""
     result = desk.starts("handed-over")

@@ -338,7 +338,8 @@ def test_a_run_that_hits_a_limit_fails_unless_that_is_expected():
     row = score(turns, {"calls": "none"}, made=made)
     assert kinds(row) == ["stop"]
     assert "write `stop: limit`" in row.reasons[0].message
-    assert score(turns, {"calls": "none", "stop": "limit"}, made=made).status == "passed"
+    row = score(turns, {"calls": "none", "stop": "limit"}, made=made)
+    assert (row.status, row.resolved) == ("passed", False)
 
 
 ESCALATE = [{"call": {"escalate": {"reason": "angry customer", "queue": "billing"}}}]
