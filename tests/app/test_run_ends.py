@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentctl.app.inbox import waiting
+from agentctl.app.inbox import WaitingApproval, waiting
 from agentctl.app.observer import Observer
 from agentctl.app.running.participants import Participants
 from agentctl.app.running.parts import RunParts, load_parts, run_backend
@@ -240,7 +240,8 @@ def test_a_person_beside_a_run_is_asked_if_they_may_decide(
     assert ["unknown-approver" in note for note in notes] == ([] if identity == "dana" else [True])
     assert (desk.project.root / ".agentctl" / "state.db").exists() == waits
     inbox = waiting(desk.project.root) if waits else []
-    assert len(inbox) == (waits and identity == "eve")
+    expected = [WaitingApproval] if waits and identity == "eve" else []
+    assert [type(one) for one in inbox] == expected
 
 
 def test_nobody_is_asked_beside_a_scenario(desk: Desk):
