@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from agentctl.core.errors import problem
+from agentctl.core.files import is_file
 from agentctl.specs.reading.locate import PROJECT_FILE, find_root, state_folder
 from agentctl.traces.log.store import find
 
@@ -35,7 +36,7 @@ def trace_here(reference: str) -> tuple[Path, str | None]:
     Raises:
         Problem: If there is no such run, or no project.
     """
-    if Path(reference).is_file():
+    if is_file(reference):
         return Path(reference), None
     return find(root_here(), reference)
 

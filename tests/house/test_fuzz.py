@@ -38,7 +38,7 @@ from agentctl.toolbox.importing.mcp import import_definitions
 from agentctl.toolbox.importing.openapi.importer import import_openapi
 from agentctl.toolbox.importing.openapi.reading import openapi_document
 from agentctl.toolbox.mcp.answers import AnswerCheck
-from agentctl.toolbox.mcp.content import result_of
+from agentctl.toolbox.mcp.content import called_result
 from agentctl.toolbox.mcp.screening import Screening
 from agentctl.traces.audit.verify import against, verify_data
 from agentctl.traces.log.chain import chain_lines
@@ -296,7 +296,7 @@ def message_kind() -> Kind:
         if isinstance(message, types.JSONRPCResponse) and "tools" in message.result:
             types.ListToolsResult.model_validate(message.result)
         elif isinstance(message, types.JSONRPCResponse):
-            result_of(types.CallToolResult.model_validate(message.result), None, 100_000)
+            called_result(types.CallToolResult.model_validate(message.result), None, 100_000)
 
     return Kind("mcp message", answer_seeds(), read, (ValidationError,))
 

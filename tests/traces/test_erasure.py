@@ -149,8 +149,9 @@ def test_what_an_auditor_counts_survives_the_erasure(state):
     assert find(state, "r1") == (path, None)
 
 
-def test_an_erased_run_can_be_shown_and_not_compared(state, capsys):
+def test_an_erased_run_can_be_shown_and_not_compared(state, capsys, monkeypatch):
     """`trace show` says what is erased; `trace diff` is a wrong request; `list` names the run."""
+    monkeypatch.setenv("COLUMNS", "100")
     written(state, "r1")
     written(state, "r2", principal="cus_8")
     assert run_cli(["trace", "erase", "--principal", "cus_7", "--reason", "asked", "--yes"]) == 0
